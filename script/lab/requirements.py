@@ -1,11 +1,12 @@
-"""Print what Home Assistant's integrations that the demo uses require, so that none is fetched while it runs."""
+"""Print what the demo's Home Assistant integrations require, so that none is fetched while it runs."""
 
 import json
 from pathlib import Path
 
 import homeassistant.components
 
-# `default_config` would pull in camera, cloud, go2rtc and dhcp, which need more of the machine than a demo should ask for.
+# `default_config` would pull in camera, cloud, go2rtc and dhcp, which need more of a machine than a demo
+# should ask for.
 INTEGRATIONS = (
     "automation",
     "config",
