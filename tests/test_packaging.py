@@ -1,5 +1,6 @@
 """What is shipped is whole, agrees with itself, and carries nothing that does not belong to it."""
 
+import ast
 import json
 import re
 import struct
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from homeassistant.const import Platform
 from homeassistant.util.yaml import load_yaml_dict, parse_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,6 +39,15 @@ REGISTRIES = [
         ("archive", "ubuntu", "com"),
     )
 ]
+
+ALWAYS_LOADED = {
+    "frontend",
+    "homeassistant",
+    "persistent_notification",
+    "system_health",
+    "websocket_api",
+    "zone",
+}
 
 ICONS = {"icon.png": 256, "icon@2x.png": 512, "dark_icon.png": 256, "dark_icon@2x.png": 512}
 LOGOS = {
@@ -191,6 +202,30 @@ def test_quality_scale_answers_every_rule() -> None:
     }
     assert {status for status, _ in statuses.values()} <= {"done", "todo", "exempt"}
     assert not [rule for rule, (status, why) in statuses.items() if status == "exempt" and not why.strip()]
+
+
+def imported_integrations(path: Path) -> set[str]:
+    """Return which of Home Assistant's integrations a module needs when it runs."""
+    nodes = [ast.parse(path.read_text())]
+    found: set[str] = set()
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module == "homeassistant.components":
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("homeassistant.components."):
+            found.add((node.module or "").split(".")[2])
+        nodes += ast.iter_child_nodes(node)
+    return found
+
+
+def test_imported_integrations_are_dependencies(manifest: dict[str, Any]) -> None:
+    """A platform may import the integration that it is a platform of."""
+    platforms = {path.stem for path in INTEGRATION.glob("*.py")} | set(Platform)
+    allowed = {*platforms, *ALWAYS_LOADED, *manifest["dependencies"], *manifest.get("after_dependencies", [])}
+    needed = {path.name: imported_integrations(path) - allowed for path in INTEGRATION.rglob("*.py")}
+    assert {name: missing for name, missing in needed.items() if missing} == {}
 
 
 def image_size(path: Path) -> tuple[int, int]:
