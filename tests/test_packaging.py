@@ -40,14 +40,7 @@ REGISTRIES = [
     )
 ]
 
-ALWAYS_LOADED = {
-    "frontend",
-    "homeassistant",
-    "persistent_notification",
-    "system_health",
-    "websocket_api",
-    "zone",
-}
+ALWAYS_LOADED = {"frontend", "homeassistant", "persistent_notification", "system_health", "websocket_api"}
 
 ICONS = {"icon.png": 256, "icon@2x.png": 512, "dark_icon.png": 256, "dark_icon@2x.png": 512}
 LOGOS = {
@@ -206,7 +199,7 @@ def test_quality_scale_answers_every_rule() -> None:
 
 def imported_integrations(path: Path) -> set[str]:
     """Return which of Home Assistant's integrations a module needs when it runs."""
-    nodes = [ast.parse(path.read_text())]
+    nodes: list[ast.AST] = [ast.parse(path.read_text())]
     found: set[str] = set()
     while nodes:
         node = nodes.pop()
