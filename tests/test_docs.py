@@ -2,9 +2,9 @@
 
 import hashlib
 import json
+from pathlib import Path
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 

@@ -2,17 +2,17 @@
 
 import ast
 import json
+from pathlib import Path
 import re
 import struct
 import subprocess
 import tomllib
-import zipfile
-from pathlib import Path
 from typing import Any
+import zipfile
 
-import pytest
 from homeassistant.const import Platform
 from homeassistant.util.yaml import load_yaml_dict, parse_yaml
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 INTEGRATION = ROOT / "custom_components" / "smartair"
@@ -258,9 +258,7 @@ def test_no_file_is_large() -> None:
 
 def test_no_file_names_a_package_registry() -> None:
     """Which registry to ask is for the machine's own settings to say."""
-    assert not [
-        (name, host) for name, text in tracked_text().items() for host in REGISTRIES if host in text.lower()
-    ]
+    assert not [(name, host) for name, text in tracked_text().items() for host in REGISTRIES if host in text.lower()]
 
 
 def test_no_file_names_a_place_on_the_machine_of_its_author() -> None:
@@ -271,9 +269,7 @@ def test_no_file_names_a_place_on_the_machine_of_its_author() -> None:
 
 def test_scripts_can_be_run() -> None:
     rows = [line.split(maxsplit=3) for line in git("ls-files", "-s", "script", ".ci").splitlines()]
-    assert not [
-        row[3] for row in rows if (ROOT / row[3]).read_bytes().startswith(b"#!") and row[0] != "100755"
-    ]
+    assert not [row[3] for row in rows if (ROOT / row[3]).read_bytes().startswith(b"#!") and row[0] != "100755"]
 
 
 @pytest.mark.parametrize("name", [name for name in tracked() if name.endswith((".yml", ".json"))])

@@ -2,13 +2,13 @@
 
 import ast
 import json
-import re
 from pathlib import Path
+import re
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from homeassistant.const import Platform
 from homeassistant.util.yaml import load_yaml_dict
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,9 +94,7 @@ def test_russian_is_russian() -> None:
 def flows() -> Iterator[tuple[str, dict[str, Any]]]:
     yield from ((name, EN[name]) for name in ("config", "options") if name in EN)
     yield from EN.get("config_subentries", {}).items()
-    yield from (
-        (name, issue["fix_flow"]) for name, issue in EN.get("issues", {}).items() if "fix_flow" in issue
-    )
+    yield from ((name, issue["fix_flow"]) for name, issue in EN.get("issues", {}).items() if "fix_flow" in issue)
 
 
 @pytest.mark.parametrize(("name", "flow"), flows())
@@ -125,9 +123,7 @@ def test_icons_of_states_are_of_states_that_have_a_text() -> None:
 
 
 def test_icons_are_material_design_icons() -> None:
-    assert not [
-        key for key, icon in flat(ICONS).items() if not re.fullmatch(r"mdi:[a-z0-9]+(?:-[a-z0-9]+)*", icon)
-    ]
+    assert not [key for key, icon in flat(ICONS).items() if not re.fullmatch(r"mdi:[a-z0-9]+(?:-[a-z0-9]+)*", icon)]
 
 
 def test_actions_have_texts_and_icons() -> None:
@@ -137,9 +133,7 @@ def test_actions_have_texts_and_icons() -> None:
         fields = (action or {}).get("fields", {})
         assert {"name", "description"} <= set(texts), name
         assert set(fields) == set(texts.get("fields", {})), name
-        assert not [
-            key for key, text in texts.get("fields", {}).items() if not {"name", "description"} <= set(text)
-        ]
+        assert not [key for key, text in texts.get("fields", {}).items() if not {"name", "description"} <= set(text)]
 
 
 def calls() -> Iterator[tuple[str, ast.Call, dict[str, ast.expr]]]:

@@ -3,15 +3,15 @@
 import base64
 import getpass
 import hashlib
+from pathlib import Path
 import queue
 import re
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import paho.mqtt.client as paho
-import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+import pytest
 
 from lab.broker import find_mosquitto
 from lab.process import Child, free_port, is_listening, until
