@@ -2,12 +2,12 @@
 
 import getpass
 import os
+from pathlib import Path
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from lab.process import Child, ProcessError, free_port, is_listening, until

@@ -1,8 +1,8 @@
 """What a person or a browser can ask of Home Assistant, over its REST and WebSocket APIs."""
 
 import asyncio
-import contextlib
 from collections import defaultdict
+import contextlib
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp

@@ -1,12 +1,12 @@
 """A real Home Assistant in a process of its own, made ready for use."""
 
+from dataclasses import dataclass
 import json
+from pathlib import Path
 import re
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
@@ -26,7 +26,7 @@ DOMAIN = "smartair"
 
 __all__ = ["CONFIGURED", "LEAN", "Hass", "Owner"]
 
-# Home Assistant always loads cameras and a voice assistant; what they miss on a bare machine is not our fault.
+# Home Assistant always loads cameras and a voice assistant; what they miss on a bare machine is not ours.
 _MACHINE = ("haffmpeg", "libturbojpeg", "assist_pipeline", "assist_satellite")
 
 # `2026-11-21 03:00:00.123 ERROR (MainThread) [homeassistant.components.mqtt] …`
