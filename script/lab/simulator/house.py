@@ -89,6 +89,10 @@ PLANS: dict[str, tuple[Room, Habits]] = {
             )
         ),
     ),
+    "Guest room": (
+        Room(volume=36.0, setpoint=19.0),
+        Habits(stays=(Stay(start=22.0, end=8.0, asleep=True), Stay(start=8.0, end=9.0))),
+    ),
     "Workshop": (
         Room(volume=80.0, setpoint=18.0, windows_south=0.02),
         Habits(stays=(Stay(start=9.0, end=11.5), Stay(start=14.0, end=15.5))),

@@ -77,13 +77,17 @@ NOISE = {
 }
 
 
+_FLOORS = {"temperature": -40.0}
+
+
 def measured(values: Mapping[str, float], names: Sequence[str], chance: random.Random) -> Values:
     """Return the named values with each sensor's noise and resolution."""
     found: Values = {}
     for name in names:
         noise = NOISE.get(name)
         value = values[name] + (chance.gauss(0.0, noise) if noise and values[name] else 0.0)
-        found[name] = round(max(0.0, value) if name != "temperature" else value, DECIMALS[name])
+        # Without an argument, `round` makes whole numbers, as a device without decimals sends them.
+        found[name] = round(max(value, _FLOORS.get(name, 0.0)), DECIMALS[name] or None)
     return found
 
 
