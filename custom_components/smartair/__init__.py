@@ -1,0 +1,77 @@
+"""SmartAir: air quality and hydroponics over MQTT."""
+
+import logging
+
+from homeassistant.components import mqtt
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.device_registry import DeviceEntry
+from homeassistant.helpers.typing import ConfigType
+
+from .const import DOMAIN
+from .hub import SmartAirConfigEntry, SmartAirHub
+from .services import async_setup_services
+from .store import HubStore
+
+_LOGGER = logging.getLogger(__name__)
+
+PLATFORMS = (
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.EVENT,
+    Platform.NUMBER,
+    Platform.SELECT,
+    Platform.SENSOR,
+    Platform.SWITCH,
+    Platform.TIME,
+)
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Register the actions, which are there whether or not a hub is loaded."""
+    async_setup_services(hass)
+    return True
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: SmartAirConfigEntry) -> bool:
+    """Set up a hub: stored devices first, then their entities, then the ear."""
+    if not await mqtt.async_wait_for_mqtt_client(hass):
+        raise ConfigEntryNotReady(translation_domain=DOMAIN, translation_key="mqtt_not_ready")
+    hub = entry.runtime_data = SmartAirHub(hass, entry)
+    await hub.async_start()
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    await hub.async_listen()
+    entry.async_on_unload(entry.add_update_listener(_async_options_changed))
+    # Home Assistant 2026.10 asks for a boolean here and below; 2026.11 still takes one from custom integrations.
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: SmartAirConfigEntry) -> bool:
+    """Unload a hub."""
+    unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    if unloaded:
+        entry.runtime_data.async_stop()
+    return unloaded
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: SmartAirConfigEntry) -> None:
+    """Delete what was stored; the devices' own retained messages stay, for the next hub to find them by."""
+    await HubStore(hass, entry.entry_id).async_remove()
+
+
+async def async_remove_config_entry_device(
+    hass: HomeAssistant, entry: SmartAirConfigEntry, device_entry: DeviceEntry
+) -> bool:
+    """Forget a device that its owner deletes."""
+    device = entry.runtime_data.device_by_id(device_entry.id)
+    if device is not None:
+        await entry.runtime_data.async_forget(device.uid)
+    return True
+
+
+async def _async_options_changed(hass: HomeAssistant, entry: SmartAirConfigEntry) -> None:
+    await hass.config_entries.async_reload(entry.entry_id)

@@ -1,0 +1,286 @@
+"""The gate before the house: devices that were heard but that nobody has approved yet."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from hashlib import sha256
+import hmac
+import time
+from typing import TYPE_CHECKING
+
+from homeassistant.config_entries import SOURCE_IGNORE, SOURCE_INTEGRATION_DISCOVERY
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import discovery_flow, issue_registry as ir
+from homeassistant.helpers.event import async_track_time_interval
+from homeassistant.helpers.start import async_at_started
+
+from .const import ADD_AUTOMATIC, CONF_ADD_NEW_DEVICES, DOMAIN
+from .pysmartair import Buffered, ConfigState, Descriptor, Message, Pairing, Status, Telemetry
+
+if TYPE_CHECKING:
+    from .hub import SmartAirHub
+
+MAX_CARDS = 20
+# A flood of invented uids may push out other candidates, which come back with their next word, but not fill memory.
+MAX_CANDIDATES = 5_000
+MAX_TRIES = 5
+TRIES_PAUSE = 300
+_LOOK_AGAIN = timedelta(seconds=30)
+_BATCH = 0.2
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A device that waits for approval, and what it said of itself meanwhile."""
+
+    uid: str
+    first_seen: float
+    descriptor: Descriptor | None = None
+    status: Status | None = None
+    applied: ConfigState | None = None
+    telemetry: Telemetry | None = None
+    last_seen: float = 0
+    tries: list[float] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The name that the device gives itself, or its uid."""
+        return (self.descriptor and self.descriptor.name) or self.uid
+
+    @property
+    def said(self) -> tuple[Message, ...]:
+        """What the device said of itself, to be taken as retained messages are: they show nothing of the present."""
+        known = (self.descriptor, self.applied, self.telemetry, self.status)
+        return tuple(message for message in known if message is not None)
+
+    @property
+    def pairing(self) -> Pairing | None:
+        """What a code is checked against, where the device asks for one."""
+        return self.descriptor.pairing if self.descriptor else None
+
+
+class Approval:
+    """The devices that wait, their cards, and the codes that people try."""
+
+    def __init__(self, hub: SmartAirHub) -> None:
+        """Begin with nobody waiting."""
+        self._hub = hub
+        self._hass = hub.hass
+        self.candidates: dict[str, Candidate] = {}
+        self._offer: asyncio.TimerHandle | None = None
+        self._ends: list[CALLBACK_TYPE] = []
+        self._started = False
+
+    @property
+    def automatic(self) -> bool:
+        """Whether the owner lets every device in."""
+        return self._hub.entry.options.get(CONF_ADD_NEW_DEVICES) == ADD_AUTOMATIC
+
+    @callback
+    def async_start(self) -> None:
+        """Look from time to time whether a place among the cards has become free."""
+        self._ends = [
+            async_track_time_interval(self._hass, self._async_look_again, _LOOK_AGAIN),
+            # Home Assistant holds cards back until it has started; offered before, they could not be counted.
+            async_at_started(self._hass, self._async_started),
+        ]
+
+    @callback
+    def _async_started(self, _hass: HomeAssistant) -> None:
+        self._started = True
+        self._schedule_offer()
+
+    @callback
+    def async_stop(self) -> None:
+        """Withdraw every card."""
+        for end in self._ends:
+            end()
+        if self._offer is not None:
+            self._offer.cancel()
+        self._started = False
+        for uid in self.candidates:
+            self._withdraw_card(uid)
+        self.candidates.clear()
+        ir.async_delete_issue(self._hass, DOMAIN, self._issue_id)
+
+    # --- who waits ------------------------------------------------------------------------------
+
+    @callback
+    def async_consider(self, message: Message, *, now: float) -> None:
+        """Note that an unknown device spoke: it waits for approval once it has said something sensible."""
+        candidate = self.candidates.get(message.uid)
+        if candidate is None:
+            if not _introduces(message):
+                return
+            candidate = self._add(message.uid, now)
+        candidate.last_seen = now
+        match message:
+            case Descriptor():
+                asked = candidate.pairing
+                candidate.descriptor = message
+                if candidate.pairing != asked or not asked:
+                    self._schedule_offer()
+            case Status():
+                candidate.status = message
+            case ConfigState():
+                candidate.applied = message
+            case Telemetry():
+                candidate.telemetry = message
+            case _:
+                pass
+
+    def _add(self, uid: str, now: float) -> Candidate:
+        if len(self.candidates) >= MAX_CANDIDATES:
+            oldest = next(iter(self.candidates))
+            self._withdraw_card(oldest)
+            del self.candidates[oldest]
+        candidate = self.candidates[uid] = Candidate(uid, now)
+        self._schedule_offer()
+        return candidate
+
+    @callback
+    def async_release(self, uid: str, flow_id: str | None = None) -> Candidate | None:
+        """Let a device go from among those who wait, and its card with it unless that is this very flow."""
+        self._withdraw_card(uid, flow_id)
+        self._schedule_offer()
+        return self.candidates.pop(uid, None)
+
+    # --- cards ----------------------------------------------------------------------------------
+
+    def _schedule_offer(self) -> None:
+        """Offer after a moment, so that a device whose messages come in a burst is shown as what it is."""
+        if self._offer is None and self._started:
+            self._offer = self._hass.loop.call_later(_BATCH, self._async_offer)
+
+    @callback
+    def _async_look_again(self, _now: datetime) -> None:
+        if self.candidates:
+            self._schedule_offer()
+
+    @callback
+    def _async_offer(self) -> None:
+        """Show cards for those who wait, as long as there is room, and say in one repair how many more there are."""
+        self._offer = None
+        if self.automatic:
+            self._hub.async_create_task(self._hub.async_approve(tuple(self.candidates)), "approve devices")
+            return
+        ignored, shown = self._ignored(), self._shown()
+        waiting = 0
+        for uid, candidate in self.candidates.items():
+            unique_id = self._unique_id(uid)
+            if unique_id in ignored or unique_id in shown:
+                continue
+            if len(shown) >= MAX_CARDS:
+                waiting += 1
+                continue
+            shown.add(unique_id)
+            self._show_card(candidate)
+        self._report_waiting(waiting)
+
+    def _show_card(self, candidate: Candidate) -> None:
+        discovery_flow.async_create_flow(
+            self._hass,
+            DOMAIN,
+            {"source": SOURCE_INTEGRATION_DISCOVERY},
+            {"entry_id": self._hub.entry.entry_id, "uid": candidate.uid},
+            discovery_key=discovery_flow.DiscoveryKey(domain=DOMAIN, key=self._unique_id(candidate.uid), version=1),
+        )
+
+    def _unique_id(self, uid: str) -> str:
+        return f"{self._hub.namespace}{uid}"
+
+    def _ignored(self) -> set[str | None]:
+        entries = self._hass.config_entries.async_entries(DOMAIN, include_ignore=True)
+        return {entry.unique_id for entry in entries if entry.source == SOURCE_IGNORE}
+
+    def _shown(self) -> set[str]:
+        flows = self._hass.config_entries.flow.async_progress_by_handler(
+            DOMAIN,
+            include_uninitialized=True,
+            match_context={"source": SOURCE_INTEGRATION_DISCOVERY},
+        )
+        return {unique_id for flow in flows if (unique_id := flow["context"].get("unique_id"))}
+
+    def _withdraw_card(self, uid: str, except_flow: str | None = None) -> None:
+        flows = self._hass.config_entries.flow.async_progress_by_handler(
+            DOMAIN,
+            match_context={
+                "source": SOURCE_INTEGRATION_DISCOVERY,
+                "unique_id": self._unique_id(uid),
+            },
+        )
+        for flow in flows:
+            if flow["flow_id"] != except_flow:
+                self._hass.config_entries.flow.async_abort(flow["flow_id"])
+
+    @property
+    def _issue_id(self) -> str:
+        return f"devices_waiting/{self._hub.entry.entry_id}"
+
+    def _report_waiting(self, waiting: int) -> None:
+        if not waiting:
+            ir.async_delete_issue(self._hass, DOMAIN, self._issue_id)
+            return
+        ir.async_create_issue(
+            self._hass,
+            DOMAIN,
+            self._issue_id,
+            is_fixable=True,
+            severity=ir.IssueSeverity.WARNING,
+            translation_key="devices_waiting",
+            translation_placeholders={"count": str(waiting), "shown": str(MAX_CARDS)},
+            data={"entry_id": self._hub.entry.entry_id},
+        )
+
+    # --- codes ----------------------------------------------------------------------------------
+
+    def wait_for_tries(self, uid: str) -> int:
+        """Return for how many seconds no further code may be tried."""
+        candidate = self.candidates.get(uid)
+        if candidate is None:
+            return 0
+        now = time.time()
+        candidate.tries = [at for at in candidate.tries if now - TRIES_PAUSE < at <= now]
+        if len(candidate.tries) < MAX_TRIES:
+            return 0
+        return max(1, round(candidate.tries[-1] + TRIES_PAUSE - now))
+
+    def check_code(self, uid: str, code: str) -> bool:
+        """Tell whether this is the code of a waiting device, counting the try when it is not."""
+        candidate = self.candidates[uid]
+        if candidate.pairing is None:
+            return True
+        digits = "".join(code.split()).replace("-", "")
+        digest = sha256((candidate.pairing.salt + digits).encode("utf-8", "replace")).hexdigest()
+        if hmac.compare_digest(digest, candidate.pairing.sha256):
+            return True
+        candidate.tries.append(time.time())
+        return False
+
+    def matching(self, pattern: str) -> tuple[list[str], list[str]]:
+        """Return the waiting devices that match a pattern: those free to approve, and those that ask for a code."""
+        found = [one for one in self.candidates.values() if fnmatchcase(one.uid, pattern)]
+        return _split(found)
+
+
+def _split(candidates: Iterable[Candidate]) -> tuple[list[str], list[str]]:
+    free: list[str] = []
+    coded: list[str] = []
+    for candidate in candidates:
+        (coded if candidate.pairing else free).append(candidate.uid)
+    return free, coded
+
+
+def _introduces(message: Message) -> bool:
+    """Tell whether an unknown device has shown by this that it is one of ours."""
+    match message:
+        case Descriptor() | Status():
+            return True
+        case Telemetry():
+            return bool(message.sample.values or message.channels)
+        case Buffered():
+            return any(sample.values for sample in message.samples)
+        case _:
+            return False

@@ -1,0 +1,73 @@
+"""Buttons: the commands of a device that need nothing further."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, override
+
+from homeassistant.components.button import ButtonDeviceClass, ButtonEntity, ButtonEntityDescription
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
+from .hub import SmartAirConfigEntry
+from .pysmartair import CommandName
+
+PARALLEL_UPDATES = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmartAirButtonDescription(ButtonEntityDescription, SmartAirEntityDescription):
+    """Describes a button: the command and its parameters."""
+
+    listens_to: tuple[str, ...] = ()
+    command: CommandName
+    params: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+BUTTONS: tuple[SmartAirButtonDescription, ...] = (
+    SmartAirButtonDescription(
+        key="restart",
+        translation_key="restart",
+        device_class=ButtonDeviceClass.RESTART,
+        entity_category=EntityCategory.CONFIG,
+        command=CommandName.RESTART,
+    ),
+    SmartAirButtonDescription(
+        key="identify",
+        translation_key="identify",
+        device_class=ButtonDeviceClass.IDENTIFY,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        command=CommandName.IDENTIFY,
+    ),
+    SmartAirButtonDescription(
+        key="live",
+        translation_key="live",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        command=CommandName.LIVE,
+        params=MappingProxyType({"seconds": 60, "interval": 1}),
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: SmartAirConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Set up the buttons."""
+    async_setup_entities(
+        entry,
+        async_add_entities,
+        lambda device: [CommandButton(device, one) for one in BUTTONS if one.command in device.snapshot.commands],
+    )
+
+
+class CommandButton(SmartAirEntity, ButtonEntity):
+    """A command of a device."""
+
+    entity_description: SmartAirButtonDescription
+
+    @override
+    async def async_press(self) -> None:
+        """Send the command and wait for the device's answer."""
+        await self.device.async_command(self.entity_description.command, self.entity_description.params)

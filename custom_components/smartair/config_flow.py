@@ -1,0 +1,248 @@
+"""Setting up a hub, and approving its devices one by one."""
+
+from collections.abc import Mapping
+from typing import Any, override
+
+from homeassistant.components import mqtt
+from homeassistant.config_entries import (
+    ConfigEntry,
+    ConfigFlow,
+    ConfigFlowResult,
+    OptionsFlow,
+)
+from homeassistant.core import callback
+from homeassistant.helpers.selector import (
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+)
+from homeassistant.helpers.service_info.mqtt import MqttServiceInfo
+import voluptuous as vol
+
+from .approval import Candidate
+from .const import (
+    ADD_ASK,
+    ADD_AUTOMATIC,
+    CONF_ADD_NEW_DEVICES,
+    CONF_NAMESPACE,
+    CONF_ROOT,
+    DOMAIN,
+)
+from .hub import SmartAirConfigEntry, SmartAirHub
+from .pysmartair import (
+    DEFAULT_ROOT,
+    Descriptor,
+    ParseError,
+    Status,
+    parse,
+    subscription,
+    valid_root,
+)
+
+CONF_CODE = "code"
+
+_ROOT_SCHEMA = vol.Schema({vol.Required(CONF_ROOT, default=DEFAULT_ROOT): TextSelector()})
+_CODE_SCHEMA = vol.Schema({vol.Required(CONF_CODE): TextSelector()})
+_OPTIONS_SCHEMA = vol.Schema(
+    {
+        vol.Required(CONF_ADD_NEW_DEVICES, default=ADD_ASK): SelectSelector(
+            SelectSelectorConfig(
+                options=[ADD_ASK, ADD_AUTOMATIC],
+                translation_key=CONF_ADD_NEW_DEVICES,
+                mode=SelectSelectorMode.LIST,
+            )
+        )
+    }
+)
+
+
+class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
+    """The flows of hubs and of devices."""
+
+    VERSION = 1
+
+    _candidate: Candidate
+    _hub: SmartAirHub
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> SmartAirOptionsFlow:
+        """Return the options flow of a hub."""
+        return SmartAirOptionsFlow()
+
+    # --- hubs -----------------------------------------------------------------------------------
+
+    @override
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Add a hub by hand."""
+        if not await mqtt.async_wait_for_mqtt_client(self.hass):
+            return self.async_abort(reason="mqtt_not_set_up")
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            root = _tidy(user_input[CONF_ROOT])
+            errors = await self._async_judge_root(root)
+            if not errors:
+                return self._create_hub(root)
+        return self.async_show_form(
+            step_id="user",
+            data_schema=self.add_suggested_values_to_schema(_ROOT_SCHEMA, user_input),
+            errors=errors,
+        )
+
+    @override
+    async def async_step_mqtt(self, discovery_info: MqttServiceInfo) -> ConfigFlowResult:
+        """Offer the hub because a device of ours has spoken on the default root."""
+        await self.async_set_unique_id(subscription(DEFAULT_ROOT))
+        self._abort_if_unique_id_configured()
+        try:
+            message = parse(DEFAULT_ROOT, discovery_info.topic, _payload(discovery_info))
+        except ParseError:
+            message = None
+        if not isinstance(message, (Descriptor, Status)):
+            return self.async_abort(reason="not_smartair")
+        self.context["title_placeholders"] = {"name": DEFAULT_ROOT}
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask whether the hub that was found is wanted."""
+        if user_input is not None:
+            return self._create_hub(DEFAULT_ROOT)
+        self._set_confirm_only()
+        return self.async_show_form(step_id="confirm", description_placeholders={"root": DEFAULT_ROOT})
+
+    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Move a hub to another topic root; its devices, and all that is set for them, go with it."""
+        entry = self._get_reconfigure_entry()
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            root = _tidy(user_input[CONF_ROOT])
+            errors = await self._async_judge_root(root, entry)
+            if not errors:
+                return self.async_update_reload_and_abort(
+                    entry,
+                    unique_id=subscription(root),
+                    title=_title(root),
+                    data_updates={CONF_ROOT: root},
+                )
+        return self.async_show_form(
+            step_id="reconfigure",
+            data_schema=self.add_suggested_values_to_schema(_ROOT_SCHEMA, user_input or entry.data),
+            errors=errors,
+        )
+
+    async def _async_judge_root(self, root: str, entry: ConfigEntry | None = None) -> dict[str, str]:
+        if not valid_root(root):
+            return {CONF_ROOT: "invalid_root"}
+        holder = await self.async_set_unique_id(subscription(root), raise_on_progress=False)
+        if holder is not None and (entry is None or holder.entry_id != entry.entry_id):
+            return {CONF_ROOT: "root_taken"}
+        return {}
+
+    def _create_hub(self, root: str) -> ConfigFlowResult:
+        # Names the devices of different hubs apart for ever, even when a hub moves to another root.
+        namespace = "" if root == DEFAULT_ROOT else f"{root}/"
+        taken = {entry.data.get(CONF_NAMESPACE) for entry in self._async_current_entries()}
+        while namespace in taken:
+            namespace = f"{root}/{namespace}"
+        return self.async_create_entry(
+            title=_title(root),
+            data={CONF_ROOT: root, CONF_NAMESPACE: namespace},
+            options={CONF_ADD_NEW_DEVICES: ADD_ASK},
+        )
+
+    # --- devices --------------------------------------------------------------------------------
+
+    @override
+    async def async_step_integration_discovery(self, discovery_info: Mapping[str, str]) -> ConfigFlowResult:
+        """Show the card of a device that waits for approval."""
+        entry: SmartAirConfigEntry | None = self.hass.config_entries.async_get_entry(discovery_info["entry_id"])
+        candidate = _candidate(entry, discovery_info["uid"])
+        if entry is None or candidate is None:
+            return self.async_abort(reason="device_gone")
+        self._hub = entry.runtime_data
+        await self.async_set_unique_id(f"{self._hub.namespace}{candidate.uid}")
+        self._abort_if_unique_id_configured()
+        self._candidate = candidate
+        self.context["title_placeholders"] = {"name": candidate.name}
+        return await self.async_step_device()
+
+    async def async_step_device(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask whether a device is the owner's, and for its code where it has one."""
+        uid = self._candidate.uid
+        if self._hub.approval.candidates.get(uid) is not self._candidate:
+            return self.async_abort(reason="device_gone")
+        if self._candidate.pairing is not None:
+            return await self.async_step_code()
+        if user_input is not None:
+            return await self._async_approve(uid)
+        self._set_confirm_only()
+        return self.async_show_form(step_id="device", description_placeholders=self._introduction())
+
+    async def async_step_code(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for the code that the device shows."""
+        uid = self._candidate.uid
+        approval = self._hub.approval
+        if approval.candidates.get(uid) is not self._candidate:
+            return self.async_abort(reason="device_gone")
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            if approval.wait_for_tries(uid):
+                errors["base"] = "too_many_tries"
+            elif approval.check_code(uid, user_input[CONF_CODE]):
+                return await self._async_approve(uid)
+            else:
+                errors[CONF_CODE] = "too_many_tries" if approval.wait_for_tries(uid) else "wrong_code"
+        return self.async_show_form(
+            step_id="code",
+            data_schema=_CODE_SCHEMA,
+            errors=errors,
+            description_placeholders={
+                **self._introduction(),
+                "seconds": str(approval.wait_for_tries(uid)),
+            },
+        )
+
+    async def _async_approve(self, uid: str) -> ConfigFlowResult:
+        await self._hub.async_approve([uid], flow_id=self.flow_id)
+        return self.async_abort(reason="device_added", description_placeholders={"device": self._candidate.name})
+
+    def _introduction(self) -> dict[str, str]:
+        descriptor = self._candidate.descriptor
+        return {
+            "device": self._candidate.name,
+            "uid": self._candidate.uid,
+            "model": (descriptor and descriptor.model) or "–",
+            "manufacturer": (descriptor and descriptor.manufacturer) or "–",
+        }
+
+
+class SmartAirOptionsFlow(OptionsFlow):
+    """The options of a hub."""
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask what is to become of new devices."""
+        if user_input is not None:
+            return self.async_create_entry(data=user_input)
+        return self.async_show_form(
+            step_id="init",
+            data_schema=self.add_suggested_values_to_schema(_OPTIONS_SCHEMA, self.config_entry.options),
+        )
+
+
+def _candidate(entry: SmartAirConfigEntry | None, uid: str) -> Candidate | None:
+    hub = getattr(entry, "runtime_data", None)
+    return hub.approval.candidates.get(uid) if hub is not None else None
+
+
+def _payload(info: MqttServiceInfo) -> bytes | str:
+    return bytes(info.payload) if isinstance(info.payload, bytearray) else info.payload
+
+
+def _tidy(root: str) -> str:
+    return root.strip().strip("/")
+
+
+def _title(root: str) -> str:
+    return "SmartAir" if root == DEFAULT_ROOT else f"SmartAir ({root})"

@@ -1,0 +1,12 @@
+"""The domain and the keys of its configuration."""
+
+from typing import Final
+
+DOMAIN: Final = "smartair"
+
+CONF_ROOT: Final = "topic_root"
+CONF_NAMESPACE: Final = "namespace"
+CONF_ADD_NEW_DEVICES: Final = "add_new_devices"
+
+ADD_ASK: Final = "ask"
+ADD_AUTOMATIC: Final = "automatic"

@@ -1,0 +1,392 @@
+"""One approved device at run time: what is known of it, who listens, what is wanted of it, what was asked of it."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.core import CALLBACK_TYPE, HassJob, callback
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.util.ulid import ulid_now
+
+from .const import DOMAIN
+from .pysmartair import (
+    ANSWER_TIMEOUT,
+    KEY_CONFIG,
+    KEY_DESCRIPTOR,
+    KEY_FACTS,
+    KEY_SKEW,
+    KEY_UNKNOWN,
+    STALE_MINIMUM,
+    CommandResponse,
+    ConfigValue,
+    DeviceEvent,
+    Message,
+    ResponseStatus,
+    Snapshot,
+    command,
+    configuration,
+    expire,
+    fold,
+    next_expiry,
+)
+from .store import DeviceRecord, Night
+
+if TYPE_CHECKING:
+    from .hub import SmartAirHub
+
+_LOGGER = logging.getLogger(__name__)
+
+# A chatty device may write this often in a second; more is held back and its last values written a second later,
+# because the recorder of its owner may be an SD card.
+MAX_WRITES_PER_SECOND = 20
+
+# A configuration that was published this recently is still on its way.
+_REPUBLISH_PAUSE = 10
+
+_STORED = frozenset({KEY_DESCRIPTOR, KEY_FACTS, KEY_CONFIG})
+_REPORTED = frozenset({KEY_SKEW, KEY_UNKNOWN})
+
+type Listener = Callable[[], None]
+type EventListener = Callable[[DeviceEvent], None]
+
+
+class SmartAirDevice:
+    """A device that its owner approved."""
+
+    def __init__(self, hub: SmartAirHub, record: DeviceRecord) -> None:
+        """Begin with what was stored of the device."""
+        self.hub = hub
+        self.uid = record.uid
+        self.record = record
+        self.snapshot = record.snapshot()
+        self.available = False
+        self.device_id: str | None = None
+        self._listeners: defaultdict[str, list[Listener]] = defaultdict(list)
+        self._event_listeners: list[EventListener] = []
+        self._growth_listeners: list[Listener] = []
+        self._waiting: dict[str, asyncio.Future[CommandResponse]] = {}
+        self._expiry: CALLBACK_TYPE | None = None
+        self._expiry_job = HassJob(self._async_expire, cancel_on_shutdown=True)
+        self._second = 0.0
+        self._writes = 0
+        self._held: set[str] = set()
+        self._flush: asyncio.TimerHandle | None = None
+        self._published = 0.0
+
+    @property
+    def unique_prefix(self) -> str:
+        """What the unique ids of the device begin with; no metric's name contains its last sign."""
+        return f"{self.hub.namespace}{self.uid}-"
+
+    # --- what the device says -------------------------------------------------------------------
+
+    @callback
+    def async_handle(self, message: Message, *, now: float, retained: bool) -> None:
+        """Take in one message and tell those whom its changes concern."""
+        match message:
+            case CommandResponse():
+                self._handle_response(message, retained=retained)
+            case DeviceEvent():
+                if not retained:
+                    for listener in tuple(self._event_listeners):
+                        listener(message)
+            case _:
+                before = self.snapshot
+                self.snapshot, changed = fold(before, message, now=now, retained=retained)
+                if changed:
+                    self._after_change(before, changed, now)
+
+    @callback
+    def async_refresh_availability(self) -> None:
+        """Look again whether the device can be believed, after the broker came or went."""
+        available = self.hub.connected and self.snapshot.available
+        if available != self.available:
+            self.available = available
+            self._call(listener for some in self._listeners.values() for listener in some)
+            self.hub.async_log_availability(self)
+
+    def _after_change(self, before: Snapshot, changed: frozenset[str], now: float) -> None:
+        after = self.snapshot
+        if after.metrics is not before.metrics or not changed.isdisjoint(_STORED):
+            self._keep(before, changed)
+        if not changed.isdisjoint(_REPORTED):
+            self._report(changed)
+        if self._expiry is None:
+            self._schedule_expiry(now)
+        if (self.hub.connected and after.available) != self.available:
+            self.async_refresh_availability()
+        else:
+            self._notify(changed, now)
+
+    def _report(self, changed: frozenset[str]) -> None:
+        """Raise, or take back, the repairs about what the device sends."""
+        snapshot = self.snapshot
+        if KEY_SKEW in changed:
+            if snapshot.skew is None:
+                self.hub.async_delete_issue("clock_skew", self.uid)
+            else:
+                self.hub.async_create_issue("clock_skew", self.uid, seconds=str(round(snapshot.skew)))
+        if KEY_UNKNOWN in changed:
+            self.hub.async_create_issue("unknown_metric", self.uid, names=", ".join(sorted(snapshot.unknown)))
+
+    def _keep(self, before: Snapshot, changed: frozenset[str]) -> None:
+        """Bring registry, store and settings up to date with what the device now says of itself."""
+        self.record.learn(self.snapshot)
+        self.hub.store.async_save_soon()
+        if not changed.isdisjoint((KEY_DESCRIPTOR, KEY_FACTS)):
+            self.hub.async_register(self)
+        if self.snapshot.metrics != before.metrics or not changed.isdisjoint((KEY_DESCRIPTOR, KEY_FACTS)):
+            self._call(self._growth_listeners)
+        if KEY_CONFIG in changed:
+            self._settle_config()
+
+    # --- who listens ----------------------------------------------------------------------------
+
+    @callback
+    def async_listen(self, keys: Iterable[str], listener: Listener) -> CALLBACK_TYPE:
+        """Call the listener when one of these keys, or the availability, has changed; return how to end that."""
+        keys = tuple(keys)
+        for key in keys:
+            self._listeners[key].append(listener)
+
+        def end() -> None:
+            for key in keys:
+                self._listeners[key].remove(listener)
+
+        return end
+
+    @callback
+    def async_listen_events(self, listener: EventListener) -> CALLBACK_TYPE:
+        """Call the listener with each event of the device; return how to end that."""
+        self._event_listeners.append(listener)
+        return lambda: self._event_listeners.remove(listener)
+
+    @callback
+    def async_listen_growth(self, listener: Listener) -> CALLBACK_TYPE:
+        """Call the listener when the device may have more to show than before; return how to end that."""
+        self._growth_listeners.append(listener)
+        return lambda: self._growth_listeners.remove(listener)
+
+    def _notify(self, changed: Iterable[str], now: float) -> None:
+        if not -1 < self._second - now <= 0:
+            self._second, self._writes = now, 0
+        self._writes += 1
+        if self._writes > MAX_WRITES_PER_SECOND:
+            self._held.update(changed)
+            if self._flush is None:
+                self._flush = self.hub.hass.loop.call_later(1, self._release)
+            return
+        listeners = self._listeners
+        called: list[Listener] = []
+        for key in changed:
+            if key in listeners:
+                for listener in listeners[key]:
+                    if listener not in called:
+                        called.append(listener)
+        for listener in called:
+            listener()
+
+    @callback
+    def _release(self) -> None:
+        """Write the last of the values that were held back."""
+        self._flush = None
+        held, self._held = self._held, set()
+        self._call(listener for key in held for listener in self._listeners.get(key, ()))
+
+    @staticmethod
+    def _call(listeners: Iterable[Listener]) -> None:
+        for listener in tuple(dict.fromkeys(listeners)):
+            listener()
+
+    # --- what grows stale -----------------------------------------------------------------------
+
+    def _schedule_expiry(self, now: float) -> None:
+        """Set one timer for the next value to grow stale; it looks again when it rings, so no message moves it."""
+        due = next_expiry(self.snapshot)
+        if due is not None:
+            # Never further ahead than the shortest term, for a device may begin to report more often meanwhile.
+            due = min(max(due, now), now + STALE_MINIMUM) + 1
+            when = datetime.fromtimestamp(due, UTC)
+            self._expiry = async_track_point_in_utc_time(self.hub.hass, self._expiry_job, when)
+
+    @callback
+    def _async_expire(self, _now: datetime) -> None:
+        self._expiry = None
+        now = time.time()
+        before = self.snapshot
+        self.snapshot, changed = expire(before, now=now)
+        self._schedule_expiry(now)
+        if changed:
+            self._after_change(before, changed, now)
+
+    # --- what the owner wants -------------------------------------------------------------------
+
+    @property
+    def pending(self) -> frozenset[str]:
+        """The settings that the device has not confirmed yet."""
+        applied = self.snapshot.applied
+        if applied is not None and applied.revision >= self.record.revision:
+            return frozenset()
+        known = applied.config if applied is not None else {}
+        return frozenset(
+            name for name, value in self.record.desired.items() if name not in known or known[name] != value
+        )
+
+    def setting(self, name: str) -> ConfigValue:
+        """Return a setting as it is wanted, while that is pending, or else as the device applied it."""
+        applied = self.snapshot.applied
+        if name in self.pending or applied is None:
+            return self.record.desired.get(name)
+        return applied.config.get(name, self.record.desired.get(name))
+
+    @property
+    def night(self) -> Night:
+        """The night as it is wanted or was last in force."""
+        return Night.from_setting(self.setting("night_mode")) or self.record.night
+
+    async def async_set_night(self, night: Night) -> None:
+        """Choose the hours of the night; while night mode is off, the device hears of them when it is switched on."""
+        on = self.setting("night_mode") is not None
+        if on:
+            await self.async_configure({"night_mode": night.as_setting()})
+        self.record.night = night
+        await self.hub.store.async_save_now()
+        self._notify((KEY_CONFIG,), time.time())
+
+    async def async_configure(self, changes: Mapping[str, ConfigValue]) -> None:
+        """Ask for settings; they are pending until the device has confirmed them."""
+        record = self.record
+        applied = self.snapshot.applied
+        old = record.desired, record.revision
+        self.hub.async_withdraw_rejections(self, changes)
+        record.desired = {**record.desired, **changes}
+        record.revision = max(record.revision, applied.revision if applied else 0) + 1
+        try:
+            await self._async_publish_config()
+        except HomeAssistantError:
+            record.desired, record.revision = old
+            raise
+        await self.hub.store.async_save_now()
+        self._notify((KEY_CONFIG,), time.time())
+
+    async def _async_publish_config(self) -> None:
+        self._published = time.time()
+        await self.hub.async_publish(
+            configuration(self.hub.root, self.uid, revision=self.record.revision, config=self.record.desired)
+        )
+
+    def _settle_config(self) -> None:
+        """Compare what the device applied with what is wanted, and set right what the two do not share."""
+        applied, record = self.snapshot.applied, self.record
+        if applied is None or not record.desired:
+            return
+        if applied.revision < record.revision:
+            # The device came back older than what it was told, as after a flash, or the broker forgot: tell it again.
+            if time.time() - self._published > _REPUBLISH_PAUSE:
+                self.hub.async_create_task(self._async_republish_config(), f"configure {self.uid}")
+            return
+        refused = applied.rejected if applied.applied or applied.rejected else dict.fromkeys(record.desired, "")
+        refused = {name: reason for name, reason in refused.items() if name in record.desired}
+        if not refused:
+            return
+        self.hub.async_report_rejections(self, refused)
+        record.desired = {name: value for name, value in record.desired.items() if name not in refused}
+        record.revision = applied.revision + 1
+        self.hub.async_create_task(self._async_republish_config(), f"take back settings of {self.uid}")
+
+    async def _async_republish_config(self) -> None:
+        try:
+            await self._async_publish_config()
+        except HomeAssistantError as err:
+            # The device will say again what it applied when it is back, and this is tried again then.
+            _LOGGER.debug("The configuration of %s was not published: %s", self.uid, err)
+
+    # --- what is asked of the device ------------------------------------------------------------
+
+    async def async_command(self, name: str, params: Mapping[str, Any] | None = None) -> CommandResponse:
+        """Send a command and return the first answer; raise HomeAssistantError when there is none, or a refusal."""
+        if not self.available:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="device_unavailable",
+                translation_placeholders={"device": self.name},
+            )
+        offered = self.snapshot.commands
+        if self.snapshot.descriptor is not None and name not in offered:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="command_not_offered",
+                translation_placeholders={
+                    "device": self.name,
+                    "command": name,
+                    "offered": ", ".join(offered) or "–",
+                },
+            )
+        cmd_id = ulid_now()
+        answer = self._waiting[cmd_id] = self.hub.hass.loop.create_future()
+        try:
+            await self.hub.async_publish(
+                command(self.hub.root, self.uid, name, cmd_id=cmd_id, now=time.time(), params=params)
+            )
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                response = await answer
+        except TimeoutError as err:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="no_answer",
+                translation_placeholders={
+                    "device": self.name,
+                    "command": name,
+                    "seconds": str(ANSWER_TIMEOUT),
+                },
+            ) from err
+        finally:
+            del self._waiting[cmd_id]
+        return self._judge(name, response)
+
+    def _judge(self, name: str, response: CommandResponse) -> CommandResponse:
+        match response.status:
+            case ResponseStatus.ACCEPTED | ResponseStatus.DONE | ResponseStatus.DUPLICATE:
+                return response
+            case ResponseStatus.EXPIRED:
+                key = "command_expired"
+            case ResponseStatus.ERROR:
+                key = "command_failed"
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key=key,
+            translation_placeholders={
+                "device": self.name,
+                "command": name,
+                "error": response.error_code or "–",
+            },
+        )
+
+    def _handle_response(self, response: CommandResponse, *, retained: bool) -> None:
+        answer = self._waiting.get(response.cmd_id)
+        if answer is not None and not answer.done() and not retained:
+            answer.set_result(response)
+
+    @property
+    def name(self) -> str:
+        """The name that the device gives itself, or its uid."""
+        descriptor = self.snapshot.descriptor
+        return (descriptor.name if descriptor else None) or self.uid
+
+    @callback
+    def async_stop(self) -> None:
+        """End every timer, and tell those who wait for an answer that none will come."""
+        if self._expiry is not None:
+            self._expiry()
+            self._expiry = None
+        if self._flush is not None:
+            self._flush.cancel()
+            self._flush = None
+        for answer in self._waiting.values():
+            if not answer.done():
+                answer.set_exception(TimeoutError())

@@ -1,0 +1,75 @@
+"""Diagnostics, free of what would tell where somebody lives or how to reach their devices."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from homeassistant.components.diagnostics import REDACTED, async_redact_data
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.device_registry import DeviceEntry
+
+from .const import CONF_NAMESPACE, CONF_ROOT
+from .device import SmartAirDevice
+from .hub import SmartAirConfigEntry
+
+TO_REDACT = frozenset(
+    {
+        "area",
+        "boot_id",
+        "ip",
+        "mac",
+        "name",
+        "pairing",
+        "serial",
+        "topic",
+        "uid",
+        CONF_NAMESPACE,
+        CONF_ROOT,
+    }
+)
+
+
+async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SmartAirConfigEntry) -> dict[str, Any]:
+    """Return what helps to understand a hub."""
+    hub = entry.runtime_data
+    return {
+        "entry": async_redact_data({"data": dict(entry.data), "options": dict(entry.options)}, TO_REDACT),
+        "connected": hub.connected,
+        "counts": dict(hub.counts),
+        "recent_errors": [async_redact_data(error, TO_REDACT) for error in hub.recent_errors],
+        "waiting": len(hub.approval.candidates),
+        "devices": [_device(device) for device in hub.devices.values()],
+    }
+
+
+async def async_get_device_diagnostics(
+    hass: HomeAssistant, entry: SmartAirConfigEntry, device: DeviceEntry
+) -> dict[str, Any]:
+    """Return what helps to understand a device."""
+    found = entry.runtime_data.device_by_id(device.id)
+    return {} if found is None else _device(found)
+
+
+def _device(device: SmartAirDevice) -> dict[str, Any]:
+    snapshot = device.snapshot
+    return {
+        "available": device.available,
+        "device_type": snapshot.device_type,
+        "report_interval": snapshot.report_interval,
+        "stale_after": snapshot.stale_after,
+        "pending": sorted(device.pending),
+        "desired": device.record.desired,
+        "desired_revision": device.record.revision,
+        "snapshot": async_redact_data(_plain(asdict(snapshot)), TO_REDACT),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that JSON can carry, keeping whether there was an identity to redact."""
+    if isinstance(value, Mapping):
+        return {key: REDACTED if key in TO_REDACT and item else _plain(item) for key, item in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,82 @@
+"""What all entities share: their device, their availability, and their way into the world."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import override
+
+from homeassistant.core import callback
+from homeassistant.helpers.device_registry import DeviceInfo
+from homeassistant.helpers.entity import Entity, EntityDescription
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .device import SmartAirDevice
+from .hub import SmartAirConfigEntry
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmartAirEntityDescription(EntityDescription):
+    """Describes an entity: what must change for it to be written anew."""
+
+    listens_to: tuple[str, ...]
+
+
+class SmartAirEntity(Entity):
+    """An entity of one device, written when a key that it listens to has changed."""
+
+    _attr_has_entity_name = True
+    _attr_should_poll = False
+    entity_description: SmartAirEntityDescription
+
+    def __init__(self, device: SmartAirDevice, description: SmartAirEntityDescription) -> None:
+        """Belong to a device."""
+        self.device = device
+        self.entity_description = description
+        self._attr_unique_id = f"{device.unique_prefix}{description.key}"
+        self._attr_device_info = DeviceInfo(identifiers={device.hub.identifier(device.uid)})
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Whether the device can be believed to be there."""
+        return self.device.available
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to the device from now on."""
+        self.async_refresh()
+        self.async_on_remove(self.device.async_listen(self.entity_description.listens_to, self._async_changed))
+
+    @callback
+    def _async_changed(self) -> None:
+        self.async_refresh()
+        self.async_write_ha_state()
+
+    @callback
+    def async_refresh(self) -> None:
+        """Take over from the device what the entity shows."""
+
+
+type EntityFactory = Callable[[SmartAirDevice], Iterable[SmartAirEntity]]
+
+
+@callback
+def async_setup_entities(
+    entry: SmartAirConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback, factory: EntityFactory
+) -> None:
+    """Add what the factory makes of each device, now, when a device comes, and when it has more to show."""
+
+    @callback
+    def add_device(device: SmartAirDevice) -> None:
+        known: set[str] = set()
+
+        @callback
+        def add_missing() -> None:
+            missing = [entity for entity in factory(device) if entity.entity_description.key not in known]
+            if missing:
+                known.update(entity.entity_description.key for entity in missing)
+                async_add_entities(missing)
+
+        add_missing()
+        device.async_listen_growth(add_missing)
+
+    entry.async_on_unload(entry.runtime_data.async_listen_devices(add_device))

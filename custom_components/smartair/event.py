@@ -1,0 +1,64 @@
+"""Events: what happened on a device, a reset or a press of its button."""
+
+from dataclasses import dataclass
+from typing import override
+
+from homeassistant.components.event import EventEntity, EventEntityDescription
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .device import SmartAirDevice
+from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
+from .hub import SmartAirConfigEntry
+from .pysmartair import DeviceEvent
+
+PARALLEL_UPDATES = 0
+
+
+OTHER = "other"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmartAirEventDescription(EventEntityDescription, SmartAirEntityDescription):
+    """Describes an event entity."""
+
+    listens_to: tuple[str, ...] = ()
+
+
+ACTIVITY = SmartAirEventDescription(
+    key="activity",
+    translation_key="activity",
+    # A closed list, for automations to choose from; what a device adds to the protocol comes as the last.
+    event_types=["boot", "button", "safety_trip", OTHER],
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: SmartAirConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Set up the events."""
+    async_setup_entities(entry, async_add_entities, _events)
+
+
+def _events(device: SmartAirDevice) -> list[SmartAirEntity]:
+    # A device that never described itself is a plain script, which has nothing happen to it.
+    return [] if device.snapshot.descriptor is None else [ActivityEvent(device, ACTIVITY)]
+
+
+class ActivityEvent(SmartAirEntity, EventEntity):
+    """What happened on a device."""
+
+    entity_description: SmartAirEventDescription
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen for events as well."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self.device.async_listen_events(self._async_happened))
+
+    @callback
+    def _async_happened(self, event: DeviceEvent) -> None:
+        known = event.event in self.event_types
+        attributes = dict(event.data) if known else {**event.data, "event": event.event}
+        self._trigger_event(event.event if known else OTHER, attributes)
+        self.async_write_ha_state()

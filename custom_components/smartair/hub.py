@@ -1,0 +1,294 @@
+"""One topic root: its single subscription, the messages' way to their devices, and what all devices share."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from functools import partial
+import logging
+import time
+from typing import Any, TypedDict, cast
+
+from homeassistant.components import mqtt
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import device_registry as dr, issue_registry as ir
+
+from .approval import Approval
+from .const import CONF_NAMESPACE, CONF_ROOT, DOMAIN
+from .device import SmartAirDevice
+from .pysmartair import (
+    Channel,
+    ParseError,
+    Publish,
+    forget,
+    parse,
+    parse_topic,
+    subscription,
+)
+from .store import DeviceRecord, HubStore
+
+_LOGGER = logging.getLogger(__name__)
+
+MAX_RECENT_ERRORS = 20
+
+type SmartAirConfigEntry = ConfigEntry[SmartAirHub]
+type DeviceListener = Callable[[SmartAirDevice], None]
+
+
+class _Facts(TypedDict):
+    """What the device registry shows of a device."""
+
+    name: str
+    manufacturer: str
+    model: str | None
+    model_id: str
+    serial_number: str
+    sw_version: str | None
+    hw_version: str | None
+
+
+class SmartAirHub:
+    """What a config entry is at run time."""
+
+    def __init__(self, hass: HomeAssistant, entry: SmartAirConfigEntry) -> None:
+        """Begin with no devices and no subscription."""
+        self.hass = hass
+        self.entry = entry
+        self.root: str = entry.data[CONF_ROOT]
+        self.namespace: str = entry.data[CONF_NAMESPACE]
+        self.store = HubStore(hass, entry.entry_id)
+        self.devices: dict[str, SmartAirDevice] = {}
+        self.approval = Approval(self)
+        self.connected = False
+        self.counts: Counter[str] = Counter()
+        self.recent_errors: deque[dict[str, Any]] = deque(maxlen=MAX_RECENT_ERRORS)
+        self._complained: set[tuple[str, str]] = set()
+        self._device_listeners: list[DeviceListener] = []
+        self._expiry = self._expiry_supported()
+
+    # --- beginning and end ----------------------------------------------------------------------
+
+    async def async_start(self) -> None:
+        """Bring back the stored devices; nothing is heard yet."""
+        await self.store.async_load()
+        self.connected = mqtt.is_connected(self.hass)
+        for record in self.store.devices.values():
+            self._adopt(record)
+
+    async def async_listen(self) -> None:
+        """Subscribe, once every platform is ready for what will be heard."""
+        unload = self.entry.async_on_unload
+        unload(mqtt.async_subscribe_connection_status(self.hass, self._async_connection_changed))
+        unload(await mqtt.async_subscribe(self.hass, subscription(self.root), self._async_receive, 1, None))
+        self.approval.async_start()
+
+    @callback
+    def async_stop(self) -> None:
+        """End all that the hub began, after the platforms have gone."""
+        self.approval.async_stop()
+        for device in self.devices.values():
+            device.async_stop()
+
+    def async_create_task(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run something beside, ended with the entry."""
+        self.entry.async_create_background_task(self.hass, work, f"{DOMAIN} {name}")
+
+    # --- what is heard --------------------------------------------------------------------------
+
+    @callback
+    def _async_receive(self, received: mqtt.ReceiveMessage) -> None:
+        self.counts["received"] += 1
+        try:
+            # The subscription asks for no decoding, so that a payload that is not text is ours to judge.
+            message = parse(self.root, received.topic, cast("bytes", received.payload))
+        except ParseError as err:
+            self._count_error(received.topic, err)
+            return
+        if message is None:
+            self._look_at_foreign(received)
+            return
+        now = time.time()
+        device = self.devices.get(message.uid)
+        if device is not None:
+            device.async_handle(message, now=now, retained=received.retain)
+        else:
+            self.counts["not_approved"] += 1
+            self.approval.async_consider(message, now=now)
+
+    def _look_at_foreign(self, received: mqtt.ReceiveMessage) -> None:
+        """Our own messages come back to us by the wildcard; a retained command among them is a danger."""
+        self.counts["not_ours"] += 1
+        if not received.retain or not received.payload:
+            return
+        address = parse_topic(self.root, received.topic)
+        orders = {Channel.COMMANDS, Channel.OTA}
+        if address is not None and address.channel in orders and address.uid in self.devices:
+            self.async_create_issue(
+                "retained_command", address.uid, suffix=address.channel, fixable=True, topic=received.topic
+            )
+
+    def _count_error(self, topic: str, err: ParseError) -> None:
+        self.counts[f"error_{err.reason}"] += 1
+        self.recent_errors.append({"topic": topic, "reason": err.reason, "at": time.time()})
+        if err.uid is None or err.uid not in self.devices or (err.uid, err.reason) in self._complained:
+            return
+        self._complained.add((err.uid, err.reason))
+        _LOGGER.warning("A message of device %s on %s cannot be understood: %s", err.uid, topic, err)
+
+    @callback
+    def _async_connection_changed(self, connected: bool) -> None:  # noqa: FBT001 - Home Assistant's signature
+        if connected == self.connected:
+            return
+        self.connected = connected
+        for device in self.devices.values():
+            device.async_refresh_availability()
+
+    @callback
+    def async_log_availability(self, device: SmartAirDevice) -> None:
+        """Log once that a device went or came; that the broker did is the MQTT integration's to log."""
+        if self.connected:
+            _LOGGER.info("Device %s is %s", device.uid, "available" if device.available else "unavailable")
+
+    # --- what is said ---------------------------------------------------------------------------
+
+    def _expiry_supported(self) -> bool:
+        """Tell whether MQTT 5 is spoken: older versions know no expiry, which the payload then carries alone."""
+        entries = self.hass.config_entries.async_entries(mqtt.DOMAIN)
+        return bool(entries) and entries[0].data.get(mqtt.CONF_PROTOCOL) == mqtt.PROTOCOL_5
+
+    async def async_publish(self, message: Publish) -> None:
+        """Publish at QoS 1; raise a translated HomeAssistantError when the broker cannot be reached."""
+        if not self.connected:
+            raise HomeAssistantError(translation_domain=DOMAIN, translation_key="broker_unavailable")
+        await mqtt.async_publish(
+            self.hass,
+            message.topic,
+            message.payload,
+            qos=1,
+            retain=message.retain,
+            message_expiry_interval=message.expiry if self._expiry else None,
+        )
+
+    # --- devices --------------------------------------------------------------------------------
+
+    @callback
+    def async_listen_devices(self, listener: DeviceListener) -> CALLBACK_TYPE:
+        """Call the listener with every device there is and that is added; return how to end that."""
+        self._device_listeners.append(listener)
+        for device in self.devices.values():
+            listener(device)
+        return partial(self._device_listeners.remove, listener)
+
+    async def async_approve(self, uids: Iterable[str], *, flow_id: str | None = None) -> None:
+        """Make devices the owner's; a card that is just being answered is named by its flow and left to itself."""
+        for uid in uids:
+            if uid in self.devices:
+                continue
+            record = self.store.devices[uid] = DeviceRecord(uid)
+            candidate = self.approval.async_release(uid, flow_id)
+            device = self._adopt(record)
+            if candidate is not None:
+                # What it said of itself while it waited holds; what it measured then never counted.
+                for message in candidate.said:
+                    device.async_handle(message, now=candidate.last_seen, retained=True)
+            for listener in tuple(self._device_listeners):
+                listener(device)
+        await self.store.async_save_now()
+
+    def _adopt(self, record: DeviceRecord) -> SmartAirDevice:
+        device = self.devices[record.uid] = SmartAirDevice(self, record)
+        self.async_register(device)
+        return device
+
+    async def async_forget(self, uid: str) -> None:
+        """Forget a device and have the broker forget it, so that only what it says anew brings it back."""
+        device = self.devices.pop(uid)
+        device.async_stop()
+        del self.store.devices[uid]
+        await self.store.async_save_now()
+        self.async_delete_issues(uid)
+        try:
+            for message in forget(self.root, uid):
+                await self.async_publish(message)
+        except HomeAssistantError as err:
+            _LOGGER.warning("The broker still keeps the retained messages of %s: %s", uid, err)
+
+    def identifier(self, uid: str) -> tuple[str, str]:
+        """Return what names a device in the device registry."""
+        return DOMAIN, f"{self.namespace}{uid}"
+
+    def device_by_id(self, device_id: str) -> SmartAirDevice | None:
+        """Return the device with this id in the device registry, if it is this hub's."""
+        return next((device for device in self.devices.values() if device.device_id == device_id), None)
+
+    @callback
+    def async_register(self, device: SmartAirDevice) -> None:
+        """Write what a device says of itself to the device registry."""
+        descriptor = device.snapshot.descriptor
+        registry = dr.async_get(self.hass)
+        facts = _Facts(
+            name=device.name,
+            manufacturer=(descriptor and descriptor.manufacturer) or "SmartAir",
+            model=descriptor.model if descriptor else None,
+            model_id=device.snapshot.device_type,
+            serial_number=(descriptor and descriptor.serial) or device.uid,
+            sw_version=device.snapshot.firmware_version,
+            hw_version=descriptor.hardware_revision if descriptor else None,
+        )
+        if device.device_id is None:
+            entry = registry.async_get_or_create(
+                config_entry_id=self.entry.entry_id,
+                identifiers={self.identifier(device.uid)},
+                suggested_area=descriptor.area if descriptor else None,
+                **facts,
+            )
+            device.device_id = entry.id
+        else:
+            registry.async_update_device(device.device_id, **facts)
+
+    # --- repairs --------------------------------------------------------------------------------
+
+    @callback
+    def async_create_issue(
+        self, key: str, uid: str, *, suffix: str = "", fixable: bool = False, **placeholders: str
+    ) -> None:
+        """Show a repair about a device."""
+        device = self.devices.get(uid)
+        ir.async_create_issue(
+            self.hass,
+            DOMAIN,
+            self._issue_id(key, uid, suffix),
+            is_fixable=fixable,
+            severity=ir.IssueSeverity.WARNING,
+            translation_key=key,
+            translation_placeholders={"device": device.name if device else uid, **placeholders},
+            data={"entry_id": self.entry.entry_id, "uid": uid},
+        )
+
+    @callback
+    def async_delete_issue(self, key: str, uid: str, suffix: str = "") -> None:
+        """Take back a repair about a device."""
+        ir.async_delete_issue(self.hass, DOMAIN, self._issue_id(key, uid, suffix))
+
+    @callback
+    def async_delete_issues(self, uid: str) -> None:
+        """Take back every repair about a device."""
+        marker = f"/{self.entry.entry_id}/{uid}/"
+        for domain, issue_id in list(ir.async_get(self.hass).issues):
+            if domain == DOMAIN and marker in issue_id:
+                ir.async_delete_issue(self.hass, DOMAIN, issue_id)
+
+    def _issue_id(self, key: str, uid: str, suffix: str) -> str:
+        return f"{key}/{self.entry.entry_id}/{uid}/{suffix}"
+
+    @callback
+    def async_report_rejections(self, device: SmartAirDevice, refused: Mapping[str, str]) -> None:
+        """Tell the owner which settings a device refused and why."""
+        for name, reason in refused.items():
+            self.async_create_issue("config_rejected", device.uid, suffix=name, setting=name, reason=reason or "–")
+
+    @callback
+    def async_withdraw_rejections(self, device: SmartAirDevice, names: Iterable[str]) -> None:
+        """Take back the repairs about settings that the owner sets anew."""
+        for name in names:
+            self.async_delete_issue("config_rejected", device.uid, name)

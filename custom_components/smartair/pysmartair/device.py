@@ -1,0 +1,318 @@
+"""What is known of a device, and how each message changes it: values in, values out, and no clock."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from statistics import median
+
+from .messages import (
+    Buffered,
+    ChannelState,
+    CommandResponse,
+    ConfigState,
+    Descriptor,
+    DeviceEvent,
+    Message,
+    OtaState,
+    Setting,
+    Status,
+    Telemetry,
+)
+from .profiles import DEFAULT_COMMANDS, default_settings, guess_type
+
+LIVE_WINDOW = 120
+"""Seconds by which a device's time may differ from ours for a measurement to be of now (protocol, "Time")."""
+
+STALE_INTERVALS = 3
+STALE_MINIMUM = 90
+"""A value is stale after three report intervals, at least 90 seconds (protocol, "Truth rules")."""
+
+MAX_INTERVAL = 3600
+MAX_UNKNOWN = 32
+_GAPS = 5
+# A sequence that is this far behind the last one has begun anew; anything nearer is a late or second copy.
+_SEQUENCE_WINDOW = 1000
+
+# Keys of what can change beside the metrics, which go by their own names.
+KEY_STATUS = "$status"
+KEY_DESCRIPTOR = "$descriptor"
+KEY_CONFIG = "$config"
+KEY_CHANNELS = "$channels"
+KEY_FACTS = "$facts"
+KEY_UPTIME = "$uptime"
+KEY_LAST_SEEN = "$last_seen"
+KEY_SKEW = "$skew"
+KEY_UNKNOWN = "$unknown"
+KEY_OTA = "$ota"
+
+NOTHING: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """All that is known of a device at one moment; times are Unix seconds by the receiver's clock."""
+
+    uid: str
+    online: bool | None = None
+    fresh: bool = False
+    values: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[str, float] = field(default_factory=dict)
+    metrics: frozenset[str] = frozenset()
+    channels: Mapping[str, ChannelState] = field(default_factory=dict)
+    descriptor: Descriptor | None = None
+    applied: ConfigState | None = None
+    ota: OtaState | None = None
+    hinted_type: str | None = None
+    firmware_version: str | None = None
+    ip: str | None = None
+    uptime: float | None = None
+    last_seen: float | None = None
+    skew: float | None = None
+    seq: int | None = None
+    boot_id: str | None = None
+    gaps: tuple[float, ...] = ()
+    unknown: Mapping[str, int] = field(default_factory=dict)
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    buffered: int = 0
+    duplicates: int = 0
+
+    @property
+    def device_type(self) -> str:
+        """The type that the device claims, or else the one that its measurements suggest."""
+        if self.descriptor is not None:
+            return self.descriptor.device_type
+        return self.hinted_type or guess_type(self.metrics)
+
+    @property
+    def settings(self) -> Mapping[str, Setting]:
+        """What can be configured; nothing on a device that never described itself."""
+        if self.descriptor is None:
+            return {}
+        if self.descriptor.settings is None:
+            return default_settings(self.descriptor.device_type)
+        return self.descriptor.settings
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What the device can be told to do; nothing when it never described itself."""
+        if self.descriptor is None:
+            return ()
+        return DEFAULT_COMMANDS if self.descriptor.commands is None else self.descriptor.commands
+
+    @property
+    def available(self) -> bool:
+        """Whether the device itself can be believed to be there, the broker aside."""
+        if self.online is None:
+            return self.fresh
+        return self.online and self.fresh
+
+    @property
+    def report_interval(self) -> float | None:
+        """Seconds between reports: as configured, else as observed, else None."""
+        if self.applied is not None:
+            interval = self.applied.config.get("report_interval")
+            if isinstance(interval, (int, float)) and not isinstance(interval, bool) and interval > 0:
+                return min(float(interval), MAX_INTERVAL)
+        return min(median(self.gaps), MAX_INTERVAL) if self.gaps else None
+
+    @property
+    def stale_after(self) -> float:
+        """Seconds after which a value no longer says how things are."""
+        return max(STALE_MINIMUM, STALE_INTERVALS * (self.report_interval or 0))
+
+
+def fold(  # noqa: PLR0911 - one for each kind of message
+    before: Snapshot, message: Message, *, now: float, retained: bool = False
+) -> tuple[Snapshot, frozenset[str]]:
+    """Return what is known after a message, and the keys of what it changed; `now` is the time of arrival."""
+    match message:
+        case Telemetry():
+            return _fold_telemetry(before, message, now, retained=retained)
+        case Status():
+            return _fold_status(before, message, now)
+        case Descriptor():
+            return _fold_descriptor(before, message)
+        case ConfigState():
+            if before.applied == message:
+                return before, NOTHING
+            return replace(before, applied=message), frozenset({KEY_CONFIG})
+        case Buffered():
+            return _fold_buffered(before, message, now)
+        case OtaState():
+            if before.ota == message:
+                return before, NOTHING
+            return replace(before, ota=message), frozenset({KEY_OTA})
+        case CommandResponse() | DeviceEvent():
+            return before, NOTHING
+
+
+def _fold_status(before: Snapshot, message: Status, now: float) -> tuple[Snapshot, frozenset[str]]:
+    if message.online == before.online and (before.fresh or not message.online):
+        return before, NOTHING
+    # A birth message begins a new term of grace: the first telemetry is still to come.
+    return (
+        replace(
+            before,
+            online=message.online,
+            fresh=message.online or before.fresh,
+            last_seen=now if message.online else before.last_seen,
+        ),
+        frozenset({KEY_STATUS}),
+    )
+
+
+def _fold_descriptor(before: Snapshot, message: Descriptor) -> tuple[Snapshot, frozenset[str]]:
+    if before.descriptor == message:
+        return before, NOTHING
+    metrics = before.metrics | frozenset(message.metrics)
+    after = replace(
+        before,
+        descriptor=message,
+        metrics=metrics,
+        firmware_version=message.firmware_version or before.firmware_version,
+        ip=message.ip or before.ip,
+    )
+    return after, frozenset({KEY_DESCRIPTOR, KEY_FACTS})
+
+
+def _is_copy(before: Snapshot, message: Telemetry) -> bool:
+    """Tell whether a numbered message is one that was had before, or was overtaken by a later one."""
+    if message.seq is None or before.seq is None or message.boot_id is None:
+        return False
+    return message.boot_id == before.boot_id and 0 <= before.seq - message.seq < _SEQUENCE_WINDOW
+
+
+def _fold_telemetry(
+    before: Snapshot, message: Telemetry, now: float, *, retained: bool
+) -> tuple[Snapshot, frozenset[str]]:
+    sample = message.sample
+    if retained:
+        return _learn_metrics(before, message)
+    if _is_copy(before, message):
+        return replace(before, duplicates=before.duplicates + 1), NOTHING
+    age = 0.0 if sample.timestamp is None else now - sample.timestamp
+    if age > LIVE_WINDOW:
+        return replace(before, buffered=before.buffered + 1), NOTHING
+
+    skew = None if sample.timestamp is None or age >= -LIVE_WINDOW else -age
+    firmware = message.firmware_version or before.firmware_version
+    ip = message.ip or before.ip
+    unknown, rejected = before.unknown, before.rejected
+    if sample.unknown or sample.rejected:
+        unknown, rejected = _count(unknown, sample.unknown), _count(rejected, sample.rejected)
+
+    after = Snapshot(
+        uid=before.uid,
+        # Whoever speaks is there, whatever a last will that came late has said.
+        online=True if before.online is False else before.online,
+        fresh=True,
+        values={**before.values, **sample.values},
+        measured={**before.measured, **dict.fromkeys(sample.values, now)},
+        metrics=_with_metrics(before.metrics, sample.values),
+        channels=message.channels or before.channels,
+        descriptor=before.descriptor,
+        applied=before.applied,
+        ota=before.ota,
+        hinted_type=message.device_type or before.hinted_type,
+        firmware_version=firmware,
+        ip=ip,
+        uptime=message.uptime if message.uptime is not None else before.uptime,
+        last_seen=now,
+        skew=skew,
+        seq=message.seq,
+        boot_id=message.boot_id,
+        gaps=_next_gaps(before, now),
+        unknown=unknown,
+        rejected=rejected,
+        buffered=before.buffered,
+        duplicates=before.duplicates,
+    )
+    return after, _telemetry_changes(before, after, message)
+
+
+def _telemetry_changes(before: Snapshot, after: Snapshot, message: Telemetry) -> frozenset[str]:
+    old = before.values
+    changed = {name for name, value in message.sample.values.items() if old.get(name) != value}
+    changed.add(KEY_LAST_SEEN)
+    if not before.fresh or before.online is False:
+        changed.add(KEY_STATUS)
+    if (after.skew is None) != (before.skew is None):
+        changed.add(KEY_SKEW)
+    if after.channels != before.channels:
+        changed.add(KEY_CHANNELS)
+    if after.firmware_version != before.firmware_version or after.ip != before.ip:
+        changed.add(KEY_FACTS)
+    if message.uptime is not None:
+        changed.add(KEY_UPTIME)
+    if after.unknown.keys() != before.unknown.keys():
+        changed.add(KEY_UNKNOWN)
+    return frozenset(changed)
+
+
+def _next_gaps(before: Snapshot, now: float) -> tuple[float, ...]:
+    """Return the last pauses between reports, their median being robust against one long absence."""
+    if not before.measured or before.last_seen is None or now <= before.last_seen:
+        return before.gaps
+    return (*before.gaps[1 - _GAPS :], now - before.last_seen)
+
+
+def _with_metrics(known: frozenset[str], names: Collection[str]) -> frozenset[str]:
+    return known if known.issuperset(names) else known | frozenset(names)
+
+
+def _learn_metrics(before: Snapshot, message: Telemetry) -> tuple[Snapshot, frozenset[str]]:
+    """Take from a retained message that a device exists and what it can measure, never what it measures now."""
+    metrics = _with_metrics(before.metrics, message.sample.values)
+    if metrics == before.metrics:
+        return before, NOTHING
+    return replace(before, metrics=metrics), frozenset({KEY_DESCRIPTOR})
+
+
+def _fold_buffered(before: Snapshot, message: Buffered, now: float) -> tuple[Snapshot, frozenset[str]]:
+    """History proves that the device is there again, and touches no live value."""
+    changed = {KEY_LAST_SEEN}
+    if not before.fresh or before.online is False:
+        changed.add(KEY_STATUS)
+    metrics = before.metrics
+    for sample in message.samples:
+        metrics = _with_metrics(metrics, sample.values)
+    after = replace(
+        before,
+        online=True if before.online is False else before.online,
+        fresh=True,
+        last_seen=now,
+        metrics=metrics,
+        buffered=before.buffered + len(message.samples),
+    )
+    return after, frozenset(changed)
+
+
+def _count(counts: Mapping[str, int], names: Collection[str]) -> Mapping[str, int]:
+    after = dict(counts)
+    for name in names:
+        if name in after or len(after) < MAX_UNKNOWN:
+            after[name] = after.get(name, 0) + 1
+    return after
+
+
+def expire(before: Snapshot, *, now: float) -> tuple[Snapshot, frozenset[str]]:
+    """Return what is still true at `now`: values past their term are gone, and so is a device that fell silent."""
+    limit = now - before.stale_after
+    gone = {name for name, at in before.measured.items() if at <= limit}
+    silent = before.fresh and (before.last_seen is None or before.last_seen <= limit)
+    if not gone and not silent:
+        return before, NOTHING
+    after = replace(
+        before,
+        fresh=before.fresh and not silent,
+        values={name: value for name, value in before.values.items() if name not in gone},
+        measured={name: at for name, at in before.measured.items() if name not in gone},
+    )
+    return after, frozenset(gone | ({KEY_STATUS} if silent else set()))
+
+
+def next_expiry(snapshot: Snapshot) -> float | None:
+    """Return the time at which something of this becomes stale, or None when nothing can."""
+    times = list(snapshot.measured.values())
+    if snapshot.fresh and snapshot.last_seen is not None:
+        times.append(snapshot.last_seen)
+    return min(times) + snapshot.stale_after if times else None

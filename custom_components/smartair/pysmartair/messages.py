@@ -1,0 +1,197 @@
+"""The closed union of what a device can say, as frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Rejection(StrEnum):
+    """Why one metric of a good message was not taken."""
+
+    NOT_A_NUMBER = "not_a_number"
+    OUT_OF_RANGE = "out_of_range"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelState:
+    """What a pump channel reports of itself: `on` as it really is, current in mA, flow in L/min, its lock's code."""
+
+    on: bool | None = None
+    current_ma: float | None = None
+    flow_l_min: float | None = None
+    lock: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One set of measurements by canonical name, with the device's own time (Unix seconds) where it has a clock."""
+
+    values: Mapping[str, float]
+    timestamp: float | None = None
+    rejected: Mapping[str, Rejection] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telemetry:
+    """A set of measurements as of now, and what the device says of itself beside them."""
+
+    uid: str
+    sample: Sample
+    channels: Mapping[str, ChannelState] = field(default_factory=dict)
+    firmware_version: str | None = None
+    ip: str | None = None
+    uptime: float | None = None
+    seq: int | None = None
+    boot_id: str | None = None
+    device_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buffered:
+    """Measurements that a device kept while it was offline, oldest first: history, never the present."""
+
+    uid: str
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Birth or last will: whether the device is connected to the broker."""
+
+    uid: str
+    online: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberSetting:
+    """A setting that is a number between two limits."""
+
+    minimum: float
+    maximum: float
+    step: float = 1
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceSetting:
+    """A setting that is one of a few words."""
+
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToggleSetting:
+    """A setting that is on or off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightSetting:
+    """Night mode: two times of day, or off."""
+
+
+Setting = NumberSetting | ChoiceSetting | ToggleSetting | NightSetting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PumpChannel:
+    """A channel that a descriptor offers, as the device wired it."""
+
+    id: str
+    type: str
+    role: str | None = None
+    fail_safe_mode: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairing:
+    """What a code is checked against: sha256 of the salt followed by the code, in hexadecimal."""
+
+    salt: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Descriptor:
+    """What a device is and can do. None means that the device left it open; empty, that it has none."""
+
+    uid: str
+    device_type: str
+    name: str | None = None
+    model: str | None = None
+    manufacturer: str | None = None
+    area: str | None = None
+    serial: str | None = None
+    firmware_version: str | None = None
+    hardware_revision: str | None = None
+    chip: str | None = None
+    mac: str | None = None
+    ip: str | None = None
+    metrics: tuple[str, ...] = ()
+    unknown_metrics: tuple[str, ...] = ()
+    channels: tuple[PumpChannel, ...] = ()
+    settings: Mapping[str, Setting] | None = None
+    commands: tuple[str, ...] | None = None
+    pairing: Pairing | None = None
+    signed_ota: bool = False
+
+
+ConfigValue = bool | int | float | str | Mapping[str, str] | None
+"""A value of a device's configuration; night mode is `start` and `end` as HH:MM, or None for off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigState:
+    """The configuration that a device applied, and what of the desired one it refused and why."""
+
+    uid: str
+    revision: int
+    applied: bool
+    config: Mapping[str, ConfigValue]
+    rejected: Mapping[str, str] = field(default_factory=dict)
+
+
+class ResponseStatus(StrEnum):
+    """What became of a command."""
+
+    ACCEPTED = "ACCEPTED"
+    DONE = "DONE"
+    ERROR = "ERROR"
+    EXPIRED = "EXPIRED"
+    DUPLICATE = "DUPLICATE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandResponse:
+    """A device's answer to a command."""
+
+    uid: str
+    command: str
+    cmd_id: str
+    status: ResponseStatus
+    error_code: str | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtaState:
+    """How far an update has come: progress in percent."""
+
+    uid: str
+    state: str
+    cmd_id: str | None = None
+    progress: float | None = None
+    version: str | None = None
+    error_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceEvent:
+    """Something that happened on a device."""
+
+    uid: str
+    event: str
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+Message = Telemetry | Buffered | Status | Descriptor | ConfigState | CommandResponse | OtaState | DeviceEvent

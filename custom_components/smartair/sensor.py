@@ -1,0 +1,309 @@
+"""Sensors: one for every metric of the catalogue, and what is to be known of the device itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+import time
+from typing import Any, Self, override
+
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.const import (
+    LIGHT_LUX,
+    SIGNAL_STRENGTH_DECIBELS_MILLIWATT,
+    EntityCategory,
+    UnitOfConductivity,
+    UnitOfDataRate,
+    UnitOfDensity,
+    UnitOfElectricCurrent,
+    UnitOfFrequency,
+    UnitOfPressure,
+    UnitOfRatio,
+    UnitOfSpeed,
+    UnitOfTemperature,
+    UnitOfTime,
+    UnitOfVolumeFlowRate,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.restore_state import ExtraStoredData, RestoreEntity
+
+from .device import SmartAirDevice
+from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
+from .hub import SmartAirConfigEntry
+from .pysmartair import (
+    CATALOGUE,
+    KEY_FACTS,
+    KEY_LAST_SEEN,
+    KEY_SKEW,
+    KEY_UPTIME,
+    Snapshot,
+)
+
+PARALLEL_UPDATES = 0
+
+# The recorder is somebody's SD card: what changes with every message is written once a minute.
+CHATTY_PAUSE = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricDescription(SensorEntityDescription, SmartAirEntityDescription):
+    """Describes the sensor of a metric; its key is the metric's name."""
+
+
+def _metric(
+    name: str,
+    device_class: SensorDeviceClass | None,
+    unit: str | None,
+    *,
+    diagnostic: bool = False,
+    enabled: bool = True,
+) -> MetricDescription:
+    return MetricDescription(
+        key=name,
+        listens_to=(name,),
+        translation_key=name,
+        device_class=device_class,
+        native_unit_of_measurement=unit,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=CATALOGUE[name].precision,
+        entity_category=EntityCategory.DIAGNOSTIC if diagnostic else None,
+        entity_registry_enabled_default=enabled,
+    )
+
+
+_DUST = UnitOfDensity.MICROGRAMS_PER_CUBIC_METER
+_PERCENT = UnitOfRatio.PERCENTAGE
+_PER_SECOND = UnitOfDataRate.BYTES_PER_SECOND
+
+METRICS: tuple[MetricDescription, ...] = (
+    _metric("co2", SensorDeviceClass.CO2, UnitOfRatio.PARTS_PER_MILLION),
+    _metric("temperature", SensorDeviceClass.TEMPERATURE, UnitOfTemperature.CELSIUS),
+    _metric("humidity", SensorDeviceClass.HUMIDITY, _PERCENT),
+    _metric("pm1", SensorDeviceClass.PM1, _DUST),
+    _metric("pm25", SensorDeviceClass.PM25, _DUST),
+    _metric("pm4", SensorDeviceClass.PM4, _DUST),
+    _metric("pm10", SensorDeviceClass.PM10, _DUST),
+    _metric("voc", SensorDeviceClass.VOLATILE_ORGANIC_COMPOUNDS_PARTS, UnitOfRatio.PARTS_PER_BILLION),
+    _metric("voc_index", None, None),
+    _metric("nox_index", None, None),
+    _metric("pressure", SensorDeviceClass.ATMOSPHERIC_PRESSURE, UnitOfPressure.HPA),
+    _metric("lux", SensorDeviceClass.ILLUMINANCE, LIGHT_LUX),
+    _metric("ph", SensorDeviceClass.PH, None),
+    _metric("ec", SensorDeviceClass.CONDUCTIVITY, UnitOfConductivity.MILLISIEMENS_PER_CM),
+    _metric("water_temperature", SensorDeviceClass.TEMPERATURE, UnitOfTemperature.CELSIUS),
+    _metric("water_level", None, _PERCENT),
+    _metric("flow_rate", SensorDeviceClass.VOLUME_FLOW_RATE, UnitOfVolumeFlowRate.LITERS_PER_MINUTE),
+    _metric("pump_current", SensorDeviceClass.CURRENT, UnitOfElectricCurrent.MILLIAMPERE),
+    _metric("vibration_rms", SensorDeviceClass.SPEED, UnitOfSpeed.MILLIMETERS_PER_SECOND),
+    _metric("vibration_peak", SensorDeviceClass.SPEED, UnitOfSpeed.MILLIMETERS_PER_SECOND),
+    _metric("vibration_crest", None, None),
+    _metric("vibration_frequency", SensorDeviceClass.FREQUENCY, UnitOfFrequency.HERTZ),
+    _metric("battery", SensorDeviceClass.BATTERY, _PERCENT, diagnostic=True),
+    _metric(
+        "rssi",
+        SensorDeviceClass.SIGNAL_STRENGTH,
+        SIGNAL_STRENGTH_DECIBELS_MILLIWATT,
+        diagnostic=True,
+        enabled=False,
+    ),
+    _metric("cpu_percent", None, _PERCENT),
+    _metric("memory_percent", None, _PERCENT),
+    _metric("disk_percent", None, _PERCENT),
+    _metric("load_1m", None, None),
+    _metric("net_rx", SensorDeviceClass.DATA_RATE, _PER_SECOND),
+    _metric("net_tx", SensorDeviceClass.DATA_RATE, _PER_SECOND),
+    _metric("cpu_temperature", SensorDeviceClass.TEMPERATURE, UnitOfTemperature.CELSIUS),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactDescription(SensorEntityDescription, SmartAirEntityDescription):
+    """Describes a fact about the device, and what sets it apart from a write too many."""
+
+    value_fn: Callable[[Snapshot], str | float | datetime | None]
+    exists_fn: Callable[[Snapshot], bool]
+    chatty: bool = False
+
+
+def _started(snapshot: Snapshot) -> datetime | None:
+    if snapshot.uptime is None or snapshot.last_seen is None:
+        return None
+    return datetime.fromtimestamp(snapshot.last_seen - snapshot.uptime, UTC)
+
+
+FACTS: tuple[FactDescription, ...] = (
+    FactDescription(
+        key="firmware_version",
+        listens_to=(KEY_FACTS,),
+        translation_key="firmware_version",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value_fn=lambda snapshot: snapshot.firmware_version,
+        exists_fn=lambda snapshot: snapshot.firmware_version is not None,
+    ),
+    FactDescription(
+        key="ip",
+        listens_to=(KEY_FACTS,),
+        translation_key="ip",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value_fn=lambda snapshot: snapshot.ip,
+        exists_fn=lambda snapshot: snapshot.ip is not None,
+    ),
+    FactDescription(
+        key="uptime",
+        listens_to=(KEY_UPTIME,),
+        translation_key="uptime",
+        device_class=SensorDeviceClass.UPTIME,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value_fn=_started,
+        exists_fn=lambda snapshot: True,
+        chatty=True,
+    ),
+    FactDescription(
+        key="last_seen",
+        listens_to=(KEY_LAST_SEEN,),
+        translation_key="last_seen",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value_fn=lambda snapshot: (
+            None if snapshot.last_seen is None else datetime.fromtimestamp(snapshot.last_seen, UTC)
+        ),
+        exists_fn=lambda snapshot: True,
+        chatty=True,
+    ),
+    FactDescription(
+        key="clock_skew",
+        listens_to=(KEY_SKEW,),
+        translation_key="clock_skew",
+        device_class=SensorDeviceClass.DURATION,
+        native_unit_of_measurement=UnitOfTime.SECONDS,
+        suggested_display_precision=0,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value_fn=lambda snapshot: snapshot.skew or 0,
+        exists_fn=lambda snapshot: True,
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: SmartAirConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Set up the sensors."""
+    async_setup_entities(entry, async_add_entities, _sensors)
+
+
+def _sensors(device: SmartAirDevice) -> list[SmartAirEntity]:
+    snapshot = device.snapshot
+    return [
+        *(MetricSensor(device, one) for one in METRICS if one.key in snapshot.metrics),
+        *(FactSensor(device, one) for one in FACTS if one.exists_fn(snapshot)),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReading(ExtraStoredData):
+    """A value and when it was measured: a value without its age would pass for one of now."""
+
+    value: float | None
+    measured: float | None
+
+    @override
+    def as_dict(self) -> dict[str, Any]:
+        """Return what is stored."""
+        return {"value": self.value, "measured": self.measured}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Return what was stored, or nothing where it is not what this class stores."""
+        value, measured = data.get("value"), data.get("measured")
+        if isinstance(value, (int, float)) and isinstance(measured, (int, float)):
+            return cls(value, measured)
+        return cls(None, None)
+
+
+class MetricSensor(SmartAirEntity, SensorEntity, RestoreEntity):
+    """What a device measures, shown for as long as it says how things are."""
+
+    entity_description: MetricDescription
+
+    _restored: StoredReading | None = None
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Bring back the last value, which holds until it is stale or the device speaks."""
+        if (stored := await self.async_get_last_extra_data()) is not None:
+            reading = StoredReading.from_dict(stored.as_dict())
+            if reading.measured is not None:
+                self._restored = reading
+        await super().async_added_to_hass()
+
+    @override
+    def async_refresh(self) -> None:
+        """Take over the value."""
+        name = self.entity_description.key
+        snapshot = self.device.snapshot
+        if (value := snapshot.values.get(name)) is not None:
+            self._restored = None
+        elif self._restored is not None:
+            value = self._restored_value(self._restored)
+        self._attr_native_value = value
+
+    def _restored_value(self, restored: StoredReading) -> float | None:
+        age = time.time() - (restored.measured or 0)
+        if 0 <= age < self.device.snapshot.stale_after:
+            return restored.value
+        self._restored = None
+        return None
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any] | None:
+        """The age of a value from before the restart; a value of now needs none."""
+        if self._restored is None or self._restored.measured is None:
+            return None
+        return {"measured_at": datetime.fromtimestamp(self._restored.measured, UTC).isoformat()}
+
+    @property
+    @override
+    def extra_restore_state_data(self) -> StoredReading:
+        """What is stored for the next start."""
+        if self._restored is not None:
+            return self._restored
+        name = self.entity_description.key
+        snapshot = self.device.snapshot
+        return StoredReading(snapshot.values.get(name), snapshot.measured.get(name))
+
+
+class FactSensor(SmartAirEntity, SensorEntity):
+    """What is to be known of the device itself."""
+
+    entity_description: FactDescription
+
+    _written = 0.0
+
+    @override
+    def _async_changed(self) -> None:
+        now = time.time()
+        if self.entity_description.chatty and 0 <= now - self._written < CHATTY_PAUSE and self._shows_now():
+            return
+        self._written = now
+        super()._async_changed()
+
+    def _shows_now(self) -> bool:
+        """Tell whether the state machine already has the availability right."""
+        state = self.hass.states.get(self.entity_id)
+        return state is not None and (state.state != "unavailable") == self.available
+
+    @override
+    def async_refresh(self) -> None:
+        """Take over the fact."""
+        self._attr_native_value = self.entity_description.value_fn(self.device.snapshot)

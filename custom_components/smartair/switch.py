@@ -1,0 +1,81 @@
+"""Switches: the settings of a device that are on or off, and its night mode."""
+
+from dataclasses import dataclass
+from typing import Any, override
+
+from homeassistant.components.switch import SwitchEntity, SwitchEntityDescription
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .device import SmartAirDevice
+from .entity import SmartAirEntity, async_setup_entities
+from .hub import SmartAirConfigEntry
+from .pysmartair import NightSetting, ToggleSetting
+from .settings import SettingDescription, SettingEntity, offered
+
+PARALLEL_UPDATES = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwitchSettingDescription(SwitchEntityDescription, SettingDescription):
+    """Describes a setting that is on or off."""
+
+
+NIGHT = SwitchSettingDescription(key="night_mode", setting="night_mode", translation_key="night_mode")
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: SmartAirConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Set up the switches."""
+    async_setup_entities(entry, async_add_entities, _switches)
+
+
+def _switches(device: SmartAirDevice) -> list[SmartAirEntity]:
+    toggles = offered(device, ToggleSetting, SwitchSettingDescription, SettingSwitch)
+    night = isinstance(device.snapshot.settings.get(NIGHT.setting), NightSetting)
+    return [*toggles, NightSwitch(device, NIGHT)] if night else toggles
+
+
+class SettingSwitch(SettingEntity, SwitchEntity):
+    """A setting that is on or off."""
+
+    entity_description: SwitchSettingDescription
+
+    @override
+    def async_refresh(self) -> None:
+        """Take over the value."""
+        value = self.current
+        self._attr_is_on = value if isinstance(value, bool) else None
+
+    @override
+    async def async_turn_on(self, **kwargs: Any) -> None:
+        """Ask for on."""
+        await self.async_configure(True)  # noqa: FBT003 - the value itself
+
+    @override
+    async def async_turn_off(self, **kwargs: Any) -> None:
+        """Ask for off."""
+        await self.async_configure(False)  # noqa: FBT003 - the value itself
+
+
+class NightSwitch(SettingEntity, SwitchEntity):
+    """Night mode; off on the device is no night at all, so its hours are kept here."""
+
+    entity_description: SwitchSettingDescription
+
+    @override
+    def async_refresh(self) -> None:
+        """Take over whether there is a night."""
+        known = self.device.snapshot.applied is not None or self.device.record.desired
+        self._attr_is_on = isinstance(self.current, dict) if known else None
+
+    @override
+    async def async_turn_on(self, **kwargs: Any) -> None:
+        """Ask for a night between the hours that were last chosen."""
+        await self.async_configure(self.device.night.as_setting())
+
+    @override
+    async def async_turn_off(self, **kwargs: Any) -> None:
+        """Ask for no night."""
+        await self.async_configure(None)

@@ -1,0 +1,32 @@
+"""System health: the fleet at a glance."""
+
+from typing import Any
+
+from homeassistant.components import system_health
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant, callback
+
+from .const import DOMAIN
+from .hub import SmartAirConfigEntry
+
+
+@callback
+def async_register(hass: HomeAssistant, register: system_health.SystemHealthRegistration) -> None:
+    """Register what is shown."""
+    register.async_register_info(_async_info)
+
+
+async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
+    entries: list[SmartAirConfigEntry] = hass.config_entries.async_entries(DOMAIN)
+    hubs = [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
+    devices = [device for hub in hubs for device in hub.devices.values()]
+    return {
+        "connected": all(hub.connected for hub in hubs),
+        "devices": len(devices),
+        "devices_online": sum(device.available for device in devices),
+        "devices_waiting": sum(len(hub.approval.candidates) for hub in hubs),
+        "messages": sum(hub.counts["received"] for hub in hubs),
+        "messages_broken": sum(
+            count for hub in hubs for key, count in hub.counts.items() if key.startswith("error_")
+        ),
+    }
