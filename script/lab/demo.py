@@ -67,9 +67,7 @@ def parse(arguments: Sequence[str]) -> Options:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="script/demo", description=__doc__)
     parser.add_argument("--devices", type=int, default=8, metavar="N", help="simulated devices (default 8)")
-    parser.add_argument(
-        "--port", type=int, help=f"Home Assistant's port (default {USUAL_PORT} or a free one)"
-    )
+    parser.add_argument("--port", type=int, help=f"Home Assistant's port (default {USUAL_PORT} or a free one)")
     parser.add_argument("--speed", type=float, default=60.0, help="how fast a day passes (default 60)")
     parser.add_argument("--check", action="store_true", help="wait for live values, print them, and end")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep everything in DIR for the next time")
@@ -199,14 +197,10 @@ class Reading:
 async def readings(demo: Demo) -> list[Reading]:
     """Return what Home Assistant shows of what the devices measure."""
     client = demo.hass.client
-    entities = {
-        entity["unique_id"]: entity["entity_id"] for entity in (await client.entities(DOMAIN)).values()
-    }
+    entities = {entity["unique_id"]: entity["entity_id"] for entity in (await client.entities(DOMAIN)).values()}
     states = await client.states()
     measured = [
-        (identity.uid, metric)
-        for identity in demo.housed
-        for metric in demo.fleet.device(identity.uid).sensors.names
+        (identity.uid, metric) for identity in demo.housed for metric in demo.fleet.device(identity.uid).sensors.names
     ]
     return [
         Reading(uid=uid, metric=metric, state=states.get(entities.get(f"{uid}-{metric}", "")))

@@ -185,9 +185,7 @@ class Hass:
     def errors(self, allowed: Iterable[str] = ()) -> list[str]:
         """Return the errors in the log, except those that hold one of the allowed words."""
         words = (*_MACHINE, *allowed)
-        return [
-            line for line in self.log_lines("ERROR", "CRITICAL") if not any(word in line for word in words)
-        ]
+        return [line for line in self.log_lines("ERROR", "CRITICAL") if not any(word in line for word in words)]
 
     # Inside
 

@@ -113,9 +113,7 @@ def vapour(temperature: float, humidity: float) -> float:
 
 def air_changes(activity: Activity) -> float:
     """Return how often in an hour the room's air is exchanged."""
-    return (
-        INFILTRATION + (OPEN_WINDOW if activity.window else 0.0) + (COOKER_HOOD if activity.cooking else 0.0)
-    )
+    return INFILTRATION + (OPEN_WINDOW if activity.window else 0.0) + (COOKER_HOOD if activity.cooking else 0.0)
 
 
 def _approach(value: float, source: float, loss: float, hours: float) -> float:
@@ -157,9 +155,7 @@ def _step(room: Room, air: Air, activity: Activity, outdoors: Outdoors, hours: f
     )
 
 
-def step(
-    room: Room, air: Air, activity: Activity, outdoors: Outdoors, seconds: float, *, night: bool = False
-) -> Air:
+def step(room: Room, air: Air, activity: Activity, outdoors: Outdoors, seconds: float, *, night: bool = False) -> Air:
     """Return the air after some seconds of the same activity and weather."""
     result = replace(air)
     while seconds > 0:

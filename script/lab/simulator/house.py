@@ -44,9 +44,7 @@ class Habits:
             awake=awake,
             asleep=sum(stay.people for stay in present if stay.asleep),
             cooking=any(stay.cooking for stay in present),
-            window=air.co2 > (self.fresh if window else self.stuffy)
-            if awake
-            else window and air.co2 > self.fresh,
+            window=air.co2 > (self.fresh if window else self.stuffy) if awake else window and air.co2 > self.fresh,
             lamp=dark and awake > 0,
         )
 

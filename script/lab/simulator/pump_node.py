@@ -65,9 +65,7 @@ class PumpNode(Device):
             if now >= run.until or full:
                 self._rest(channel, now)
                 reason = "overflow" if full else "max_run"
-                self.respond(
-                    run.command, run.cmd_id, Answer(details={"channel": channel, "ended_by": reason})
-                )
+                self.respond(run.command, run.cmd_id, Answer(details={"channel": channel, "ended_by": reason}))
         super(PumpNode, self).tick(now)
 
     def trip(self, channel: str, code: str, now: float, **details: object) -> None:
