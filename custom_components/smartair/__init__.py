@@ -74,4 +74,5 @@ async def async_remove_config_entry_device(
 
 
 async def _async_options_changed(hass: HomeAssistant, entry: SmartAirConfigEntry) -> None:
-    await hass.config_entries.async_reload(entry.entry_id)
+    # Each message that could have begun a discovery changes the entry too: a reload here would never come to rest.
+    entry.runtime_data.approval.async_reconsider()

@@ -17,7 +17,17 @@ from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.start import async_at_started
 
 from .const import ADD_AUTOMATIC, CONF_ADD_NEW_DEVICES, DOMAIN
-from .pysmartair import Buffered, ConfigState, Descriptor, Message, Pairing, Status, Telemetry
+from .pysmartair import (
+    Buffered,
+    ConfigState,
+    Descriptor,
+    Message,
+    Pairing,
+    Snapshot,
+    Status,
+    Telemetry,
+    fold,
+)
 
 if TYPE_CHECKING:
     from .hub import SmartAirHub
@@ -49,11 +59,13 @@ class Candidate:
         """The name that the device gives itself, or its uid."""
         return (self.descriptor and self.descriptor.name) or self.uid
 
-    @property
-    def said(self) -> tuple[Message, ...]:
-        """What the device said of itself, to be taken as retained messages are: they show nothing of the present."""
-        known = (self.descriptor, self.applied, self.telemetry, self.status)
-        return tuple(message for message in known if message is not None)
+    def snapshot(self) -> Snapshot:
+        """Return what the device said of itself; of its measurements only which they are, for none ever counted."""
+        snapshot = Snapshot(uid=self.uid)
+        for message in (self.descriptor, self.applied, self.telemetry, self.status):
+            if message is not None:
+                snapshot, _ = fold(snapshot, message, now=self.last_seen, retained=True)
+        return snapshot
 
     @property
     def pairing(self) -> Pairing | None:
@@ -155,9 +167,14 @@ class Approval:
             self._offer = self._hass.loop.call_later(_BATCH, self._async_offer)
 
     @callback
-    def _async_look_again(self, _now: datetime) -> None:
+    def async_reconsider(self) -> None:
+        """Look again who may come in, after the owner has changed the options."""
         if self.candidates:
             self._schedule_offer()
+
+    @callback
+    def _async_look_again(self, _now: datetime) -> None:
+        self.async_reconsider()
 
     @callback
     def _async_offer(self) -> None:

@@ -94,6 +94,11 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
     @override
     async def async_step_mqtt(self, discovery_info: MqttServiceInfo) -> ConfigFlowResult:
         """Offer the hub because a device of ours has spoken on the default root."""
+        holder = self.hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, subscription(DEFAULT_ROOT))
+        if holder is not None and holder.discovery_keys.get(mqtt.DOMAIN):
+            # With a fleet of thousands this step is taken thousands of times at each start; one key is enough
+            # for Home Assistant to offer the hub again should its owner delete it.
+            return self.async_abort(reason="already_configured")
         await self.async_set_unique_id(subscription(DEFAULT_ROOT))
         self._abort_if_unique_id_configured()
         try:

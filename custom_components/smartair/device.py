@@ -83,6 +83,14 @@ class SmartAirDevice:
         """What the unique ids of the device begin with; no metric's name contains its last sign."""
         return f"{self.hub.namespace}{self.uid}-"
 
+    @callback
+    def async_begin(self, known: Snapshot) -> None:
+        """Begin with what the device said of itself before it was approved."""
+        self.snapshot = known
+        self.record.learn(known)
+        self.async_refresh_availability()
+        self._schedule_expiry(time.time())
+
     # --- what the device says -------------------------------------------------------------------
 
     @callback

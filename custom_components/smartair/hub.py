@@ -20,6 +20,7 @@ from .pysmartair import (
     Channel,
     ParseError,
     Publish,
+    Snapshot,
     forget,
     parse,
     parse_topic,
@@ -186,17 +187,15 @@ class SmartAirHub:
                 continue
             record = self.store.devices[uid] = DeviceRecord(uid)
             candidate = self.approval.async_release(uid, flow_id)
-            device = self._adopt(record)
-            if candidate is not None:
-                # What it said of itself while it waited holds; what it measured then never counted.
-                for message in candidate.said:
-                    device.async_handle(message, now=candidate.last_seen, retained=True)
+            device = self._adopt(record, candidate.snapshot() if candidate else None)
             for listener in tuple(self._device_listeners):
                 listener(device)
         await self.store.async_save_now()
 
-    def _adopt(self, record: DeviceRecord) -> SmartAirDevice:
+    def _adopt(self, record: DeviceRecord, known: Snapshot | None = None) -> SmartAirDevice:
         device = self.devices[record.uid] = SmartAirDevice(self, record)
+        if known is not None:
+            device.async_begin(known)
         self.async_register(device)
         return device
 
