@@ -2,12 +2,12 @@
 
 import getpass
 import os
+from pathlib import Path
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from lab.process import Child, ProcessError, free_port, is_listening, until
@@ -20,8 +20,7 @@ AMQTT = "amqtt==0.12.1"
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CACHE = Path(
-    os.environ.get("SMARTAIR_CACHE")
-    or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smartair"
+    os.environ.get("SMARTAIR_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smartair"
 )
 
 _MOSQUITTO = """\
@@ -86,9 +85,7 @@ def _amqtt_program() -> str:
 class Broker:
     """A broker that can be stopped, killed and started again on the same port."""
 
-    def __init__(
-        self, folder: Path | None = None, *, port: int | None = None, persistence: bool = False
-    ) -> None:
+    def __init__(self, folder: Path | None = None, *, port: int | None = None, persistence: bool = False) -> None:
         """Choose a port and a folder; without one, a temporary folder is made and removed again."""
         self._temporary = tempfile.TemporaryDirectory(prefix="smartair-broker-") if folder is None else None
         self.folder = folder or Path(self._temporary.name if self._temporary else "")
@@ -126,9 +123,7 @@ class Broker:
             self._child = Child(self._prepare(), self.log)
         child = self._child
         child.start()
-        await until(
-            lambda: is_listening(self.port) or not child.running, within=20, what="the broker listens"
-        )
+        await until(lambda: is_listening(self.port) or not child.running, within=20, what="the broker listens")
         if not child.running:
             raise ProcessError(f"{self.program} ended at once:\n{child.tail()}")
 

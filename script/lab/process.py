@@ -51,8 +51,15 @@ def _die_with_parent() -> list[str]:
 class Child:
     """One child process in a session of its own, its output in a file."""
 
-    def __init__(self, argv: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
         """Describe the process; nothing runs yet."""
+        self._folder = folder
         self._argv = [*argv]
         self._env = {**os.environ, **(env or {})}
         self._popen: subprocess.Popen[bytes] | None = None
@@ -84,6 +91,7 @@ class Child:
             stdout=self._output,
             stderr=subprocess.STDOUT,
             env=self._env,
+            cwd=self._folder,
             start_new_session=True,
         )
 
