@@ -119,9 +119,7 @@ async def hub(hass: HomeAssistant, broker: MqttMockHAClient, entry: MockConfigEn
 def say(hass: HomeAssistant) -> Say:
     """Have a device say something."""
 
-    async def speak(
-        uid: str, channel: str, content: Any, *, retain: bool = False, root: str = "devices"
-    ) -> None:
+    async def speak(uid: str, channel: str, content: Any, *, retain: bool = False, root: str = "devices") -> None:
         payload = content if isinstance(content, (str, bytes)) else json.dumps(content)
         async_fire_mqtt_message(hass, f"{root}/{uid}/{channel}", payload, 1, retain)
         await hass.async_block_till_done()
@@ -150,5 +148,3 @@ async def co2(hass: HomeAssistant, hub: MockConfigEntry, say: Say) -> str:
     await hass.async_block_till_done()
     await say("co2_001", "telemetry", CO2_TELEMETRY)
     return "co2_001"
-
-
