@@ -97,7 +97,7 @@ def clean_text(value: object, limit: int = MAX_TEXT) -> str | None:
     """Return a text that is safe to show and store, at most `limit` characters, or None when there is none."""
     if not isinstance(value, str):
         return None
-    text = "".join(sign for sign in value[: 4 * limit] if sign.isprintable()).strip()[:limit]
+    text = "".join(sign for sign in value[: 4 * limit] if sign.isprintable()).strip()[:limit].rstrip()
     return text or None
 
 
@@ -312,14 +312,14 @@ def _channels(value: object) -> tuple[PumpChannel, ...]:
 
 
 def _pairing(value: object) -> Pairing | None:
-    """Return what a code is checked against; a pairing that cannot be read still asks for a code, and fits none."""
+    """Return what a code is checked against; one that cannot be read spoils the descriptor, as none is not meant."""
     if value is None:
         return None
     salt = value.get("salt") if isinstance(value, dict) else None
     digest = value.get("sha256") if isinstance(value, dict) else None
-    if not (isinstance(salt, str) and len(salt) <= MAX_TEXT * 4 and isinstance(digest, str)):
+    if not (isinstance(salt, str) and salt.isprintable() and len(salt) <= MAX_TEXT * 4):
         raise ParseError("bad_pairing")
-    if _HEX_SHA256.fullmatch(digest) is None:
+    if not (isinstance(digest, str) and _HEX_SHA256.fullmatch(digest)):
         raise ParseError("bad_pairing")
     return Pairing(salt=salt, sha256=digest.lower())
 
@@ -348,7 +348,7 @@ def _setting(name: str, offer: object) -> Setting | None:
     if isinstance(limits.get("options"), list):
         options = tuple(dict.fromkeys(text for item in limits["options"][:MAX_NAMES] if (text := clean_text(item))))
         return ChoiceSetting(options=options) if options else None
-    if known is None and (offer is True or limits.get("type") in {"bool", "boolean"}):
+    if known is None and (offer is True or limits.get("type") in ("bool", "boolean")):
         return ToggleSetting()
     return _number_setting(known, limits)
 
