@@ -84,6 +84,8 @@ def parse(root: str, topic: str, payload: bytes | str) -> Message | None:
     read = _READERS.get(address.channel)
     if read is None or not payload:
         return None
+    if isinstance(payload, str):
+        payload = payload.encode("utf-8", "surrogatepass")
     if len(payload) > MAX_PAYLOAD:
         raise ParseError("too_large", address.uid, f"{len(payload)} bytes")
     try:
@@ -101,7 +103,7 @@ def clean_text(value: object, limit: int = MAX_TEXT) -> str | None:
     return text or None
 
 
-def _json_object(payload: bytes | str) -> dict[str, Any]:
+def _json_object(payload: bytes) -> dict[str, Any]:
     try:
         content = orjson.loads(payload)
     except orjson.JSONDecodeError:
@@ -111,11 +113,10 @@ def _json_object(payload: bytes | str) -> dict[str, Any]:
     return content
 
 
-def _lenient_json(payload: bytes | str) -> object:
+def _lenient_json(payload: bytes) -> object:
     """Read what many a device's C library writes: NaN and infinity spoil one metric, not the message."""
     try:
-        text = payload.decode("utf-8-sig") if isinstance(payload, bytes) else payload
-        return json.loads(text)
+        return json.loads(payload.decode("utf-8-sig"))
     except UnicodeDecodeError as err:
         raise ParseError("not_utf8") from err
     except (ValueError, RecursionError) as err:
@@ -158,9 +159,8 @@ def _strings(value: object, pattern: re.Pattern[str] = _NAME) -> tuple[str, ...]
 # --- status ------------------------------------------------------------------------------------
 
 
-def _status(uid: str, payload: bytes | str) -> Status:
-    text = payload if isinstance(payload, str) else payload[:16].decode("utf-8", "replace")
-    match text.strip().lower():
+def _status(uid: str, payload: bytes) -> Status:
+    match payload.decode("utf-8", "replace").strip().lower():
         case "online":
             return Status(uid=uid, online=True)
         case "offline":
@@ -201,7 +201,7 @@ def _sample(content: Mapping[str, Any]) -> Sample:
     )
 
 
-def _telemetry(uid: str, payload: bytes | str) -> Telemetry | Buffered:
+def _telemetry(uid: str, payload: bytes) -> Telemetry | Buffered:
     content = _json_object(payload)
     _check_uid(uid, content)
     if content.get("buffered") is True or "samples" in content:
@@ -255,7 +255,7 @@ def _channel_states(value: object) -> dict[str, ChannelState]:
 # --- info --------------------------------------------------------------------------------------
 
 
-def _descriptor(uid: str, payload: bytes | str) -> Descriptor:
+def _descriptor(uid: str, payload: bytes) -> Descriptor:
     content = _json_object(payload)
     _check_uid(uid, content)
     protocol = content.get("protocol")
@@ -407,7 +407,7 @@ def _unparse_setting(setting: Setting) -> dict[str, Any] | bool:
 # --- configuration -----------------------------------------------------------------------------
 
 
-def _config_state(uid: str, payload: bytes | str) -> ConfigState:
+def _config_state(uid: str, payload: bytes) -> ConfigState:
     content = _json_object(payload)
     revision = _integer(content.get("revision"))
     if revision is None:
@@ -477,7 +477,7 @@ def parse_clock(value: object) -> str | None:
 # --- answers and events ------------------------------------------------------------------------
 
 
-def _command_response(uid: str, payload: bytes | str) -> CommandResponse:
+def _command_response(uid: str, payload: bytes) -> CommandResponse:
     content = _json_object(payload)
     cmd_id = clean_text(content.get("cmd_id"))
     if cmd_id is None:
@@ -509,7 +509,7 @@ def _details(value: object) -> dict[str, object]:
     return found
 
 
-def _ota_state(uid: str, payload: bytes | str) -> OtaState:
+def _ota_state(uid: str, payload: bytes) -> OtaState:
     content = _json_object(payload)
     state = _type_code(content.get("state"))
     if state is None:
@@ -524,7 +524,7 @@ def _ota_state(uid: str, payload: bytes | str) -> OtaState:
     )
 
 
-def _event(uid: str, payload: bytes | str) -> DeviceEvent:
+def _event(uid: str, payload: bytes) -> DeviceEvent:
     content = _json_object(payload)
     event = _type_code(content.get("event", content.get("type")))
     if event is None:
@@ -534,7 +534,7 @@ def _event(uid: str, payload: bytes | str) -> DeviceEvent:
     return DeviceEvent(uid=uid, event=event, data=_details(rest) | _details(nested))
 
 
-_READERS: Mapping[Channel, Callable[[str, bytes | str], Message]] = {
+_READERS: Mapping[Channel, Callable[[str, bytes], Message]] = {
     Channel.STATUS: _status,
     Channel.INFO: _descriptor,
     Channel.TELEMETRY: _telemetry,
