@@ -103,13 +103,16 @@ def clean_text(value: object, limit: int = MAX_TEXT) -> str | None:
     return text or None
 
 
-def _json_object(payload: bytes) -> dict[str, Any]:
+def _json_object(uid: str, payload: bytes) -> dict[str, Any]:
     try:
         content = orjson.loads(payload)
     except orjson.JSONDecodeError:
         content = _lenient_json(payload)
     if type(content) is not dict:
         raise ParseError("not_an_object")
+    said = content.get("device_uid")
+    if said is not None and said != uid:
+        raise ParseError("foreign_uid", detail=f"{clean_text(said)} on the topic of {uid}")
     return content
 
 
@@ -121,12 +124,6 @@ def _lenient_json(payload: bytes) -> object:
         raise ParseError("not_utf8") from err
     except (ValueError, RecursionError) as err:
         raise ParseError("not_json", detail=str(err)[:MAX_TEXT]) from err
-
-
-def _check_uid(uid: str, content: Mapping[str, Any]) -> None:
-    said = content.get("device_uid")
-    if said is not None and said != uid:
-        raise ParseError("foreign_uid", detail=f"{clean_text(said)} on the topic of {uid}")
 
 
 def _number(value: object, minimum: float = float("-inf"), maximum: float = float("inf")) -> float | None:
@@ -202,8 +199,7 @@ def _sample(content: Mapping[str, Any]) -> Sample:
 
 
 def _telemetry(uid: str, payload: bytes) -> Telemetry | Buffered:
-    content = _json_object(payload)
-    _check_uid(uid, content)
+    content = _json_object(uid, payload)
     if content.get("buffered") is True or "samples" in content:
         return _buffered(uid, content)
     return Telemetry(
@@ -256,8 +252,7 @@ def _channel_states(value: object) -> dict[str, ChannelState]:
 
 
 def _descriptor(uid: str, payload: bytes) -> Descriptor:
-    content = _json_object(payload)
-    _check_uid(uid, content)
+    content = _json_object(uid, payload)
     protocol = content.get("protocol")
     if type(protocol) is not int or protocol != PROTOCOL_VERSION:
         raise ParseError("unsupported_protocol", detail=str(protocol)[:MAX_TEXT])
@@ -408,7 +403,7 @@ def _unparse_setting(setting: Setting) -> dict[str, Any] | bool:
 
 
 def _config_state(uid: str, payload: bytes) -> ConfigState:
-    content = _json_object(payload)
+    content = _json_object(uid, payload)
     revision = _integer(content.get("revision"))
     if revision is None:
         raise ParseError("no_revision")
@@ -478,7 +473,7 @@ def parse_clock(value: object) -> str | None:
 
 
 def _command_response(uid: str, payload: bytes) -> CommandResponse:
-    content = _json_object(payload)
+    content = _json_object(uid, payload)
     cmd_id = clean_text(content.get("cmd_id"))
     if cmd_id is None:
         raise ParseError("no_cmd_id")
@@ -510,7 +505,7 @@ def _details(value: object) -> dict[str, object]:
 
 
 def _ota_state(uid: str, payload: bytes) -> OtaState:
-    content = _json_object(payload)
+    content = _json_object(uid, payload)
     state = _type_code(content.get("state"))
     if state is None:
         raise ParseError("no_ota_state")
@@ -525,7 +520,7 @@ def _ota_state(uid: str, payload: bytes) -> OtaState:
 
 
 def _event(uid: str, payload: bytes) -> DeviceEvent:
-    content = _json_object(payload)
+    content = _json_object(uid, payload)
     event = _type_code(content.get("event", content.get("type")))
     if event is None:
         raise ParseError("no_event")
