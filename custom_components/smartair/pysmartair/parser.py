@@ -49,6 +49,10 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}", re.ASCII)
 _CHANNEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,31}", re.ASCII)
 _HEX_SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
+# What printf makes of no number, and, so as to be passed over, any text in quotation marks.
+_NOT_A_NUMBER = re.compile(
+    r'"(?:[^"\\]|\\.)*+"?|[-+]?\b(?:nan(?:\(\w*\))?|inf(?:inity)?)\b', re.ASCII | re.DOTALL | re.IGNORECASE
+)
 _TELEMETRY_FIELDS = frozenset(
     {
         "boot_id",
@@ -119,7 +123,8 @@ def _json_object(uid: str, payload: bytes) -> dict[str, Any]:
 def _lenient_json(payload: bytes) -> object:
     """Read what many a device's C library writes: NaN and infinity spoil one metric, not the message."""
     try:
-        return json.loads(payload.decode("utf-8-sig"))
+        text = payload.decode("utf-8-sig")
+        return json.loads(_NOT_A_NUMBER.sub(lambda found: found[0] if found[0][0] == '"' else "NaN", text))
     except UnicodeDecodeError as err:
         raise ParseError("not_utf8") from err
     except (ValueError, RecursionError) as err:
