@@ -187,10 +187,11 @@ def _sample(content: Mapping[str, Any]) -> Sample:
         if metric is None:
             if name not in _TELEMETRY_FIELDS:
                 unknown.append(name)
-        elif (type(value) is int or type(value) is float) and metric.minimum <= value <= metric.maximum:
+        elif name != metric.name and metric.name in content:
             # A canonical name outranks its alias, whichever comes first.
-            if name == metric.name or metric.name not in content:
-                values[metric.name] = value
+            continue
+        elif (type(value) is int or type(value) is float) and metric.minimum <= value <= metric.maximum:
+            values[metric.name] = value
         elif value is not None:
             # A null is a sensor's honest way to have no value; it rejects nothing.
             numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -205,7 +206,7 @@ def _sample(content: Mapping[str, Any]) -> Sample:
 
 def _telemetry(uid: str, payload: bytes) -> Telemetry | Buffered:
     content = _json_object(uid, payload)
-    if content.get("buffered") is True or "samples" in content:
+    if content.get("buffered") or "samples" in content:
         return _buffered(uid, content)
     return Telemetry(
         uid=uid,
@@ -246,11 +247,16 @@ def _channel_states(value: object) -> dict[str, ChannelState]:
             on=state["on"] if isinstance(state.get("on"), bool) else None,
             current_ma=_number(state.get("current_ma"), 0, 100_000),
             flow_l_min=_number(state.get("flow_l_min"), 0, 1_000),
-            lock=clean_text(state.get("lock")),
+            lock=_lock(state.get("lock")),
         )
         for name, state in list(value.items())[:MAX_NAMES]
         if _CHANNEL_ID.fullmatch(name) and isinstance(state, dict)
     }
+
+
+def _lock(value: object) -> str | None:
+    """Return a safety lock's code; one that cannot be read is a lock all the same."""
+    return (clean_text(value) or "unknown") if value else None
 
 
 # --- info --------------------------------------------------------------------------------------
@@ -417,7 +423,7 @@ def _config_state(uid: str, payload: bytes) -> ConfigState:
     return ConfigState(
         uid=uid,
         revision=revision,
-        applied=content.get("applied") is not False,
+        applied=content.get("applied", True) in (True, 1),
         config=config_values(config) if isinstance(config, dict) else {},
         rejected={
             name: clean_text(reason, 120) or "?"
@@ -503,7 +509,7 @@ def _details(value: object) -> dict[str, object]:
         return {}
     found: dict[str, object] = {}
     for name, raw in list(value.items())[:MAX_NAMES]:
-        if _NAME.fullmatch(name):
+        if _NAME.fullmatch(name) and not isinstance(raw, (dict, list)):
             flat = raw if raw is None or isinstance(raw, bool) else _number(raw)
             found[name] = clean_text(raw, 200) if isinstance(raw, str) else flat
     return found
