@@ -53,6 +53,7 @@ _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 _NOT_A_NUMBER = re.compile(
     r'"(?:[^"\\]|\\.)*+"?|[-+]?\b(?:nan(?:\(\w*\))?|inf(?:inity)?)\b', re.ASCII | re.DOTALL | re.IGNORECASE
 )
+_NOT_SETTINGS = frozenset({"device_uid", "revision", "timestamp"})
 _TELEMETRY_FIELDS = frozenset(
     {
         "boot_id",
@@ -338,7 +339,7 @@ def _settings(value: object) -> dict[str, Setting]:
     found = {
         name: _setting(name, limits)
         for name, limits in list(value.items())[:MAX_NAMES]
-        if _NAME.fullmatch(name) and name != "revision"
+        if _NAME.fullmatch(name) and name not in _NOT_SETTINGS
     }
     return {name: setting for name, setting in found.items() if setting is not None}
 
@@ -364,8 +365,8 @@ def _number_setting(known: NumberSetting | None, limits: Mapping[str, Any]) -> N
     maximum = _number(limits.get("max"), -1e9, 1e9)
     step = _number(limits.get("step"), 1e-6, 1e9)
     if known is not None:
-        minimum = known.minimum if minimum is None else minimum
-        maximum = known.maximum if maximum is None else maximum
+        minimum = known.minimum if minimum is None else max(minimum, known.minimum)
+        maximum = known.maximum if maximum is None else min(maximum, known.maximum)
         step = step or known.step
     if minimum is None or maximum is None or minimum >= maximum:
         return None
@@ -441,7 +442,7 @@ def config_values(config: Mapping[str, Any]) -> dict[str, ConfigValue]:
         name: value
         for name, raw in list(config.items())[:MAX_NAMES]
         if _NAME.fullmatch(name)
-        and name not in {"revision", "timestamp"}
+        and name not in _NOT_SETTINGS
         and (value := _config_value(name, raw)) is not _UNREADABLE
     }
 
