@@ -51,7 +51,7 @@ _HEX_SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 # What printf makes of no number, and, so as to be passed over, any text in quotation marks.
 _NOT_A_NUMBER = re.compile(
-    r'"(?:[^"\\]|\\.)*+"?|[-+]?\b(?:nan(?:\(\w*\))?|inf(?:inity)?)\b', re.ASCII | re.DOTALL | re.IGNORECASE
+    r'"(?:[^"\\]|\\.)*+"?|[-+]?\b(?:nan|inf(?:inity)?)\b', re.ASCII | re.DOTALL | re.IGNORECASE
 )
 _NOT_SETTINGS = frozenset({"device_uid", "revision", "timestamp"})
 _TELEMETRY_FIELDS = frozenset(
