@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from statistics import median
+from statistics import median_low
 
 from .messages import (
     Buffered,
@@ -49,13 +49,18 @@ NOTHING: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """All that is known of a device at one moment; times are Unix seconds by the receiver's clock."""
+    """All that is known of a device at one moment; times are Unix seconds by the receiver's clock.
+
+    `measured` is when each of `values` came. `reported` remembers that beyond the value's term, for how often
+    a slow device reports is only seen by its next report.
+    """
 
     uid: str
     online: bool | None = None
     fresh: bool = False
     values: Mapping[str, float] = field(default_factory=dict)
     measured: Mapping[str, float] = field(default_factory=dict)
+    reported: Mapping[str, float] = field(default_factory=dict)
     metrics: frozenset[str] = frozenset()
     channels: Mapping[str, ChannelState] = field(default_factory=dict)
     descriptor: Descriptor | None = None
@@ -112,7 +117,7 @@ class Snapshot:
             interval = self.applied.config.get("report_interval")
             if isinstance(interval, (int, float)) and not isinstance(interval, bool) and interval > 0:
                 return min(float(interval), MAX_INTERVAL)
-        return min(median(self.gaps), MAX_INTERVAL) if self.gaps else None
+        return min(median_low(self.gaps), MAX_INTERVAL) if self.gaps else None
 
     @property
     def stale_after(self) -> float:
@@ -200,13 +205,15 @@ def _fold_telemetry(
     if sample.unknown or sample.rejected:
         unknown, rejected = _count(unknown, sample.unknown), _count(rejected, sample.rejected)
 
+    times = dict.fromkeys(sample.values, now)
     after = Snapshot(
         uid=before.uid,
         # Whoever speaks is there, whatever a last will that came late has said.
         online=True if before.online is False else before.online,
         fresh=True,
         values={**before.values, **sample.values},
-        measured={**before.measured, **dict.fromkeys(sample.values, now)},
+        measured={**before.measured, **times},
+        reported={**before.reported, **times},
         metrics=_with_metrics(before.metrics, sample.values),
         channels=message.channels or before.channels,
         descriptor=before.descriptor,
@@ -220,7 +227,7 @@ def _fold_telemetry(
         skew=skew,
         seq=message.seq,
         boot_id=message.boot_id,
-        gaps=_next_gaps(before, now),
+        gaps=_next_gaps(before, sample.values, now),
         unknown=unknown,
         rejected=rejected,
         buffered=before.buffered,
@@ -248,11 +255,10 @@ def _telemetry_changes(before: Snapshot, after: Snapshot, message: Telemetry) ->
     return frozenset(changed)
 
 
-def _next_gaps(before: Snapshot, now: float) -> tuple[float, ...]:
-    """Return the last pauses between reports, their median being robust against one long absence."""
-    if not before.measured or before.last_seen is None or now <= before.last_seen:
-        return before.gaps
-    return (*before.gaps[1 - _GAPS :], now - before.last_seen)
+def _next_gaps(before: Snapshot, names: Collection[str], now: float) -> tuple[float, ...]:
+    """Return the last pauses between two reports of the same, their median being robust against one long absence."""
+    earlier = [at for name in names if (at := before.reported.get(name, now)) < now]
+    return (*before.gaps[1 - _GAPS :], now - max(earlier)) if earlier else before.gaps
 
 
 def _with_metrics(known: frozenset[str], names: Collection[str]) -> frozenset[str]:
