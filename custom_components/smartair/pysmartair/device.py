@@ -52,7 +52,8 @@ class Snapshot:
     """All that is known of a device at one moment; times are Unix seconds by the receiver's clock.
 
     `measured` is when each of `values` came. `reported` remembers that beyond the value's term, for how often
-    a slow device reports is only seen by its next report.
+    a slow device reports is only seen by its next report. `heard` is what `fresh` is measured from: the last sign
+    of life, or a birth message that the broker kept and that must soon be followed by one.
     """
 
     uid: str
@@ -71,6 +72,7 @@ class Snapshot:
     ip: str | None = None
     uptime: float | None = None
     last_seen: float | None = None
+    heard: float | None = None
     skew: float | None = None
     seq: int | None = None
     boot_id: str | None = None
@@ -133,7 +135,7 @@ def fold(  # noqa: PLR0911 - one for each kind of message
         case Telemetry():
             return _fold_telemetry(before, message, now, retained=retained)
         case Status():
-            return _fold_status(before, message, now)
+            return _fold_status(before, message, now, retained=retained)
         case Descriptor():
             return _fold_descriptor(before, message)
         case ConfigState():
@@ -150,19 +152,18 @@ def fold(  # noqa: PLR0911 - one for each kind of message
             return before, NOTHING
 
 
-def _fold_status(before: Snapshot, message: Status, now: float) -> tuple[Snapshot, frozenset[str]]:
-    if message.online == before.online and (before.fresh or not message.online):
-        return before, NOTHING
+def _fold_status(before: Snapshot, message: Status, now: float, *, retained: bool) -> tuple[Snapshot, frozenset[str]]:
+    if not message.online:
+        if before.online is False:
+            return before, NOTHING
+        return replace(before, online=False), frozenset({KEY_STATUS})
+    changed = {KEY_STATUS} if not (before.online and before.fresh) else set()
+    if not retained:
+        changed.add(KEY_LAST_SEEN)
     # A birth message begins a new term of grace: the first telemetry is still to come.
-    return (
-        replace(
-            before,
-            online=message.online,
-            fresh=message.online or before.fresh,
-            last_seen=now if message.online else before.last_seen,
-        ),
-        frozenset({KEY_STATUS}),
-    )
+    # One that the broker kept may be of any age, and says nothing about when the device was seen.
+    last_seen = before.last_seen if retained else now
+    return replace(before, online=True, fresh=True, heard=now, last_seen=last_seen), frozenset(changed)
 
 
 def _fold_descriptor(before: Snapshot, message: Descriptor) -> tuple[Snapshot, frozenset[str]]:
@@ -224,6 +225,7 @@ def _fold_telemetry(
         ip=ip,
         uptime=message.uptime if message.uptime is not None else before.uptime,
         last_seen=now,
+        heard=now,
         skew=skew,
         seq=message.seq,
         boot_id=message.boot_id,
@@ -286,6 +288,7 @@ def _fold_buffered(before: Snapshot, message: Buffered, now: float) -> tuple[Sna
         online=True if before.online is False else before.online,
         fresh=True,
         last_seen=now,
+        heard=now,
         metrics=metrics,
         buffered=before.buffered + len(message.samples),
     )
@@ -305,7 +308,7 @@ def expire(before: Snapshot, *, now: float) -> tuple[Snapshot, frozenset[str]]:
     # A moment ahead of now is from before our own clock was set back: how old it really is, nobody knows.
     believed = now - before.stale_after, now + LIVE_WINDOW
     gone = {name for name, at in before.measured.items() if not believed[0] < at < believed[1]}
-    silent = before.fresh and (before.last_seen is None or not believed[0] < before.last_seen < believed[1])
+    silent = before.fresh and (before.heard is None or not believed[0] < before.heard < believed[1])
     if not gone and not silent:
         return before, NOTHING
     after = replace(
@@ -320,6 +323,6 @@ def expire(before: Snapshot, *, now: float) -> tuple[Snapshot, frozenset[str]]:
 def next_expiry(snapshot: Snapshot) -> float | None:
     """Return the time at which something of this becomes stale, or None when nothing can."""
     times = list(snapshot.measured.values())
-    if snapshot.fresh and snapshot.last_seen is not None:
-        times.append(snapshot.last_seen)
+    if snapshot.fresh and snapshot.heard is not None:
+        times.append(snapshot.heard)
     return min(times) + snapshot.stale_after if times else None
