@@ -28,6 +28,7 @@ STALE_MINIMUM = 90
 
 MAX_INTERVAL = 3600
 MAX_UNKNOWN = 32
+MAX_CHANNELS = 64
 _GAPS = 5
 # A sequence that is this far behind the last one has begun anew; anything nearer is a late or second copy.
 _SEQUENCE_WINDOW = 1000
@@ -64,6 +65,7 @@ class Snapshot:
     reported: Mapping[str, float] = field(default_factory=dict)
     metrics: frozenset[str] = frozenset()
     channels: Mapping[str, ChannelState] = field(default_factory=dict)
+    channels_seen: Mapping[str, float] = field(default_factory=dict)
     descriptor: Descriptor | None = None
     applied: ConfigState | None = None
     ota: OtaState | None = None
@@ -207,6 +209,11 @@ def _fold_telemetry(
         unknown, rejected = _count(unknown, sample.unknown), _count(rejected, sample.rejected)
 
     times = dict.fromkeys(sample.values, now)
+    channels, channels_seen = before.channels, before.channels_seen
+    if message.channels:
+        # A device may report one channel at a time; those that it leaves out grow stale as any value does.
+        told = {name: state for name, state in message.channels.items() if name in channels or _has_room(channels)}
+        channels, channels_seen = {**channels, **told}, {**channels_seen, **dict.fromkeys(told, now)}
     after = Snapshot(
         uid=before.uid,
         # Whoever speaks is there, whatever a last will that came late has said.
@@ -216,7 +223,8 @@ def _fold_telemetry(
         measured={**before.measured, **times},
         reported={**before.reported, **times},
         metrics=_with_metrics(before.metrics, sample.values),
-        channels=message.channels or before.channels,
+        channels=channels,
+        channels_seen=channels_seen,
         descriptor=before.descriptor,
         applied=before.applied,
         ota=before.ota,
@@ -263,6 +271,10 @@ def _next_gaps(before: Snapshot, names: Collection[str], now: float) -> tuple[fl
     return (*before.gaps[1 - _GAPS :], now - max(earlier)) if earlier else before.gaps
 
 
+def _has_room(channels: Collection[str]) -> bool:
+    return len(channels) < MAX_CHANNELS
+
+
 def _with_metrics(known: frozenset[str], names: Collection[str]) -> frozenset[str]:
     return known if known.issuperset(names) else known | frozenset(names)
 
@@ -305,24 +317,35 @@ def _count(counts: Mapping[str, int], names: Collection[str]) -> Mapping[str, in
 
 def expire(before: Snapshot, *, now: float) -> tuple[Snapshot, frozenset[str]]:
     """Return what is still true at `now`: values past their term are gone, and so is a device that fell silent."""
+    oldest = now - before.stale_after
     # A moment ahead of now is from before our own clock was set back: how old it really is, nobody knows.
-    believed = now - before.stale_after, now + LIVE_WINDOW
-    gone = {name for name, at in before.measured.items() if not believed[0] < at < believed[1]}
-    silent = before.fresh and (before.heard is None or not believed[0] < before.heard < believed[1])
-    if not gone and not silent:
+    newest = now + LIVE_WINDOW
+
+    def past(times: Mapping[str, float]) -> set[str]:
+        return {name for name, at in times.items() if not oldest < at < newest}
+
+    gone, mute = past(before.measured), past(before.channels_seen)
+    silent = before.fresh and (before.heard is None or not oldest < before.heard < newest)
+    if not gone and not mute and not silent:
         return before, NOTHING
     after = replace(
         before,
         fresh=before.fresh and not silent,
-        values={name: value for name, value in before.values.items() if name not in gone},
-        measured={name: at for name, at in before.measured.items() if name not in gone},
+        values=_without(before.values, gone),
+        measured=_without(before.measured, gone),
+        channels=_without(before.channels, mute),
+        channels_seen=_without(before.channels_seen, mute),
     )
-    return after, frozenset(gone | ({KEY_STATUS} if silent else set()))
+    return after, frozenset(gone | ({KEY_CHANNELS} if mute else set()) | ({KEY_STATUS} if silent else set()))
+
+
+def _without[T](things: Mapping[str, T], names: Collection[str]) -> Mapping[str, T]:
+    return {name: thing for name, thing in things.items() if name not in names}
 
 
 def next_expiry(snapshot: Snapshot) -> float | None:
     """Return the time at which something of this becomes stale, or None when nothing can."""
-    times = list(snapshot.measured.values())
+    times = [*snapshot.measured.values(), *snapshot.channels_seen.values()]
     if snapshot.fresh and snapshot.heard is not None:
         times.append(snapshot.heard)
     return min(times) + snapshot.stale_after if times else None
