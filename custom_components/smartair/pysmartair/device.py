@@ -199,7 +199,7 @@ def _fold_telemetry(
         return replace(before, duplicates=before.duplicates + 1), NOTHING
     age = 0.0 if sample.timestamp is None else now - sample.timestamp
     if age > LIVE_WINDOW:
-        return replace(before, buffered=before.buffered + 1), NOTHING
+        return _fold_buffered(before, Buffered(uid=message.uid, samples=(sample,)), now)
 
     skew = None if sample.timestamp is None or age >= -LIVE_WINDOW else -age
     firmware = message.firmware_version or before.firmware_version
