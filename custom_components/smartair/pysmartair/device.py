@@ -256,7 +256,11 @@ def _telemetry_changes(before: Snapshot, after: Snapshot, message: Telemetry) ->
         changed.add(KEY_SKEW)
     if after.channels != before.channels:
         changed.add(KEY_CHANNELS)
-    if after.firmware_version != before.firmware_version or after.ip != before.ip:
+    if (after.firmware_version, after.ip, after.hinted_type) != (
+        before.firmware_version,
+        before.ip,
+        before.hinted_type,
+    ):
         changed.add(KEY_FACTS)
     if message.uptime is not None:
         changed.add(KEY_UPTIME)
