@@ -64,7 +64,9 @@ def test_what_json_cannot_carry_is_not_sent(bad: float) -> None:
 
 
 def test_a_configuration_is_whole_retained_and_does_not_expire() -> None:
-    wish = configuration("site1/devices", "co2_001", revision=7, config={"report_interval": 30, "alerts_enabled": True})
+    wish = configuration(
+        "site1/devices", "co2_001", revision=7, config={"report_interval": 30, "alerts_enabled": True}
+    )
     assert wish.topic == "site1/devices/co2_001/config"
     assert (wish.retain, wish.expiry) == (True, None)
     assert json.loads(wish.payload) == {"revision": 7, "report_interval": 30, "alerts_enabled": True}

@@ -31,7 +31,7 @@ BAD_UIDS = [
     "#",
     "+",
     "$SYS",
-    "co2_٠٠١",  # Arabic digits
+    "co2_\u0660\u0660\u0661",  # Arabic digits
     "co2_１",  # noqa: RUF001 - a fullwidth digit
     "со2",  # noqa: RUF001 - Cyrillic letters
     "ö",

@@ -1,6 +1,7 @@
 """Makes the recordings anew: a real broker, the lab's simulator, and a client that writes down what it hears.
 
-Run from the repository with the environment of the demo: PYTHONPATH=script .venv-hass/bin/python tests/recordings/capture.py
+Run from the repository, with the environment of the demo:
+PYTHONPATH=script .venv-hass/bin/python tests/recordings/capture.py
 """
 
 import asyncio
@@ -13,14 +14,15 @@ import re
 import sys
 import time
 
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
 from lab.broker import Broker
 from lab.simulator.device import Device, Identity, Link
 from lab.simulator.fleet import Fleet
 from lab.simulator.house import Clock
 from lab.simulator.household import Household
 from lab.simulator.pump_node import PumpNode
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 FOLDER = Path(__file__).parent
 START = 1_790_000_000
@@ -71,7 +73,9 @@ class Scene:
         self.recorder = Recorder(broker.port)
         self.fleet = Fleet(broker.port)
         self.household = Household(
-            clock=Clock(started=time.time(), speed=1), report_interval=interval, chance=random.Random(7)
+            clock=Clock(started=time.time(), speed=1),
+            report_interval=interval,
+            chance=random.Random(7),  # noqa: S311 (noise)
         )
 
     async def add(self, *identities: Identity) -> None:
@@ -210,7 +214,7 @@ async def hostile(stage: Scene) -> None:
         ("../co2_001/telemetry", {"co2": 5000}),
         ("co2_001/../co2_002/telemetry", {"co2": 5000}),
         ("co2 001/telemetry", {"co2": 5000}),
-        ("co2_٠٠١/telemetry", {"co2": 5000}),
+        ("co2_\u0660\u0660\u0661/telemetry", {"co2": 5000}),
         ("-co2/telemetry", {"co2": 5000}),
         (f"{'a' * 65}/telemetry", {"co2": 5000}),
         ("co2_001/telemetry/more", {"co2": 5000}),

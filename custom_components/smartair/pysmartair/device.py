@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from statistics import median_low
 
 from .messages import (
@@ -150,7 +151,7 @@ def fold(  # noqa: PLR0911 - one for each kind of message
             if before.ota == message:
                 return before, NOTHING
             return replace(before, ota=message), frozenset({KEY_OTA})
-        case CommandResponse() | DeviceEvent():
+        case CommandResponse() | DeviceEvent():  # pragma: no branch - the union is closed
             return before, NOTHING
 
 
@@ -209,11 +210,7 @@ def _fold_telemetry(
         unknown, rejected = _count(unknown, sample.unknown), _count(rejected, sample.rejected)
 
     times = dict.fromkeys(sample.values, now)
-    channels, channels_seen = before.channels, before.channels_seen
-    if message.channels:
-        # A device may report one channel at a time; those that it leaves out grow stale as any value does.
-        told = {name: state for name, state in message.channels.items() if name in channels or _has_room(channels)}
-        channels, channels_seen = {**channels, **told}, {**channels_seen, **dict.fromkeys(told, now)}
+    channels, channels_seen = _with_channels(before, message.channels, now)
     after = Snapshot(
         uid=before.uid,
         # Whoever speaks is there, whatever a last will that came late has said.
@@ -275,8 +272,14 @@ def _next_gaps(before: Snapshot, names: Collection[str], now: float) -> tuple[fl
     return (*before.gaps[1 - _GAPS :], now - max(earlier)) if earlier else before.gaps
 
 
-def _has_room(channels: Collection[str]) -> bool:
-    return len(channels) < MAX_CHANNELS
+def _with_channels(
+    before: Snapshot, told: Mapping[str, ChannelState], now: float
+) -> tuple[Mapping[str, ChannelState], Mapping[str, float]]:
+    """Return the channels and when each was told of: those that a message leaves out grow stale as any value does."""
+    if not told:
+        return before.channels, before.channels_seen
+    channels = dict(islice({**before.channels, **told}.items(), MAX_CHANNELS))
+    return channels, {name: now if name in told else before.channels_seen[name] for name in channels}
 
 
 def _with_metrics(known: frozenset[str], names: Collection[str]) -> frozenset[str]:

@@ -407,7 +407,7 @@ def _unparse_setting(setting: Setting) -> dict[str, Any] | bool:
             }
         case ChoiceSetting():
             return {"options": list(setting.options)}
-        case ToggleSetting() | NightSetting():
+        case ToggleSetting() | NightSetting():  # pragma: no branch - the union is closed
             return True
 
 
