@@ -457,8 +457,11 @@ def _config_value(name: str, raw: object) -> ConfigValue:
         return raw
     if isinstance(raw, str):
         return clean_text(raw) or _UNREADABLE
-    number = _number(raw)
-    return _UNREADABLE if number is None else number
+    number = _number(raw, -1e9, 1e9)
+    if number is None:
+        return _UNREADABLE
+    # A whole number stays one, as the owner typed it and the device will show it.
+    return int(number) if number.is_integer() else number
 
 
 def _night(raw: object) -> ConfigValue:
