@@ -102,14 +102,27 @@ async def test_a_retained_measurement_is_never_shown(house: House) -> None:
     house.script.publish(f"devices/{CO2}/telemetry", "", retain=True)
 
 
-async def test_the_last_value_of_a_device_that_says_nothing_is_restored(house: House) -> None:
-    # A plain script has no will: what it said last holds until it is stale.
+async def test_the_last_value_is_restored_and_marked_by_its_age(house: House) -> None:
+    interval = {"entity_id": (await house.entity_ids())["dust_001-setting_report_interval"]}
+    await house.client.action("number", "set_value", interval, value=600)
+    await house.until("dust_001-settings_pending", lambda value: value == "off")
+    await house.reports("dust_001", 1)
+    measured = house.device("dust_001").last_values["pm25"]
+    await house.until("dust_001-pm25", lambda value: value not in EMPTY and float(value or 0) == measured)
     house.script.publish(f"devices/{SCRIPT}/telemetry", {"co2": 613})
-    await house.until(f"{SCRIPT}-co2", lambda value: value not in EMPTY and float(value or 0) == 613)
 
     await house.hass.restart()
 
-    await house.until(f"{SCRIPT}-co2", lambda value: value not in EMPTY and float(value or 0) == 613)
+    await house.until("dust_001-pm25", lambda value: value not in EMPTY and float(value or 0) == measured)
+    state = await house.state("dust_001-pm25")
+    assert state is not None
+    assert "measured_at" in state["attributes"]
+    # A plain script has no will: nobody knows whether it is still there until it speaks.
+    assert await house.value(f"{SCRIPT}-co2") == "unavailable"
+    house.script.publish(f"devices/{SCRIPT}/telemetry", {"co2": 614})
+    await house.until(f"{SCRIPT}-co2", lambda value: value not in EMPTY and float(value or 0) == 614)
+    await house.client.action("number", "set_value", interval, value=1)
+    await house.reports("dust_001", 2)
 
 
 async def test_a_device_that_was_off_is_back_when_it_is_switched_on(house: House) -> None:
