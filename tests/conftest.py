@@ -1,9 +1,11 @@
 """What the tests of the integration share: a hub, a broker that is played, and devices that speak."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from datetime import UTC, datetime
 import json
+import logging
 from typing import Any
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
@@ -81,6 +83,26 @@ def expected_lingering_timers() -> bool:
     return True
 
 
+@pytest.fixture(autouse=True)
+def _no_errors_in_the_log(caplog: pytest.LogCaptureFixture) -> Generator[None]:
+    """Fail a test in which anything at all was logged as an error."""
+    yield
+    errors = [
+        record.getMessage()
+        for record in caplog.get_records("call")
+        # The web server cannot format a clock that stands still.
+        if record.levelno >= logging.ERROR and record.name != "aiohttp.access"
+    ]
+    assert errors == []
+
+
+@pytest.fixture
+def entity_registry_enabled_by_default() -> Generator[None]:
+    """Enable the entities that are disabled by default."""
+    with patch("homeassistant.helpers.entity.Entity.entity_registry_enabled_default", True):
+        yield
+
+
 @pytest.fixture
 def broker(mqtt_mock: MqttMockHAClient) -> MqttMockHAClient:
     """A broker that MQTT 5 is spoken with, as every new installation does."""
@@ -119,9 +141,7 @@ async def hub(hass: HomeAssistant, broker: MqttMockHAClient, entry: MockConfigEn
 def say(hass: HomeAssistant) -> Say:
     """Have a device say something."""
 
-    async def speak(
-        uid: str, channel: str, content: Any, *, retain: bool = False, root: str = "devices"
-    ) -> None:
+    async def speak(uid: str, channel: str, content: Any, *, retain: bool = False, root: str = "devices") -> None:
         payload = content if isinstance(content, (str, bytes)) else json.dumps(content)
         async_fire_mqtt_message(hass, f"{root}/{uid}/{channel}", payload, 1, retain)
         await hass.async_block_till_done()
@@ -150,5 +170,3 @@ async def co2(hass: HomeAssistant, hub: MockConfigEntry, say: Say) -> str:
     await hass.async_block_till_done()
     await say("co2_001", "telemetry", CO2_TELEMETRY)
     return "co2_001"
-
-

@@ -34,6 +34,8 @@ class SmartAirEntity(Entity):
         self.entity_description = description
         self._attr_unique_id = f"{device.unique_prefix}{description.key}"
         self._attr_device_info = DeviceInfo(identifiers={device.hub.identifier(device.uid)})
+        # Home Assistant asks for options and limits before the entity is added.
+        self.async_refresh()
 
     @property
     @override

@@ -48,8 +48,7 @@ class SettingNumber(SettingEntity, NumberEntity):
             self._attr_native_step = setting.step
             self._attr_native_unit_of_measurement = setting.unit
         value = self.current
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        self._attr_native_value = float(value) if is_number else None  # type: ignore[arg-type]
+        self._attr_native_value = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
     @override
     async def async_set_native_value(self, value: float) -> None:

@@ -250,7 +250,7 @@ def _telemetry_changes(before: Snapshot, after: Snapshot, message: Telemetry) ->
 
 def _next_gaps(before: Snapshot, now: float) -> tuple[float, ...]:
     """Return the last pauses between reports, their median being robust against one long absence."""
-    if not before.measured or before.last_seen is None or now <= before.last_seen:
+    if before.last_seen is None or now <= before.last_seen:
         return before.gaps
     return (*before.gaps[1 - _GAPS :], now - before.last_seen)
 

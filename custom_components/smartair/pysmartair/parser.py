@@ -450,8 +450,8 @@ def _config_value(name: str, raw: object) -> ConfigValue:
         return raw
     if isinstance(raw, str):
         return clean_text(raw) or _UNREADABLE
-    number = _number(raw)
-    return _UNREADABLE if number is None else number
+    # A whole number stays one, as the owner typed it and the device will show it.
+    return raw if isinstance(raw, (int, float)) and _number(raw) is not None else _UNREADABLE
 
 
 def _night(raw: object) -> ConfigValue:

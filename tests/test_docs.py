@@ -1,0 +1,139 @@
+"""What the pages for device makers say is what the code does."""
+
+import hashlib
+import json
+from pathlib import Path
+import re
+import shlex
+
+import pytest
+
+from custom_components.smartair.pysmartair.commands import ANSWER_TIMEOUT, COMMAND_LIFETIME, CommandName
+from custom_components.smartair.pysmartair.messages import Descriptor, ResponseStatus
+from custom_components.smartair.pysmartair.metrics import CATALOGUE
+from custom_components.smartair.pysmartair.parser import parse
+from custom_components.smartair.pysmartair.profiles import PROFILES
+from custom_components.smartair.pysmartair.topics import Channel, parse_topic
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PROTOCOL = (DOCS / "protocol.md").read_text()
+
+FROM_HUB = {Channel.CONFIG, Channel.COMMANDS, Channel.OTA}
+RETAINED = {Channel.STATUS, Channel.INFO, Channel.CONFIG, Channel.CONFIG_STATE, Channel.OTA_STATE}
+
+
+def section(title: str) -> str:
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", PROTOCOL, re.MULTILINE | re.DOTALL)
+    assert found, title
+    return found[1]
+
+
+def rows(text: str, columns: int) -> list[list[str]]:
+    """Return the cells of all table rows of that width, without the backquotes."""
+    table = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip().replace("`", "") for cell in row] for row in table if len(row) == columns]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", PROTOCOL, re.MULTILINE | re.DOTALL)
+
+
+def published() -> list[tuple[str, str, bool]]:
+    """Return topic, payload and the retain flag of every command line of the page."""
+    lines = [shlex.split(block) for block in blocks("sh") if block.startswith("mosquitto_pub")]
+    return [(words[words.index("-t") + 1], words[words.index("-m") + 1], "-r" in words) for words in lines]
+
+
+def shown() -> list[tuple[str, str]]:
+    """Return topic and payload of every message that the page shows as such."""
+    return re.findall(r"`(devices/[\w/]+)`[^`]*:\n\n```json\n(.*?)^```", PROTOCOL, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize(("topic", "payload", "retain"), published())
+def test_command_lines_are_understood(topic: str, payload: str, retain: bool) -> None:  # noqa: FBT001
+    address = parse_topic("devices", topic)
+    assert address
+    assert retain == (address.channel in RETAINED)
+    assert (parse("devices", topic, payload.encode()) is None) == (address.channel in FROM_HUB)
+
+
+@pytest.mark.parametrize(("topic", "payload"), shown())
+def test_shown_messages_are_understood(topic: str, payload: str) -> None:
+    address = parse_topic("devices", topic)
+    assert address
+    assert json.loads(payload)
+    assert (parse("devices", topic, payload.encode()) is None) == (address.channel in FROM_HUB)
+
+
+def test_every_message_is_shown() -> None:
+    """Only `data` has no example, because it is `telemetry` by its older name."""
+    topics = [topic for topic, _, _ in published()] + [topic for topic, _ in shown()]
+    addresses = [parse_topic("devices", topic) for topic in topics]
+    assert {address.channel for address in addresses if address} == {*Channel} - {Channel.DATA}
+
+
+def test_topics_are_those_of_the_code() -> None:
+    table = {row[0]: row for row in rows(section("Topics"), 5)[2:]}
+    assert set(table) == {str(channel) for channel in Channel}
+    assert {name for name, row in table.items() if row[1] == "Home Assistant"} == FROM_HUB
+    assert {name for name, row in table.items() if row[3] == "yes"} == RETAINED
+
+
+def test_measurements_are_those_of_the_catalogue() -> None:
+    listed = rows(section("`telemetry`: measurements"), 4)[2:]
+    known = [
+        [
+            metric.name,
+            metric.unit or "",
+            f"{metric.minimum:.0f} to {metric.maximum:.0f}",
+            ", ".join(metric.aliases),
+        ]
+        for metric in CATALOGUE.values()
+    ]
+    assert listed == known
+
+
+def test_commands_and_answers_are_those_of_the_code() -> None:
+    text = section("`commands`")
+    assert {row[0] for row in rows(text, 3)[2:]} == {*CommandName}
+    assert {row[0] for row in rows(text, 2)[2:]} == {*ResponseStatus}
+    assert ANSWER_TIMEOUT == 10
+    assert COMMAND_LIFETIME == 30
+
+
+def test_device_types_are_those_of_the_code() -> None:
+    types = next(row[1] for row in rows(PROTOCOL, 2) if row[0] == "device_type")
+    assert set(types.removesuffix(", or a code of your own").split(", ")) == set(PROFILES)
+
+
+def test_example_of_pairing_fits_its_code() -> None:
+    salt, code = re.search(r"printf '%s%s' (\w+) (\w+)", PROTOCOL).groups()  # type: ignore[union-attr]
+    info = next(block for block in blocks("json") if '"pairing"' in block)
+    message = parse("devices", "devices/co2_001/info", info.encode())
+    assert isinstance(message, Descriptor)
+    assert message.pairing
+    assert message.pairing.salt == salt
+    assert message.pairing.sha256 == hashlib.sha256(f"{salt}{code}".encode()).hexdigest()
+    assert re.fullmatch(r"\d{8}", code)
+
+
+def test_example_of_info_is_read_whole() -> None:
+    topic, payload = next((topic, payload) for topic, payload, _ in published() if topic.endswith("/info"))
+    message = parse("devices", topic, payload.encode())
+    assert isinstance(message, Descriptor)
+    missing = [name for name in json.loads(payload) if getattr(message, name, "another name") in {None, ()}]
+    assert missing == []
+    assert message.settings
+    assert message.signed_ota
+    assert message.unknown_metrics == ()
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_links_inside_the_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text()):
+        path, _, anchor = target.partition("#")
+        other = page.parent / path if path else page
+        assert other.exists(), target
+        headings = re.findall(r"^#+ (.+)$", other.read_text(), re.MULTILINE)
+        slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        assert not anchor or anchor in slugs, target

@@ -1,0 +1,323 @@
+"""What is shown is true now, or it is not shown: time, retained messages, staleness, restarts."""
+
+from datetime import UTC, datetime
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.mqtt import MQTT_CONNECTION_STATE
+from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import CoreState, Event, EventStateChangedData, HomeAssistant, State, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.helpers.event import async_track_state_change_event
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, mock_restore_cache_with_extra_data
+from pytest_homeassistant_custom_component.typing import MqttMockHAClient
+
+from .conftest import CO2_INFO, CO2_TELEMETRY, NOW, Say, Wait, hub_entry
+
+CO2 = "sensor.bedroom_bedroom_air_co2"
+TEMPERATURE = "sensor.bedroom_bedroom_air_temperature"
+ONLINE = "binary_sensor.bedroom_bedroom_air_online"
+
+
+def _state(hass: HomeAssistant, entity_id: str) -> str:
+    state = hass.states.get(entity_id)
+    assert state is not None
+    return state.state
+
+
+async def test_the_telemetry_example_of_the_protocol_is_shown(hass: HomeAssistant, co2: str) -> None:
+    shown = {one: _state(hass, f"sensor.bedroom_bedroom_air_{one}") for one in ("co2", "temperature", "humidity")}
+    assert shown == {"co2": "920", "temperature": "25.1", "humidity": "29"}
+
+
+@pytest.mark.parametrize("topic", ["telemetry", "data"])
+async def test_a_plain_script_that_only_ever_sends_telemetry_works(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, topic: str
+) -> None:
+    await say("co2_001", topic, CO2_TELEMETRY)
+    await hub.runtime_data.async_approve(["co2_001"])
+    await hass.async_block_till_done()
+    assert _state(hass, "sensor.co2_001_co2") == STATE_UNAVAILABLE
+    await say("co2_001", topic, CO2_TELEMETRY | {"co2": 930})
+    assert _state(hass, "sensor.co2_001_co2") == "930"
+    assert _state(hass, "binary_sensor.co2_001_online") == STATE_ON
+    assert not hass.states.async_entity_ids(("number", "switch", "time", "button", "event"))
+
+
+async def test_telemetry_of_a_device_that_is_not_approved_changes_nothing(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, broker: MqttMockHAClient
+) -> None:
+    broker.async_publish.reset_mock()
+    await say("co2_001", "info", CO2_INFO, retain=True)
+    await say("co2_001", "telemetry", CO2_TELEMETRY)
+    await say("co2_001", "config/state", {"revision": 1, "config": {"report_interval": 5}})
+    await say("co2_001", "event", {"event": "button"})
+    assert hass.states.async_all() == []
+    assert hub.runtime_data.devices == {}
+    broker.async_publish.assert_not_called()
+
+
+async def test_a_value_that_cannot_be_true_rejects_itself_and_nothing_else(
+    hass: HomeAssistant, co2: str, say: Say
+) -> None:
+    await say(co2, "telemetry", '{"co2": NaN, "temperature": 22.5, "humidity": 140}')
+    assert (_state(hass, CO2), _state(hass, TEMPERATURE)) == ("920", "22.5")
+    assert _state(hass, "sensor.bedroom_bedroom_air_humidity") == "29"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"\xff\xfe", "", "[]", "null", "{", '"co2"', "9" * 70_000, '{"device_uid": "other", "co2": 5000}', "[" * 50_000],
+)
+async def test_garbage_is_counted_and_harms_nothing(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, payload: bytes | str
+) -> None:
+    before = hass.states.async_all()
+    await say(co2, "telemetry", payload)
+    assert hass.states.async_all() == before
+    broken = sum(count for key, count in hub.runtime_data.counts.items() if key.startswith("error_"))
+    assert broken == (1 if payload else 0)
+
+
+async def test_a_device_that_sends_garbage_is_complained_of_once(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        await say(co2, "telemetry", "garbage")
+        await say("stranger", "telemetry", "garbage")
+    complaints = [one.getMessage() for one in caplog.records if one.name.endswith("smartair.hub")]
+    assert [("co2_001" in one, "stranger" in one) for one in complaints if "understood" in one] == [(True, False)]
+    assert len(hub.runtime_data.recent_errors) == 6
+
+
+async def test_a_buffered_sample_never_becomes_live(hass: HomeAssistant, co2: str, say: Say) -> None:
+    samples = [{"timestamp": NOW - 60, "co2": 1500}, {"timestamp": NOW - 30, "co2": 1600}]
+    await say(co2, "telemetry", {"buffered": True, "samples": samples})
+    await say(co2, "telemetry", CO2_TELEMETRY | {"timestamp": NOW - 121, "co2": 1700})
+    assert _state(hass, CO2) == "920"
+
+
+async def test_a_device_without_a_clock_is_taken_at_its_arrival(hass: HomeAssistant, co2: str, say: Say) -> None:
+    for index, timestamp in enumerate((0, None, 1_000_000_000, "yesterday")):
+        await say(co2, "telemetry", {"timestamp": timestamp, "co2": 1000 + index})
+        assert _state(hass, CO2) == str(1000 + index)
+
+
+async def test_a_clock_that_runs_ahead_is_reported_and_the_value_shown(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, issue_registry: object
+) -> None:
+    issue = ("smartair", f"clock_skew/{hub.entry_id}/co2_001/")
+    await say(co2, "telemetry", {"timestamp": NOW + 3600, "co2": 1111})
+    assert _state(hass, CO2) == "1111"
+    assert issue_registry.issues[issue].translation_placeholders == {"device": "Bedroom air", "seconds": "3600"}
+    await say(co2, "telemetry", {"timestamp": NOW, "co2": 1112})
+    assert issue not in issue_registry.issues
+
+
+async def test_retained_telemetry_says_what_exists_and_not_what_is(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say
+) -> None:
+    await say("co2_001", "telemetry", CO2_TELEMETRY, retain=True)
+    await hub.runtime_data.async_approve(["co2_001"])
+    await hass.async_block_till_done()
+    assert _state(hass, "sensor.co2_001_co2") == STATE_UNAVAILABLE
+    await say("co2_001", "status", "online", retain=True)
+    assert _state(hass, "sensor.co2_001_co2") == STATE_UNKNOWN
+
+
+async def test_an_unknown_name_is_counted_and_reported_once(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, issue_registry: object
+) -> None:
+    for _ in range(3):
+        await say(co2, "telemetry", CO2_TELEMETRY | {"temprature": 25})
+    assert hub.runtime_data.devices[co2].snapshot.unknown == {"temprature": 3}
+    issue = issue_registry.issues["smartair", f"unknown_metric/{hub.entry_id}/co2_001/"]
+    assert issue.translation_placeholders["names"] == "temprature"
+    assert not any("temprature" in one for one in hass.states.async_entity_ids())
+
+
+async def test_a_metric_that_a_device_gains_becomes_an_entity_at_once(
+    hass: HomeAssistant, co2: str, say: Say
+) -> None:
+    await say(co2, "telemetry", CO2_TELEMETRY | {"pm2_5": 12})
+    assert _state(hass, "sensor.bedroom_bedroom_air_pm2_5") == "12"
+
+
+async def test_a_device_is_unavailable_when_its_will_says_so_and_back_when_it_speaks(
+    hass: HomeAssistant, co2: str, say: Say, caplog: pytest.LogCaptureFixture
+) -> None:
+    await say(co2, "status", "offline")
+    await say(co2, "status", "offline")
+    assert (_state(hass, CO2), _state(hass, ONLINE)) == (STATE_UNAVAILABLE, STATE_OFF)
+    await say(co2, "status", "online")
+    assert (_state(hass, CO2), _state(hass, ONLINE)) == ("920", STATE_ON)
+    await say(co2, "status", "offline")
+    await say(co2, "telemetry", CO2_TELEMETRY | {"co2": 940})
+    assert (_state(hass, CO2), _state(hass, ONLINE)) == ("940", STATE_ON)
+    said = [one.getMessage() for one in caplog.records if "Device co2_001 is" in one.getMessage()]
+    assert said[-4:] == [f"Device co2_001 is {one}" for one in ("unavailable", "available") * 2]
+
+
+async def test_silence_makes_values_stale_after_ninety_seconds_at_least(
+    hass: HomeAssistant, co2: str, wait: Wait
+) -> None:
+    await wait(85)
+    assert _state(hass, CO2) == "920"
+    await wait(10)
+    assert (_state(hass, CO2), _state(hass, ONLINE)) == (STATE_UNAVAILABLE, STATE_OFF)
+
+
+async def test_a_slow_device_has_three_of_its_own_intervals(
+    hass: HomeAssistant, co2: str, say: Say, wait: Wait
+) -> None:
+    await say(co2, "config/state", {"revision": 1, "config": {"report_interval": 600}})
+    await wait(1700)
+    assert _state(hass, CO2) == "920"
+    await wait(150)
+    await wait(1)
+    assert _state(hass, CO2) == STATE_UNAVAILABLE
+
+
+async def test_a_script_that_reports_every_five_minutes_does_not_flap(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait
+) -> None:
+    await say("slow", "telemetry", {"co2": 500})
+    await hub.runtime_data.async_approve(["slow"])
+    for _ in range(4):
+        await say("slow", "telemetry", {"co2": 500})
+        await wait(300)
+    await say("slow", "telemetry", {"co2": 510})
+    changes: list[str] = []
+
+    @callback
+    def note(event: Event[EventStateChangedData]) -> None:
+        changes.append(event.data["new_state"].state)
+
+    async_track_state_change_event(hass, "sensor.slow_co2", note)
+    for value in (520, 530):
+        await wait(150)
+        await wait(150)
+        await say("slow", "telemetry", {"co2": value})
+    assert changes == ["520", "530"]
+
+
+async def test_one_metric_that_falls_silent_becomes_unknown_while_the_others_go_on(
+    hass: HomeAssistant, co2: str, say: Say, wait: Wait
+) -> None:
+    for _ in range(4):
+        await wait(30)
+        await say(co2, "telemetry", '{"co2": Infinity, "temperature": 21}')
+    assert (_state(hass, CO2), _state(hass, TEMPERATURE)) == (STATE_UNKNOWN, "21")
+
+
+async def test_a_clock_that_is_set_back_does_not_keep_an_old_value_alive(
+    hass: HomeAssistant, co2: str, wait: Wait, freezer: FrozenDateTimeFactory
+) -> None:
+    freezer.move_to(datetime.fromtimestamp(NOW - 7200, UTC))
+    await wait(0)
+    device = hass.config_entries.async_entries("smartair")[0].runtime_data.devices[co2]
+    device._async_expire(datetime.now(UTC))  # noqa: SLF001 - the timer rings by the loop's clock, which nobody sets
+    assert _state(hass, CO2) == STATE_UNAVAILABLE
+
+
+async def test_everything_is_unavailable_without_the_broker_and_back_with_it(
+    hass: HomeAssistant, co2: str, say: Say
+) -> None:
+    async_dispatcher_send(hass, MQTT_CONNECTION_STATE, False)
+    await hass.async_block_till_done()
+    assert (_state(hass, CO2), _state(hass, ONLINE)) == (STATE_UNAVAILABLE, STATE_OFF)
+    assert _state(hass, "number.bedroom_bedroom_air_report_interval") == STATE_UNAVAILABLE
+    async_dispatcher_send(hass, MQTT_CONNECTION_STATE, True)
+    async_dispatcher_send(hass, MQTT_CONNECTION_STATE, True)
+    await hass.async_block_till_done()
+    assert (_state(hass, CO2), _state(hass, ONLINE)) == ("920", STATE_ON)
+
+
+async def test_unchanged_values_write_nothing(hass: HomeAssistant, co2: str, say: Say, wait: Wait) -> None:
+    before = hass.states.get(CO2).last_reported
+    await wait(30)
+    await say(co2, "telemetry", CO2_TELEMETRY)
+    assert hass.states.get(CO2).last_reported == before
+
+
+async def test_a_chatty_device_is_held_to_twenty_writes_a_second_and_its_last_value_is_not_lost(
+    hass: HomeAssistant, co2: str, say: Say, wait: Wait
+) -> None:
+    changes: list[str] = []
+
+    @callback
+    def note(event: Event[EventStateChangedData]) -> None:
+        changes.append(event.data["new_state"].state)
+
+    async_track_state_change_event(hass, CO2, note)
+    for value in range(1000, 1100):
+        await say(co2, "telemetry", {"co2": value})
+    assert len(changes) <= 20
+    await wait(2)
+    assert changes[-1] == _state(hass, CO2) == "1099"
+    assert len(changes) <= 21
+
+
+async def test_a_doubled_or_overtaken_message_is_not_counted_twice(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say
+) -> None:
+    await say(co2, "telemetry", {"boot_id": "a", "seq": 5, "co2": 1005})
+    await say(co2, "telemetry", {"boot_id": "a", "seq": 4, "co2": 1004})
+    await say(co2, "telemetry", {"boot_id": "a", "seq": 5, "co2": 1005})
+    assert _state(hass, CO2) == "1005"
+    assert hub.runtime_data.devices[co2].snapshot.duplicates == 2
+    await say(co2, "telemetry", {"boot_id": "b", "seq": 0, "co2": 1010})
+    assert _state(hass, CO2) == "1010"
+
+
+# --- restarts -----------------------------------------------------------------------------------
+
+
+async def _restart(hass: HomeAssistant, age: float | None) -> None:
+    """Begin a new life of Home Assistant in which a hub knows one device from before."""
+    entry = hub_entry()
+    entry.add_to_hass(hass)
+    extra = {} if age is None else {"value": 920, "measured": NOW - age}
+    hass.set_state(CoreState.not_running)
+    mock_restore_cache_with_extra_data(hass, [(State("sensor.co2_001_co2", "920"), extra)])
+    hass.set_state(CoreState.running)
+    store = entry.entry_id
+    hass.data["test_storage"][f"smartair.{store}"] = {
+        "version": 1,
+        "minor_version": 1,
+        "key": f"smartair.{store}",
+        "data": {"devices": {"co2_001": {"metrics": ["co2"]}}},
+    }
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+
+
+@pytest.fixture
+def _storage(hass: HomeAssistant, hass_storage: dict[str, object]) -> None:
+    hass.data["test_storage"] = hass_storage
+
+
+@pytest.mark.usefixtures("_storage", "broker")
+async def test_after_a_restart_the_last_value_is_back_with_its_age_until_the_device_speaks(
+    hass: HomeAssistant, say: Say
+) -> None:
+    await _restart(hass, age=30)
+    assert _state(hass, "sensor.co2_001_co2") == STATE_UNAVAILABLE
+    await say("co2_001", "status", "online", retain=True)
+    restored = hass.states.get("sensor.co2_001_co2")
+    assert restored.state == "920"
+    assert restored.attributes["measured_at"] == datetime.fromtimestamp(NOW - 30, UTC).isoformat()
+    await say("co2_001", "telemetry", {"co2": 930})
+    live = hass.states.get("sensor.co2_001_co2")
+    assert live.state == "930"
+    assert "measured_at" not in live.attributes
+
+
+@pytest.mark.usefixtures("_storage", "broker")
+@pytest.mark.parametrize("age", [100, -30, None])
+async def test_a_value_that_grew_stale_over_the_restart_is_not_brought_back(
+    hass: HomeAssistant, say: Say, age: float | None
+) -> None:
+    await _restart(hass, age=age)
+    await say("co2_001", "status", "online", retain=True)
+    assert _state(hass, "sensor.co2_001_co2") == STATE_UNKNOWN
