@@ -1,0 +1,309 @@
+"""The demo: a broker, Home Assistant with SmartAir, and a house full of simulated devices."""
+
+import argparse
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from lab.broker import AMQTT, Broker
+from lab.client import Client, eventually
+from lab.hass import CONFIGURED, DOMAIN, Hass
+from lab.process import ProcessError, free_port, is_listening
+from lab.simulator.fleet import Fleet
+from lab.simulator.house import Clock
+from lab.simulator.household import Household
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lab.simulator.device import Identity
+
+type Json = dict[str, Any]
+
+USUAL_PORT = 8123
+"""Where people expect Home Assistant."""
+CARDS = 20
+"""Cards that the integration shows at a time."""
+
+# No reading: an entity without a value, or without a device behind it.
+_EMPTY = {"unknown", "unavailable"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What was asked for on the command line."""
+
+    devices: int
+    port: int
+    speed: float
+    check: bool
+    keep: Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """Everything that runs."""
+
+    broker: Broker
+    hass: Hass
+    fleet: Fleet
+    housed: list[Identity]
+    """Devices that the demo approves."""
+    guest: Identity
+    """The device that is left for the person to approve."""
+
+
+def say(text: str = "") -> None:
+    """Show progress."""
+    print(text, flush=True)
+
+
+def parse(arguments: Sequence[str]) -> Options:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="script/demo", description=__doc__)
+    parser.add_argument("--devices", type=int, default=8, metavar="N", help="simulated devices (default 8)")
+    parser.add_argument(
+        "--port", type=int, help=f"Home Assistant's port (default {USUAL_PORT} or a free one)"
+    )
+    parser.add_argument("--speed", type=float, default=60.0, help="how fast a day passes (default 60)")
+    parser.add_argument("--check", action="store_true", help="wait for live values, print them, and end")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep everything in DIR for the next time")
+    given = parser.parse_args(arguments)
+    if given.devices < 1 or given.speed <= 0:
+        parser.error("there must be a device, and time must pass")
+    return Options(
+        devices=given.devices,
+        port=given.port or _port(check=given.check),
+        speed=given.speed,
+        check=given.check,
+        keep=given.keep and given.keep.resolve(),
+    )
+
+
+def _port(*, check: bool) -> int:
+    return free_port() if check or is_listening(USUAL_PORT) else USUAL_PORT
+
+
+def _time_zone() -> str:
+    """Return the name of this machine's time zone."""
+    name = str(Path("/etc/localtime").resolve()).partition("zoneinfo/")[2]
+    return name or "UTC"
+
+
+async def start(options: Options, stack: AsyncExitStack) -> Demo:
+    """Start everything, in the order in which it is needed."""
+    keep = options.keep
+    broker = Broker(keep and keep / "broker", persistence=True)
+    if broker.program == "amqtt":
+        say("No mosquitto here: an embedded broker takes its place.")
+        say(f"It is {AMQTT} and speaks only MQTT 3.1.1, which Home Assistant no longer recommends.")
+    say("Starting the broker …")
+    await stack.enter_async_context(broker)
+    home = {"name": "SmartAir", "unit_system": "metric", "time_zone": _time_zone()}
+    hass = Hass(
+        keep and keep / "homeassistant",
+        port=options.port,
+        integrations=CONFIGURED,
+        configuration={"homeassistant": home},
+    )
+    say("Starting Home Assistant (ten seconds or so) …")
+    await stack.enter_async_context(hass)
+    if not await hass.client.entries("mqtt"):
+        await hass.add_mqtt(broker)
+    household = Household(clock=Clock(started=time.time(), speed=options.speed))
+    housed = [*household.identities(options.devices), household.host()]
+    guest = household.identity("co2", "Guest room", code=household.new_code())
+    fleet = Fleet(broker.port)
+    fleet.start()
+    stack.push_async_callback(fleet.stop)
+    say(f"Switching on {options.devices} simulated devices and this computer's own …")
+    await fleet.add(housed, household.make)
+    demo = Demo(broker=broker, hass=hass, fleet=fleet, housed=housed, guest=guest)
+    await add_hub(hass.client)
+    await approve(demo)
+    await fleet.add([guest], household.make)
+    return demo
+
+
+async def add_hub(client: Client) -> None:
+    """Add the hub by the card on which Home Assistant offers it."""
+    if await client.entries(DOMAIN):
+        return
+
+    async def card() -> Json | None:
+        cards = await client.discovered(DOMAIN)
+        return next((card for card in cards if card["context"]["source"] == "mqtt"), None)
+
+    found = await eventually(card, within=30, what="Home Assistant's card for SmartAir")
+    assert found is not None  # noqa: S101 (for the type checker: eventually returns what is true)
+    say("Home Assistant has found SmartAir; adding it …")
+    result = await client.continue_flow(found["flow_id"], {})
+    if result["type"] != "create_entry":
+        raise ProcessError(f"the hub was not added: {result}")
+
+
+async def approve(demo: Demo) -> None:
+    """Approve the devices by their cards, and what exceeds the cards by the action."""
+    client = demo.hass.client
+    waiting = {identity.uid: identity for identity in demo.housed}
+
+    async def nobody_waits() -> bool:
+        for uid in await client.devices(DOMAIN):
+            waiting.pop(uid, None)
+        for card in await client.discovered(DOMAIN):
+            identity = waiting.get(str(card["context"].get("unique_id")))
+            if identity is not None:
+                await approve_card(client, card, identity)
+        if len(demo.housed) > CARDS:
+            await client.action(DOMAIN, "approve_devices", pattern="*")
+        return not waiting
+
+    say(f"Approving {len(waiting)} devices …")
+    await eventually(nobody_waits, within=60 + len(waiting) / 5, what="every device approved")
+
+
+async def approve_card(client: Client, card: Json, identity: Identity) -> None:
+    """Approve one device by its card, with its code where it asks for one."""
+    step = await client.read_flow(card["flow_id"])
+    answer = {"code": identity.code} if step["step_id"] == "code" else {}
+    result = await client.continue_flow(card["flow_id"], answer)
+    if result.get("reason") != "device_added":
+        raise ProcessError(f"{identity.uid} was not approved: {result}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """One measurement as Home Assistant shows it."""
+
+    uid: str
+    metric: str
+    state: Json | None
+
+    @property
+    def shown(self) -> bool:
+        """Return whether there is a value."""
+        return self.state is not None and self.state["state"] not in _EMPTY
+
+    def __str__(self) -> str:
+        """Return the name, the value and the unit."""
+        state = self.state or {"state": "unknown", "attributes": {}}
+        unit = state["attributes"].get("unit_of_measurement", "")
+        return f"{self.metric} {state['state']} {unit}".rstrip()
+
+
+async def readings(demo: Demo) -> list[Reading]:
+    """Return what Home Assistant shows of what the devices measure."""
+    client = demo.hass.client
+    entities = {
+        entity["unique_id"]: entity["entity_id"] for entity in (await client.entities(DOMAIN)).values()
+    }
+    states = await client.states()
+    measured = [
+        (identity.uid, metric)
+        for identity in demo.housed
+        for metric in demo.fleet.device(identity.uid).sensors.names
+    ]
+    return [
+        Reading(uid=uid, metric=metric, state=states.get(entities.get(f"{uid}-{metric}", "")))
+        for uid, metric in measured
+    ]
+
+
+def missing(found: Sequence[Reading]) -> list[str]:
+    """Return what the devices measured and Home Assistant does not show."""
+    return [f"{reading.uid} {reading.metric}" for reading in found if not reading.shown]
+
+
+async def live(demo: Demo) -> list[Reading]:
+    """Wait until every measurement of every device is shown, and return them."""
+    found: list[Reading] = []
+
+    async def complete() -> bool:
+        found[:] = await readings(demo)
+        return not missing(found)
+
+    try:
+        await eventually(complete, within=60 + len(demo.housed) / 5, what="live values")
+    except TimeoutError:
+        raise ProcessError(f"no live value of: {', '.join(missing(found))}") from None
+    return found
+
+
+def table(found: Sequence[Reading], demo: Demo) -> str:
+    """Return the readings as a table."""
+    rows = []
+    for identity in demo.housed:
+        cells = [str(reading) for reading in found if reading.uid == identity.uid]
+        rows.append(f"  {identity.uid:<11}{identity.name or '':<28}{'  '.join(cells)}")
+    return "\n".join(rows)
+
+
+def welcome(demo: Demo) -> None:
+    """Print what a person needs to know."""
+    owner = demo.hass.owner
+    say()
+    say(f"  Home Assistant   {demo.hass.url}")
+    say(f"  user name        {owner.username}")
+    say(f"  password         {owner.password}")
+    say(f"  MQTT broker      127.0.0.1:{demo.broker.port} ({demo.broker.program})")
+    say()
+    say("  Under Settings > Devices & services, a card waits for you:")
+    say(f"  {demo.guest.name} ({demo.guest.uid}), pairing code {demo.guest.code}")
+    for identity in demo.housed:
+        if identity.code:
+            say(f"  (already added: {identity.name}, pairing code {identity.code})")
+    say()
+    say("  Ctrl-C ends everything.")
+
+
+async def watch(demo: Demo) -> int:
+    """Wait until somebody ends the demo or a part of it dies."""
+    while demo.broker.running and demo.hass.running:  # noqa: ASYNC110 (processes have no event to wait for)
+        await asyncio.sleep(0.5)
+    who = "Home Assistant" if demo.broker.running else "The broker"
+    log = demo.hass.log if demo.broker.running else demo.broker.log
+    say(f"{who} has ended:\n" + "\n".join(log.read_text(errors="replace").splitlines()[-20:]))
+    return 1
+
+
+async def run(options: Options) -> int:
+    """Run the demo and return the exit code."""
+    began = time.monotonic()
+    async with AsyncExitStack() as stack:
+        demo = await start(options, stack)
+        found = await live(demo)
+        if not options.check:
+            welcome(demo)
+            return await watch(demo)
+        say()
+        say(table(found, demo))
+        errors = demo.hass.errors()
+        say("\n".join(errors[:5]))
+        seconds = time.monotonic() - began
+        say(f"{len(found)} live values of {len(demo.housed)} devices after {seconds:.0f} s.")
+        return 1 if errors else 0
+
+
+async def main(options: Options) -> int:
+    """Run the demo until it ends or somebody ends it."""
+    task = asyncio.create_task(run(options))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        say("\nEnded.")
+        return 1 if options.check else 0
+    except (ProcessError, TimeoutError) as error:
+        say(f"\n{error}")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main(parse(sys.argv[1:]))))
