@@ -54,7 +54,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: SmartAirConfigEntry) ->
     """Unload a hub."""
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
     if unloaded:
-        entry.runtime_data.async_stop()
+        await entry.runtime_data.async_stop()
     return unloaded
 
 

@@ -149,7 +149,7 @@ class SmartAirDevice:
         if not changed.isdisjoint((KEY_DESCRIPTOR, KEY_FACTS)):
             self.hub.async_register(self)
         if self.snapshot.metrics != before.metrics or not changed.isdisjoint((KEY_DESCRIPTOR, KEY_FACTS)):
-            self._call(self._growth_listeners)
+            self._call(tuple(self._growth_listeners))
         if KEY_CONFIG in changed:
             self._settle_config()
 
@@ -181,6 +181,9 @@ class SmartAirDevice:
         return lambda: self._growth_listeners.remove(listener)
 
     def _notify(self, changed: Iterable[str], now: float) -> None:
+        called = [listener for key in changed for listener in self._listeners.get(key, ())]
+        if not called:
+            return
         if not -1 < self._second - now <= 0:
             self._second, self._writes = now, 0
         self._writes += 1
@@ -189,15 +192,7 @@ class SmartAirDevice:
             if self._flush is None:
                 self._flush = self.hub.hass.loop.call_later(1, self._release)
             return
-        listeners = self._listeners
-        called: list[Listener] = []
-        for key in changed:
-            if key in listeners:
-                for listener in listeners[key]:
-                    if listener not in called:
-                        called.append(listener)
-        for listener in called:
-            listener()
+        self._call(called)
 
     @callback
     def _release(self) -> None:
@@ -208,7 +203,8 @@ class SmartAirDevice:
 
     @staticmethod
     def _call(listeners: Iterable[Listener]) -> None:
-        for listener in tuple(dict.fromkeys(listeners)):
+        """Call each listener once; a listener may end itself or others while it is called."""
+        for listener in dict.fromkeys(listeners):
             listener()
 
     # --- what grows stale -----------------------------------------------------------------------

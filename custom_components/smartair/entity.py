@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import override
 
 from homeassistant.core import callback
@@ -65,18 +66,24 @@ def async_setup_entities(
 ) -> None:
     """Add what the factory makes of each device, now, when a device comes, and when it has more to show."""
 
+    def missing(device: SmartAirDevice, known: set[str]) -> list[SmartAirEntity]:
+        found = [entity for entity in factory(device) if entity.entity_description.key not in known]
+        known.update(entity.entity_description.key for entity in found)
+        return found
+
     @callback
-    def add_device(device: SmartAirDevice) -> None:
-        known: set[str] = set()
+    def add_devices(devices: Iterable[SmartAirDevice]) -> None:
+        entities: list[SmartAirEntity] = []
+        for device in devices:
+            known: set[str] = set()
+            entities += missing(device, known)
+            device.async_listen_growth(partial(add_grown, device, known))
+        if entities:
+            async_add_entities(entities)
 
-        @callback
-        def add_missing() -> None:
-            missing = [entity for entity in factory(device) if entity.entity_description.key not in known]
-            if missing:
-                known.update(entity.entity_description.key for entity in missing)
-                async_add_entities(missing)
+    @callback
+    def add_grown(device: SmartAirDevice, known: set[str]) -> None:
+        if entities := missing(device, known):
+            async_add_entities(entities)
 
-        add_missing()
-        device.async_listen_growth(add_missing)
-
-    entry.async_on_unload(entry.runtime_data.async_listen_devices(add_device))
+    entry.async_on_unload(entry.runtime_data.async_listen_devices(add_devices))

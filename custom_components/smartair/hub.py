@@ -1,8 +1,10 @@
 """One topic root: its single subscription, the messages' way to their devices, and what all devices share."""
 
+import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
+from itertools import batched
 import logging
 import time
 from typing import Any, TypedDict, cast
@@ -10,7 +12,7 @@ from typing import Any, TypedDict, cast
 from homeassistant.components import mqtt
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import ConfigEntryError, HomeAssistantError, UnsupportedStorageVersionError
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 
 from .approval import Approval
@@ -31,9 +33,10 @@ from .store import DeviceRecord, HubStore
 _LOGGER = logging.getLogger(__name__)
 
 MAX_RECENT_ERRORS = 20
+APPROVED_AT_ONCE = 20
 
 type SmartAirConfigEntry = ConfigEntry[SmartAirHub]
-type DeviceListener = Callable[[SmartAirDevice], None]
+type DevicesListener = Callable[[Iterable[SmartAirDevice]], None]
 
 
 class _Facts(TypedDict):
@@ -64,14 +67,17 @@ class SmartAirHub:
         self.counts: Counter[str] = Counter()
         self.recent_errors: deque[dict[str, Any]] = deque(maxlen=MAX_RECENT_ERRORS)
         self._complained: set[tuple[str, str]] = set()
-        self._device_listeners: list[DeviceListener] = []
+        self._device_listeners: list[DevicesListener] = []
         self._expiry = self._expiry_supported()
 
     # --- beginning and end ----------------------------------------------------------------------
 
     async def async_start(self) -> None:
-        """Bring back the stored devices; nothing is heard yet."""
-        await self.store.async_load()
+        """Bring back the stored devices; raise ConfigEntryError if a later version of SmartAir stored them."""
+        try:
+            await self.store.async_load()
+        except UnsupportedStorageVersionError as err:
+            raise ConfigEntryError(translation_domain=DOMAIN, translation_key="stored_by_later_version") from err
         self.connected = mqtt.is_connected(self.hass)
         for record in self.store.devices.values():
             self._adopt(record)
@@ -83,12 +89,12 @@ class SmartAirHub:
         unload(await mqtt.async_subscribe(self.hass, subscription(self.root), self._async_receive, 1, None))
         self.approval.async_start()
 
-    @callback
-    def async_stop(self) -> None:
-        """End all that the hub began, after the platforms have gone."""
+    async def async_stop(self) -> None:
+        """End all that the hub began, after the platforms have gone, and keep what its devices said last."""
         self.approval.async_stop()
         for device in self.devices.values():
             device.async_stop()
+        await self.store.async_save_now()
 
     def async_create_task(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run something beside, ended with the entry."""
@@ -173,23 +179,25 @@ class SmartAirHub:
     # --- devices --------------------------------------------------------------------------------
 
     @callback
-    def async_listen_devices(self, listener: DeviceListener) -> CALLBACK_TYPE:
-        """Call the listener with every device there is and that is added; return how to end that."""
+    def async_listen_devices(self, listener: DevicesListener) -> CALLBACK_TYPE:
+        """Call the listener with the devices there are, and with those that are added; return how to end that."""
         self._device_listeners.append(listener)
-        for device in self.devices.values():
-            listener(device)
+        listener(self.devices.values())
         return partial(self._device_listeners.remove, listener)
 
     async def async_approve(self, uids: Iterable[str], *, flow_id: str | None = None) -> None:
         """Make devices the owner's; a card that is just being answered is named by its flow and left to itself."""
-        for uid in uids:
-            if uid in self.devices:
-                continue
-            record = self.store.devices[uid] = DeviceRecord(uid)
-            candidate = self.approval.async_release(uid, flow_id)
-            device = self._adopt(record, candidate.snapshot() if candidate else None)
+        for some in batched(uids, APPROVED_AT_ONCE, strict=False):
+            added: list[SmartAirDevice] = []
+            for uid in some:
+                if uid not in self.devices:
+                    record = self.store.devices[uid] = DeviceRecord(uid)
+                    candidate = self.approval.async_release(uid, flow_id)
+                    added.append(self._adopt(record, candidate.snapshot() if candidate else None))
             for listener in tuple(self._device_listeners):
-                listener(device)
+                listener(added)
+            # A fleet that is let in at once must not hold up everything else.
+            await asyncio.sleep(0)
         await self.store.async_save_now()
 
     def _adopt(self, record: DeviceRecord, known: Snapshot | None = None) -> SmartAirDevice:

@@ -296,9 +296,10 @@ def _count(counts: Mapping[str, int], names: Collection[str]) -> Mapping[str, in
 
 def expire(before: Snapshot, *, now: float) -> tuple[Snapshot, frozenset[str]]:
     """Return what is still true at `now`: values past their term are gone, and so is a device that fell silent."""
-    limit = now - before.stale_after
-    gone = {name for name, at in before.measured.items() if at <= limit}
-    silent = before.fresh and (before.last_seen is None or before.last_seen <= limit)
+    # A moment ahead of now is from before our own clock was set back: how old it really is, nobody knows.
+    believed = now - before.stale_after, now + LIVE_WINDOW
+    gone = {name for name, at in before.measured.items() if not believed[0] < at < believed[1]}
+    silent = before.fresh and (before.last_seen is None or not believed[0] < before.last_seen < believed[1])
     if not gone and not silent:
         return before, NOTHING
     after = replace(
