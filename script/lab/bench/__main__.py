@@ -42,6 +42,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return given
 
 
+def say(text: str) -> None:
+    """Show progress."""
+    print(text, end="", flush=True, file=sys.stderr)
+
+
 async def measure(given: argparse.Namespace, effort: Effort) -> dict[int, dict[str, Figures]]:
     """Measure in turns, so that what else the machine does falls on all alike."""
     results: dict[int, dict[str, Figures]] = {}
@@ -50,9 +55,9 @@ async def measure(given: argparse.Namespace, effort: Effort) -> dict[int, dict[s
         for turn in range(given.repeat):
             for name in given.variants:
                 started = time.monotonic()
-                print(f"{count} devices, {VARIANTS[name].title}, run {turn + 1} …", end="", flush=True, file=sys.stderr)
+                say(f"{count} devices, {VARIANTS[name].title}, run {turn + 1} …")
                 runs[name].append(await Measurement(VARIANTS[name], count, effort).run())
-                print(f" {time.monotonic() - started:.0f} s", file=sys.stderr)
+                say(f" {time.monotonic() - started:.0f} s\n")
         results[count] = {name: merge(listed) for name, listed in runs.items()}
     return results
 
@@ -79,7 +84,7 @@ def main(arguments: Sequence[str]) -> int:
     given.output.write_text(json.dumps(as_json(results, conditions), indent=2) + "\n")
     print(table(results))
     if effort.ramp:
-        print(f"\n≥: not more was tried, because SmartAir holds back a device that says more than {GUARD} things a second.")
+        print(f"\n≥: no more was tried: SmartAir holds back a device that says more than {GUARD} things a second.")
     print(f"\n{given.output}")
     return int(any(one.lost for found in results.values() for one in found.values()))
 

@@ -100,9 +100,7 @@ class Measurement:
         self._round = 0
         self._messages = 0
         self._lost = 0
-        self._hass = Hass(
-            integrations=INTEGRATIONS, configuration=CONFIGURATION, custom_components=variant.component
-        )
+        self._hass = Hass(integrations=INTEGRATIONS, configuration=CONFIGURATION, custom_components=variant.component)
 
     async def run(self) -> Figures:
         """Measure everything."""
@@ -205,7 +203,8 @@ class Measurement:
         """Return the processor's seconds in a second without messages."""
         before = await self._reset()
         await asyncio.sleep(self._effort.seconds / 2)
-        return ((await self._read())["cpu"] - before) / (self._effort.seconds / 2)
+        spent: float = (await self._read())["cpu"] - before
+        return spent / (self._effort.seconds / 2)
 
     async def _load(
         self, publisher: Publisher, rate: float, idle: float, *, changing: bool

@@ -54,9 +54,11 @@ class Variant(ABC):
     component: Path | None = None
     """An integration of the repository that is linked into the configuration."""
 
+    @abstractmethod
     def prepare(self, folder: Path) -> None:
         """Put what is needed into the configuration, before the first start."""
 
+    @abstractmethod
     async def set_up(self, client: Client) -> None:
         """Set up what is to find the devices."""
 
@@ -71,12 +73,16 @@ class Variant(ABC):
 
 
 class SmartAir(Variant):
-    """This integration, on its usual root, letting every device in."""
+    """The integration, on its usual root, letting every device in."""
 
     name = "smartair"
     title = "SmartAir"
     component = COMPONENT
     platform = DOMAIN
+
+    @override
+    def prepare(self, folder: Path) -> None:
+        """Do nothing: the lab's Home Assistant links it."""
 
     @override
     async def set_up(self, client: Client) -> None:
@@ -92,6 +98,14 @@ class Discovery(Variant):
     name = "discovery"
     title = "HA MQTT"
     platform = "mqtt"
+
+    @override
+    def prepare(self, folder: Path) -> None:
+        """Do nothing: it comes with Home Assistant."""
+
+    @override
+    async def set_up(self, client: Client) -> None:
+        """Do nothing: it listens as soon as MQTT is set up."""
 
     @override
     def introduce(self, uid: str) -> list[Packet]:

@@ -1,6 +1,5 @@
 """Inside the Home Assistant that is measured: how late the event loop is, and what the states show."""
 
-import asyncio
 from contextlib import suppress
 import gc
 import json
@@ -47,11 +46,12 @@ class Probe:
         self.lags.append(max(0.0, self.hass.loop.time() - self._due))
         self._schedule()
 
-    async def wait_for(self, count: int) -> None:
+    def wait_for(self, count: int) -> None:
         """Note when so many entities are there and available."""
-        while self.counts()["available"] < count:
-            await asyncio.sleep(GLANCE)
-        self.complete = time.time()
+        if self.counts()["available"] < count:
+            self.hass.loop.call_later(GLANCE, self.wait_for, count)
+        else:
+            self.complete = time.time()
 
     def counts(self, values: tuple[float, ...] = ()) -> dict[str, int]:
         """Return how many entities there are, are available, have a value, and have one of these values."""
@@ -77,8 +77,7 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
     probe = Probe(hass)
     expect = Path(hass.config.path(EXPECT))
     if await hass.async_add_executor_job(expect.exists):
-        count = json.loads(await hass.async_add_executor_job(expect.read_text))
-        hass.async_create_background_task(probe.wait_for(count), "smartair_probe")
+        probe.wait_for(json.loads(await hass.async_add_executor_job(expect.read_text)))
 
     @websocket_api.websocket_command({vol.Required("type"): "smartair_probe/reset"})
     @callback
