@@ -36,7 +36,9 @@ ROWS = (
     Row(key="memory_kib", title="memory per device", unit="KiB", target=0.5),
     Row(key="memory_restarted_kib", title="… after a restart", unit="KiB"),
     Row(key="discovery_s", title="discovery", unit="s", target=0.5),
+    Row(key="discovery_cpu_s", title="… processor time", unit="s"),
     Row(key="start_s", title="restart until all available", unit="s", target=0.6),
+    Row(key="start_cpu_s", title="… processor time", unit="s"),
     Row(key="lag_p50_ms", title="event loop lag, median", unit="ms"),
     Row(key="lag_p99_ms", title="event loop lag, 99 %", unit="ms"),
 )
