@@ -104,6 +104,8 @@ def clean_text(value: object, limit: int = MAX_TEXT) -> str | None:
     """Return a text that is safe to show and store, at most `limit` characters, or None when there is none."""
     if not isinstance(value, str):
         return None
+    if len(value) <= limit and value.isprintable():
+        return value.strip() or None
     text = "".join(sign for sign in value[: 4 * limit] if sign.isprintable()).strip()[:limit].rstrip()
     return text or None
 
@@ -134,7 +136,7 @@ def _lenient_json(payload: bytes) -> object:
 
 def _number(value: object, minimum: float = float("-inf"), maximum: float = float("inf")) -> float | None:
     """Return a finite number inside the limits, or None."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not minimum <= value <= maximum:
+    if (type(value) is not float and type(value) is not int) or not minimum <= value <= maximum:
         return None
     try:
         number = float(value)
