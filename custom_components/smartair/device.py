@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util.ulid import ulid_now
 
@@ -85,6 +86,11 @@ class SmartAirDevice:
     def unique_prefix(self) -> str:
         """What the unique ids of the device begin with; no metric's name contains its last sign."""
         return f"{self.hub.namespace}{self.uid}-"
+
+    @property
+    def registered(self) -> dr.DeviceEntry | dr.ChildDeviceEntry | None:
+        """The device as it stands in the device registry."""
+        return dr.async_get(self.hub.hass).async_get(self.device_id) if self.device_id else None
 
     @callback
     def async_begin(self, known: Snapshot) -> None:
