@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 import logging
 import time
 from typing import TYPE_CHECKING, Any
@@ -171,11 +172,11 @@ class SmartAirDevice:
         for key in keys:
             self._listeners[key].append(listener)
 
-        def end() -> None:
-            for key in keys:
-                self._listeners[key].remove(listener)
+        return partial(self._end, keys, listener)
 
-        return end
+    def _end(self, keys: tuple[str, ...], listener: Listener) -> None:
+        for key in keys:
+            self._listeners[key].remove(listener)
 
     @callback
     def async_listen_events(self, listener: EventListener) -> CALLBACK_TYPE:
