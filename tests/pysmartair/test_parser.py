@@ -841,3 +841,12 @@ def test_no_event_carries_more_than_64_things() -> None:
 def test_the_example_of_the_protocol_page_is_read_to_the_last_field() -> None:
     text = json.dumps({"co2": 920, "temperature": 25.1})
     assert hear("telemetry", text) == hear("data", text)
+
+
+def test_a_number_too_large_for_any_machine_is_none() -> None:
+    config = "1" + "0" * 400
+    said = parse(
+        "devices", "devices/co2_001/config/state", f'{{"revision": 1, "config": {{"gain": {config}}}}}'.encode()
+    )
+    assert isinstance(said, ConfigState)
+    assert said.config == {}
