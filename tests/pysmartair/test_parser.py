@@ -164,7 +164,7 @@ def test_an_error_says_why_and_whose() -> None:
 
 
 @pytest.mark.parametrize(("payload", "online"), [("online", True), ("offline", False), ("Online\r\n", True)])
-def test_a_device_is_online_or_offline(payload: str, online: bool) -> None:  # noqa: FBT001 - a case
+def test_a_device_is_online_or_offline(payload: str, online: bool) -> None:
     assert hear("status", payload) == Status(uid=UID, online=online)
 
 
@@ -687,7 +687,7 @@ def test_a_state_without_a_revision_is_refused(revision: object) -> None:
 @pytest.mark.parametrize(
     ("said", "applied"), [(True, True), (1, True), (False, False), (0, False), (None, False), ("no", False)]
 )
-def test_applied_is_applied_only_when_the_device_says_so(said: object, applied: bool) -> None:  # noqa: FBT001 - a case
+def test_applied_is_applied_only_when_the_device_says_so(said: object, applied: bool) -> None:
     assert hear("config/state", {"revision": 1, "applied": said}).applied is applied
 
 
