@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from .messages import ConfigValue
-from .topics import RETAINED_CHANNELS, Channel, topic_for
+from .topics import Channel, topic_for
 
 COMMAND_LIFETIME = 30
 """Seconds after which a command that has not arrived must not be executed any more."""
@@ -70,10 +70,8 @@ def _wire(value: ConfigValue) -> Any:
 
 
 def forget(root: str, uid: str) -> tuple[Publish, ...]:
-    """Return the empty retained messages that make a broker forget a device."""
-    return tuple(
-        Publish(topic=topic_for(root, uid, channel), payload="", retain=True) for channel in RETAINED_CHANNELS
-    )
+    """Return the empty retained messages that make a broker forget a device, whatever it kept by whose mistake."""
+    return tuple(Publish(topic=topic_for(root, uid, channel), payload="", retain=True) for channel in Channel)
 
 
 def _dump(content: Mapping[str, Any]) -> str:

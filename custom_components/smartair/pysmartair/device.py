@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from statistics import median
+from itertools import islice
+from statistics import median_low
 
 from .messages import (
     Buffered,
@@ -28,6 +29,7 @@ STALE_MINIMUM = 90
 
 MAX_INTERVAL = 3600
 MAX_UNKNOWN = 32
+MAX_CHANNELS = 64
 _GAPS = 5
 # A sequence that is this far behind the last one has begun anew; anything nearer is a late or second copy.
 _SEQUENCE_WINDOW = 1000
@@ -49,15 +51,22 @@ NOTHING: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """All that is known of a device at one moment; times are Unix seconds by the receiver's clock."""
+    """All that is known of a device at one moment; times are Unix seconds by the receiver's clock.
+
+    `measured` is when each of `values` came. `reported` remembers that beyond the value's term, for how often
+    a slow device reports is only seen by its next report. `heard` is what `fresh` is measured from: the last sign
+    of life, or a birth message that the broker kept and that must soon be followed by one.
+    """
 
     uid: str
     online: bool | None = None
     fresh: bool = False
     values: Mapping[str, float] = field(default_factory=dict)
     measured: Mapping[str, float] = field(default_factory=dict)
+    reported: Mapping[str, float] = field(default_factory=dict)
     metrics: frozenset[str] = frozenset()
     channels: Mapping[str, ChannelState] = field(default_factory=dict)
+    channels_seen: Mapping[str, float] = field(default_factory=dict)
     descriptor: Descriptor | None = None
     applied: ConfigState | None = None
     ota: OtaState | None = None
@@ -66,6 +75,7 @@ class Snapshot:
     ip: str | None = None
     uptime: float | None = None
     last_seen: float | None = None
+    heard: float | None = None
     skew: float | None = None
     seq: int | None = None
     boot_id: str | None = None
@@ -112,7 +122,7 @@ class Snapshot:
             interval = self.applied.config.get("report_interval")
             if isinstance(interval, (int, float)) and not isinstance(interval, bool) and interval > 0:
                 return min(float(interval), MAX_INTERVAL)
-        return min(median(self.gaps), MAX_INTERVAL) if self.gaps else None
+        return min(median_low(self.gaps), MAX_INTERVAL) if self.gaps else None
 
     @property
     def stale_after(self) -> float:
@@ -128,7 +138,7 @@ def fold(  # noqa: PLR0911 - one for each kind of message
         case Telemetry():
             return _fold_telemetry(before, message, now, retained=retained)
         case Status():
-            return _fold_status(before, message, now)
+            return _fold_status(before, message, now, retained=retained)
         case Descriptor():
             return _fold_descriptor(before, message)
         case ConfigState():
@@ -141,23 +151,22 @@ def fold(  # noqa: PLR0911 - one for each kind of message
             if before.ota == message:
                 return before, NOTHING
             return replace(before, ota=message), frozenset({KEY_OTA})
-        case CommandResponse() | DeviceEvent():
+        case CommandResponse() | DeviceEvent():  # pragma: no branch - the union is closed
             return before, NOTHING
 
 
-def _fold_status(before: Snapshot, message: Status, now: float) -> tuple[Snapshot, frozenset[str]]:
-    if message.online == before.online and (before.fresh or not message.online):
-        return before, NOTHING
+def _fold_status(before: Snapshot, message: Status, now: float, *, retained: bool) -> tuple[Snapshot, frozenset[str]]:
+    if not message.online:
+        if before.online is False:
+            return before, NOTHING
+        return replace(before, online=False), frozenset({KEY_STATUS})
+    changed = {KEY_STATUS} if not (before.online and before.fresh) else set()
+    if not retained:
+        changed.add(KEY_LAST_SEEN)
     # A birth message begins a new term of grace: the first telemetry is still to come.
-    return (
-        replace(
-            before,
-            online=message.online,
-            fresh=message.online or before.fresh,
-            last_seen=now if message.online else before.last_seen,
-        ),
-        frozenset({KEY_STATUS}),
-    )
+    # One that the broker kept may be of any age, and says nothing about when the device was seen.
+    last_seen = before.last_seen if retained else now
+    return replace(before, online=True, fresh=True, heard=now, last_seen=last_seen), frozenset(changed)
 
 
 def _fold_descriptor(before: Snapshot, message: Descriptor) -> tuple[Snapshot, frozenset[str]]:
@@ -191,7 +200,7 @@ def _fold_telemetry(
         return replace(before, duplicates=before.duplicates + 1), NOTHING
     age = 0.0 if sample.timestamp is None else now - sample.timestamp
     if age > LIVE_WINDOW:
-        return replace(before, buffered=before.buffered + 1), NOTHING
+        return _fold_buffered(before, Buffered(uid=message.uid, samples=(sample,)), now)
 
     skew = None if sample.timestamp is None or age >= -LIVE_WINDOW else -age
     firmware = message.firmware_version or before.firmware_version
@@ -200,15 +209,19 @@ def _fold_telemetry(
     if sample.unknown or sample.rejected:
         unknown, rejected = _count(unknown, sample.unknown), _count(rejected, sample.rejected)
 
+    times = dict.fromkeys(sample.values, now)
+    channels, channels_seen = _with_channels(before, message.channels, now)
     after = Snapshot(
         uid=before.uid,
         # Whoever speaks is there, whatever a last will that came late has said.
         online=True if before.online is False else before.online,
         fresh=True,
         values={**before.values, **sample.values},
-        measured={**before.measured, **dict.fromkeys(sample.values, now)},
+        measured={**before.measured, **times},
+        reported={**before.reported, **times},
         metrics=_with_metrics(before.metrics, sample.values),
-        channels=message.channels or before.channels,
+        channels=channels,
+        channels_seen=channels_seen,
         descriptor=before.descriptor,
         applied=before.applied,
         ota=before.ota,
@@ -217,10 +230,11 @@ def _fold_telemetry(
         ip=ip,
         uptime=message.uptime if message.uptime is not None else before.uptime,
         last_seen=now,
+        heard=now,
         skew=skew,
         seq=message.seq,
         boot_id=message.boot_id,
-        gaps=_next_gaps(before, now),
+        gaps=_next_gaps(before, sample.values, now),
         unknown=unknown,
         rejected=rejected,
         buffered=before.buffered,
@@ -239,7 +253,11 @@ def _telemetry_changes(before: Snapshot, after: Snapshot, message: Telemetry) ->
         changed.add(KEY_SKEW)
     if after.channels != before.channels:
         changed.add(KEY_CHANNELS)
-    if after.firmware_version != before.firmware_version or after.ip != before.ip:
+    if (after.firmware_version, after.ip, after.hinted_type) != (
+        before.firmware_version,
+        before.ip,
+        before.hinted_type,
+    ):
         changed.add(KEY_FACTS)
     if message.uptime is not None:
         changed.add(KEY_UPTIME)
@@ -248,11 +266,20 @@ def _telemetry_changes(before: Snapshot, after: Snapshot, message: Telemetry) ->
     return frozenset(changed)
 
 
-def _next_gaps(before: Snapshot, now: float) -> tuple[float, ...]:
-    """Return the last pauses between reports, their median being robust against one long absence."""
-    if before.last_seen is None or now <= before.last_seen:
-        return before.gaps
-    return (*before.gaps[1 - _GAPS :], now - before.last_seen)
+def _next_gaps(before: Snapshot, names: Collection[str], now: float) -> tuple[float, ...]:
+    """Return the last pauses between two reports of the same, their median being robust against one long absence."""
+    earlier = [at for name in names if (at := before.reported.get(name, now)) < now]
+    return (*before.gaps[1 - _GAPS :], now - max(earlier)) if earlier else before.gaps
+
+
+def _with_channels(
+    before: Snapshot, told: Mapping[str, ChannelState], now: float
+) -> tuple[Mapping[str, ChannelState], Mapping[str, float]]:
+    """Return the channels and when each was told of: those that a message leaves out grow stale as any value does."""
+    if not told:
+        return before.channels, before.channels_seen
+    channels = dict(islice({**before.channels, **told}.items(), MAX_CHANNELS))
+    return channels, {name: now if name in told else before.channels_seen[name] for name in channels}
 
 
 def _with_metrics(known: frozenset[str], names: Collection[str]) -> frozenset[str]:
@@ -280,6 +307,7 @@ def _fold_buffered(before: Snapshot, message: Buffered, now: float) -> tuple[Sna
         online=True if before.online is False else before.online,
         fresh=True,
         last_seen=now,
+        heard=now,
         metrics=metrics,
         buffered=before.buffered + len(message.samples),
     )
@@ -296,24 +324,35 @@ def _count(counts: Mapping[str, int], names: Collection[str]) -> Mapping[str, in
 
 def expire(before: Snapshot, *, now: float) -> tuple[Snapshot, frozenset[str]]:
     """Return what is still true at `now`: values past their term are gone, and so is a device that fell silent."""
+    oldest = now - before.stale_after
     # A moment ahead of now is from before our own clock was set back: how old it really is, nobody knows.
-    believed = now - before.stale_after, now + LIVE_WINDOW
-    gone = {name for name, at in before.measured.items() if not believed[0] < at < believed[1]}
-    silent = before.fresh and (before.last_seen is None or not believed[0] < before.last_seen < believed[1])
-    if not gone and not silent:
+    newest = now + LIVE_WINDOW
+
+    def past(times: Mapping[str, float]) -> set[str]:
+        return {name for name, at in times.items() if not oldest < at < newest}
+
+    gone, mute = past(before.measured), past(before.channels_seen)
+    silent = before.fresh and (before.heard is None or not oldest < before.heard < newest)
+    if not gone and not mute and not silent:
         return before, NOTHING
     after = replace(
         before,
         fresh=before.fresh and not silent,
-        values={name: value for name, value in before.values.items() if name not in gone},
-        measured={name: at for name, at in before.measured.items() if name not in gone},
+        values=_without(before.values, gone),
+        measured=_without(before.measured, gone),
+        channels=_without(before.channels, mute),
+        channels_seen=_without(before.channels_seen, mute),
     )
-    return after, frozenset(gone | ({KEY_STATUS} if silent else set()))
+    return after, frozenset(gone | ({KEY_CHANNELS} if mute else set()) | ({KEY_STATUS} if silent else set()))
+
+
+def _without[T](things: Mapping[str, T], names: Collection[str]) -> Mapping[str, T]:
+    return {name: thing for name, thing in things.items() if name not in names}
 
 
 def next_expiry(snapshot: Snapshot) -> float | None:
     """Return the time at which something of this becomes stale, or None when nothing can."""
-    times = list(snapshot.measured.values())
-    if snapshot.fresh and snapshot.last_seen is not None:
-        times.append(snapshot.last_seen)
+    times = [*snapshot.measured.values(), *snapshot.channels_seen.values()]
+    if snapshot.fresh and snapshot.heard is not None:
+        times.append(snapshot.heard)
     return min(times) + snapshot.stale_after if times else None

@@ -49,6 +49,11 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}", re.ASCII)
 _CHANNEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,31}", re.ASCII)
 _HEX_SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
+# What printf makes of no number, and, so as to be passed over, any text in quotation marks.
+_NOT_A_NUMBER = re.compile(
+    r'"(?:[^"\\]|\\.)*+"?|[-+]?\b(?:nan|inf(?:inity)?)\b', re.ASCII | re.DOTALL | re.IGNORECASE
+)
+_NOT_SETTINGS = frozenset({"device_uid", "revision", "timestamp"})
 _TELEMETRY_FIELDS = frozenset(
     {
         "boot_id",
@@ -84,6 +89,8 @@ def parse(root: str, topic: str, payload: bytes | str) -> Message | None:
     read = _READERS.get(address.channel)
     if read is None or not payload:
         return None
+    if isinstance(payload, str):
+        payload = payload.encode("utf-8", "surrogatepass")
     if len(payload) > MAX_PAYLOAD:
         raise ParseError("too_large", address.uid, f"{len(payload)} bytes")
     try:
@@ -97,35 +104,32 @@ def clean_text(value: object, limit: int = MAX_TEXT) -> str | None:
     """Return a text that is safe to show and store, at most `limit` characters, or None when there is none."""
     if not isinstance(value, str):
         return None
-    text = "".join(sign for sign in value[: 4 * limit] if sign.isprintable()).strip()[:limit]
+    text = "".join(sign for sign in value[: 4 * limit] if sign.isprintable()).strip()[:limit].rstrip()
     return text or None
 
 
-def _json_object(payload: bytes | str) -> dict[str, Any]:
+def _json_object(uid: str, payload: bytes) -> dict[str, Any]:
     try:
         content = orjson.loads(payload)
     except orjson.JSONDecodeError:
         content = _lenient_json(payload)
     if type(content) is not dict:
         raise ParseError("not_an_object")
+    said = content.get("device_uid")
+    if said is not None and said != uid:
+        raise ParseError("foreign_uid", detail=f"{clean_text(said)} on the topic of {uid}")
     return content
 
 
-def _lenient_json(payload: bytes | str) -> object:
+def _lenient_json(payload: bytes) -> object:
     """Read what many a device's C library writes: NaN and infinity spoil one metric, not the message."""
     try:
-        text = payload.decode("utf-8-sig") if isinstance(payload, bytes) else payload
-        return json.loads(text)
+        text = payload.decode("utf-8-sig")
+        return json.loads(_NOT_A_NUMBER.sub(lambda found: found[0] if found[0][0] == '"' else "NaN", text))
     except UnicodeDecodeError as err:
         raise ParseError("not_utf8") from err
     except (ValueError, RecursionError) as err:
         raise ParseError("not_json", detail=str(err)[:MAX_TEXT]) from err
-
-
-def _check_uid(uid: str, content: Mapping[str, Any]) -> None:
-    said = content.get("device_uid")
-    if said is not None and said != uid:
-        raise ParseError("foreign_uid", detail=f"{clean_text(said)} on the topic of {uid}")
 
 
 def _number(value: object, minimum: float = float("-inf"), maximum: float = float("inf")) -> float | None:
@@ -158,9 +162,8 @@ def _strings(value: object, pattern: re.Pattern[str] = _NAME) -> tuple[str, ...]
 # --- status ------------------------------------------------------------------------------------
 
 
-def _status(uid: str, payload: bytes | str) -> Status:
-    text = payload if isinstance(payload, str) else payload[:16].decode("utf-8", "replace")
-    match text.strip().lower():
+def _status(uid: str, payload: bytes) -> Status:
+    match payload.decode("utf-8", "replace").strip().lower():
         case "online":
             return Status(uid=uid, online=True)
         case "offline":
@@ -185,10 +188,11 @@ def _sample(content: Mapping[str, Any]) -> Sample:
         if metric is None:
             if name not in _TELEMETRY_FIELDS:
                 unknown.append(name)
-        elif (type(value) is int or type(value) is float) and metric.minimum <= value <= metric.maximum:
+        elif name != metric.name and metric.name in content:
             # A canonical name outranks its alias, whichever comes first.
-            if name == metric.name or metric.name not in content:
-                values[metric.name] = value
+            continue
+        elif (type(value) is int or type(value) is float) and metric.minimum <= value <= metric.maximum:
+            values[metric.name] = value
         elif value is not None:
             # A null is a sensor's honest way to have no value; it rejects nothing.
             numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -201,10 +205,9 @@ def _sample(content: Mapping[str, Any]) -> Sample:
     )
 
 
-def _telemetry(uid: str, payload: bytes | str) -> Telemetry | Buffered:
-    content = _json_object(payload)
-    _check_uid(uid, content)
-    if content.get("buffered") is True or "samples" in content:
+def _telemetry(uid: str, payload: bytes) -> Telemetry | Buffered:
+    content = _json_object(uid, payload)
+    if content.get("buffered") or "samples" in content:
         return _buffered(uid, content)
     return Telemetry(
         uid=uid,
@@ -245,19 +248,23 @@ def _channel_states(value: object) -> dict[str, ChannelState]:
             on=state["on"] if isinstance(state.get("on"), bool) else None,
             current_ma=_number(state.get("current_ma"), 0, 100_000),
             flow_l_min=_number(state.get("flow_l_min"), 0, 1_000),
-            lock=clean_text(state.get("lock")),
+            lock=_lock(state.get("lock")),
         )
         for name, state in list(value.items())[:MAX_NAMES]
         if _CHANNEL_ID.fullmatch(name) and isinstance(state, dict)
     }
 
 
+def _lock(value: object) -> str | None:
+    """Return a safety lock's code; one that cannot be read is a lock all the same."""
+    return (clean_text(value) or "unknown") if value else None
+
+
 # --- info --------------------------------------------------------------------------------------
 
 
-def _descriptor(uid: str, payload: bytes | str) -> Descriptor:
-    content = _json_object(payload)
-    _check_uid(uid, content)
+def _descriptor(uid: str, payload: bytes) -> Descriptor:
+    content = _json_object(uid, payload)
     protocol = content.get("protocol")
     if type(protocol) is not int or protocol != PROTOCOL_VERSION:
         raise ParseError("unsupported_protocol", detail=str(protocol)[:MAX_TEXT])
@@ -312,14 +319,14 @@ def _channels(value: object) -> tuple[PumpChannel, ...]:
 
 
 def _pairing(value: object) -> Pairing | None:
-    """Return what a code is checked against; a pairing that cannot be read still asks for a code, and fits none."""
+    """Return what a code is checked against; one that cannot be read spoils the descriptor, as none is not meant."""
     if value is None:
         return None
     salt = value.get("salt") if isinstance(value, dict) else None
     digest = value.get("sha256") if isinstance(value, dict) else None
-    if not (isinstance(salt, str) and len(salt) <= MAX_TEXT * 4 and isinstance(digest, str)):
+    if not (isinstance(salt, str) and salt.isprintable() and len(salt) <= MAX_TEXT * 4):
         raise ParseError("bad_pairing")
-    if _HEX_SHA256.fullmatch(digest) is None:
+    if not (isinstance(digest, str) and _HEX_SHA256.fullmatch(digest)):
         raise ParseError("bad_pairing")
     return Pairing(salt=salt, sha256=digest.lower())
 
@@ -332,7 +339,7 @@ def _settings(value: object) -> dict[str, Setting]:
     found = {
         name: _setting(name, limits)
         for name, limits in list(value.items())[:MAX_NAMES]
-        if _NAME.fullmatch(name) and name != "revision"
+        if _NAME.fullmatch(name) and name not in _NOT_SETTINGS
     }
     return {name: setting for name, setting in found.items() if setting is not None}
 
@@ -348,7 +355,7 @@ def _setting(name: str, offer: object) -> Setting | None:
     if isinstance(limits.get("options"), list):
         options = tuple(dict.fromkeys(text for item in limits["options"][:MAX_NAMES] if (text := clean_text(item))))
         return ChoiceSetting(options=options) if options else None
-    if known is None and (offer is True or limits.get("type") in {"bool", "boolean"}):
+    if known is None and (offer is True or limits.get("type") in ("bool", "boolean")):
         return ToggleSetting()
     return _number_setting(known, limits)
 
@@ -358,8 +365,8 @@ def _number_setting(known: NumberSetting | None, limits: Mapping[str, Any]) -> N
     maximum = _number(limits.get("max"), -1e9, 1e9)
     step = _number(limits.get("step"), 1e-6, 1e9)
     if known is not None:
-        minimum = known.minimum if minimum is None else minimum
-        maximum = known.maximum if maximum is None else maximum
+        minimum = known.minimum if minimum is None else max(minimum, known.minimum)
+        maximum = known.maximum if maximum is None else min(maximum, known.maximum)
         step = step or known.step
     if minimum is None or maximum is None or minimum >= maximum:
         return None
@@ -400,15 +407,15 @@ def _unparse_setting(setting: Setting) -> dict[str, Any] | bool:
             }
         case ChoiceSetting():
             return {"options": list(setting.options)}
-        case ToggleSetting() | NightSetting():
+        case ToggleSetting() | NightSetting():  # pragma: no branch - the union is closed
             return True
 
 
 # --- configuration -----------------------------------------------------------------------------
 
 
-def _config_state(uid: str, payload: bytes | str) -> ConfigState:
-    content = _json_object(payload)
+def _config_state(uid: str, payload: bytes) -> ConfigState:
+    content = _json_object(uid, payload)
     revision = _integer(content.get("revision"))
     if revision is None:
         raise ParseError("no_revision")
@@ -417,7 +424,7 @@ def _config_state(uid: str, payload: bytes | str) -> ConfigState:
     return ConfigState(
         uid=uid,
         revision=revision,
-        applied=content.get("applied") is not False,
+        applied=content.get("applied", True) in (True, 1),
         config=config_values(config) if isinstance(config, dict) else {},
         rejected={
             name: clean_text(reason, 120) or "?"
@@ -435,7 +442,7 @@ def config_values(config: Mapping[str, Any]) -> dict[str, ConfigValue]:
         name: value
         for name, raw in list(config.items())[:MAX_NAMES]
         if _NAME.fullmatch(name)
-        and name not in {"revision", "timestamp"}
+        and name not in _NOT_SETTINGS
         and (value := _config_value(name, raw)) is not _UNREADABLE
     }
 
@@ -450,8 +457,11 @@ def _config_value(name: str, raw: object) -> ConfigValue:
         return raw
     if isinstance(raw, str):
         return clean_text(raw) or _UNREADABLE
+    number = _number(raw, -1e9, 1e9)
+    if number is None:
+        return _UNREADABLE
     # A whole number stays one, as the owner typed it and the device will show it.
-    return raw if isinstance(raw, (int, float)) and _number(raw) is not None else _UNREADABLE
+    return int(number) if number.is_integer() else number
 
 
 def _night(raw: object) -> ConfigValue:
@@ -477,8 +487,8 @@ def parse_clock(value: object) -> str | None:
 # --- answers and events ------------------------------------------------------------------------
 
 
-def _command_response(uid: str, payload: bytes | str) -> CommandResponse:
-    content = _json_object(payload)
+def _command_response(uid: str, payload: bytes) -> CommandResponse:
+    content = _json_object(uid, payload)
     cmd_id = clean_text(content.get("cmd_id"))
     if cmd_id is None:
         raise ParseError("no_cmd_id")
@@ -503,14 +513,14 @@ def _details(value: object) -> dict[str, object]:
         return {}
     found: dict[str, object] = {}
     for name, raw in list(value.items())[:MAX_NAMES]:
-        if _NAME.fullmatch(name):
+        if _NAME.fullmatch(name) and not isinstance(raw, (dict, list)):
             flat = raw if raw is None or isinstance(raw, bool) else _number(raw)
             found[name] = clean_text(raw, 200) if isinstance(raw, str) else flat
     return found
 
 
-def _ota_state(uid: str, payload: bytes | str) -> OtaState:
-    content = _json_object(payload)
+def _ota_state(uid: str, payload: bytes) -> OtaState:
+    content = _json_object(uid, payload)
     state = _type_code(content.get("state"))
     if state is None:
         raise ParseError("no_ota_state")
@@ -524,8 +534,8 @@ def _ota_state(uid: str, payload: bytes | str) -> OtaState:
     )
 
 
-def _event(uid: str, payload: bytes | str) -> DeviceEvent:
-    content = _json_object(payload)
+def _event(uid: str, payload: bytes) -> DeviceEvent:
+    content = _json_object(uid, payload)
     event = _type_code(content.get("event", content.get("type")))
     if event is None:
         raise ParseError("no_event")
@@ -534,7 +544,7 @@ def _event(uid: str, payload: bytes | str) -> DeviceEvent:
     return DeviceEvent(uid=uid, event=event, data=_details(rest) | _details(nested))
 
 
-_READERS: Mapping[Channel, Callable[[str, bytes | str], Message]] = {
+_READERS: Mapping[Channel, Callable[[str, bytes], Message]] = {
     Channel.STATUS: _status,
     Channel.INFO: _descriptor,
     Channel.TELEMETRY: _telemetry,

@@ -26,17 +26,6 @@ class Channel(StrEnum):
     EVENT = "event"
 
 
-RETAINED_CHANNELS = (
-    Channel.STATUS,
-    Channel.INFO,
-    Channel.CONFIG,
-    Channel.CONFIG_STATE,
-    Channel.OTA_STATE,
-    Channel.TELEMETRY,
-    Channel.DATA,
-)
-"""The topics that a broker may keep for a device until somebody clears them; telemetry only by a device's mistake."""
-
 _CHANNELS = {channel.value: channel for channel in Channel}
 
 

@@ -1,0 +1,502 @@
+"""What is known of a device, and how each message and the passing of time change it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from custom_components.smartair.pysmartair import (
+    KEY_CHANNELS,
+    KEY_CONFIG,
+    KEY_DESCRIPTOR,
+    KEY_FACTS,
+    KEY_LAST_SEEN,
+    KEY_OTA,
+    KEY_SKEW,
+    KEY_STATUS,
+    KEY_UNKNOWN,
+    KEY_UPTIME,
+    STALE_MINIMUM,
+    Snapshot,
+    expire,
+    fold,
+    next_expiry,
+)
+
+from . import NOW, UID, told
+
+NEW = Snapshot(uid=UID)
+
+
+class Story:
+    """A device's life: what it said when, and what changed last."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.snapshot = NEW
+        self.changed: frozenset[str] = frozenset()
+
+    def wait(self, seconds: float) -> Story:
+        self.now += seconds
+        self.snapshot, self.changed = expire(self.snapshot, now=self.now)
+        return self
+
+    def hear(self, channel: str, content: Any, *, retained: bool = False) -> Story:
+        message = told(channel, content)
+        self.snapshot, self.changed = fold(self.snapshot, message, now=self.now, retained=retained)
+        return self
+
+    def report(self, *, age: float | None = None, **content: Any) -> Story:
+        timestamp = {} if age is None else {"timestamp": self.now - age}
+        return self.hear("telemetry", {**timestamp, **content})
+
+
+@pytest.fixture
+def story() -> Story:
+    return Story()
+
+
+# --- time ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("age", [None, 0, 60, 119.9, 120, -60, -120])
+def test_within_120_seconds_of_now_or_without_a_clock_is_live(story: Story, age: float | None) -> None:
+    after = story.report(age=age, co2=920).snapshot
+    assert after.values == {"co2": 920}
+    assert after.measured == {"co2": NOW}
+    assert (after.last_seen, after.skew, after.buffered) == (NOW, None, 0)
+    assert story.changed == {"co2", KEY_LAST_SEEN, KEY_STATUS}
+
+
+@pytest.mark.parametrize("age", [120.5, 3600, 86_400 * 365])
+def test_older_is_buffered_and_never_a_live_value(story: Story, age: float) -> None:
+    after = story.report(age=age, co2=920).snapshot
+    assert (after.values, after.measured, after.buffered) == ({}, {}, 1)
+    assert after.metrics == {"co2"}
+    assert story.changed == {KEY_LAST_SEEN, KEY_STATUS}
+
+
+@pytest.mark.parametrize("age", [-120.5, -3600, -86_400 * 365])
+def test_further_ahead_is_live_with_the_time_of_arrival_and_the_skew_is_told(story: Story, age: float) -> None:
+    after = story.report(age=age, co2=920).snapshot
+    assert (after.values, after.measured) == ({"co2": 920}, {"co2": NOW})
+    assert after.skew == -age
+    assert KEY_SKEW in story.changed
+
+
+def test_a_skew_is_told_once_and_taken_back_once(story: Story) -> None:
+    assert KEY_SKEW in story.report(age=-3600, co2=920).changed
+    assert KEY_SKEW not in story.report(age=-3601, co2=920).changed
+    assert story.snapshot.skew == 3601
+    assert KEY_SKEW in story.report(age=0, co2=920).changed
+    assert story.snapshot.skew is None
+
+
+@pytest.mark.parametrize("timestamp", [0, 1000, 1_577_836_799])
+def test_a_clock_that_was_never_set_counts_as_none(story: Story, timestamp: int) -> None:
+    assert story.hear("telemetry", {"co2": 920, "timestamp": timestamp}).snapshot.values == {"co2": 920}
+
+
+@pytest.mark.parametrize("age", [0, 30, 3600, -3600])
+def test_what_is_marked_as_buffered_is_never_live_however_young(story: Story, age: float) -> None:
+    story.report(co2=920)
+    before = story.snapshot
+    story.hear("telemetry", {"buffered": True, "samples": [{"timestamp": NOW - age, "co2": 1500, "ph": 6}] * 3})
+    assert story.snapshot.values == before.values
+    assert story.snapshot.measured == before.measured
+    assert story.snapshot.buffered == 3
+    assert story.snapshot.metrics == {"co2", "ph"}
+    assert story.changed == {KEY_LAST_SEEN}
+
+
+def test_history_proves_that_its_device_is_there_again(story: Story) -> None:
+    story.hear("status", "offline")
+    story.hear("telemetry", {"buffered": True, "samples": [{"timestamp": NOW - 600, "co2": 1500}]})
+    assert story.snapshot.available
+    assert KEY_STATUS in story.changed
+
+
+# --- retained telemetry --------------------------------------------------------------------------
+
+
+def test_retained_telemetry_says_that_a_device_exists_and_never_what_it_measures(story: Story) -> None:
+    after = story.hear("telemetry", {"timestamp": NOW, "co2": 920, "seq": 5, "boot_id": "a"}, retained=True).snapshot
+    assert after == replace(NEW, metrics=frozenset({"co2"}))
+    assert story.changed == {KEY_DESCRIPTOR}
+    assert not after.available
+
+
+def test_retained_telemetry_that_says_nothing_new_changes_nothing(story: Story) -> None:
+    before = story.report(co2=920).wait(60).snapshot
+    assert story.hear("telemetry", {"co2": 4000}, retained=True).snapshot is before
+    assert story.changed == frozenset()
+
+
+def test_retained_history_touches_no_value(story: Story) -> None:
+    story.report(co2=920)
+    story.hear("telemetry", {"samples": [{"co2": 4000}]}, retained=True)
+    assert story.snapshot.values == {"co2": 920}
+
+
+# --- values --------------------------------------------------------------------------------------
+
+
+def test_only_what_changed_is_told(story: Story) -> None:
+    story.report(co2=920, temperature=25.1)
+    assert story.report(co2=930, temperature=25.1).changed == {"co2", KEY_LAST_SEEN}
+    assert story.report(co2=930, temperature=25.1).changed == {KEY_LAST_SEEN}
+    assert story.report(co2=930.0, uptime=5).changed == {KEY_LAST_SEEN, KEY_UPTIME}
+
+
+def test_the_last_good_value_stays_when_a_bad_one_comes(story: Story) -> None:
+    story.report(co2=920).wait(30)
+    after = story.report(co2="broken", temperature=20).snapshot
+    assert after.values == {"co2": 920, "temperature": 20}
+    assert after.measured == {"co2": NOW, "temperature": NOW + 30}
+    assert after.rejected == {"co2": 1}
+
+
+def test_unknown_names_and_rejected_values_are_counted_and_a_name_is_told_once(story: Story) -> None:
+    assert KEY_UNKNOWN in story.report(radon=1, co2=0).changed
+    assert KEY_UNKNOWN not in story.report(radon=2, co2=0).changed
+    assert story.snapshot.unknown == {"radon": 2}
+    assert story.snapshot.rejected == {"co2": 2}
+
+
+def test_a_device_that_invents_names_fills_no_memory(story: Story) -> None:
+    for number in range(40):
+        story.report(**{f"x{number}_{index}": 1 for index in range(40)})
+    assert len(story.snapshot.unknown) == 32
+    story.report(x0_0=1)
+    assert story.snapshot.unknown["x0_0"] == 2
+
+
+# --- stale ---------------------------------------------------------------------------------------
+
+
+def test_a_value_is_stale_after_90_seconds_where_no_interval_is_known(story: Story) -> None:
+    story.report(co2=920)
+    assert next_expiry(story.snapshot) == NOW + 90
+    assert story.wait(89.9).snapshot.values == {"co2": 920}
+    assert story.changed == frozenset()
+    after = story.wait(0.1).snapshot
+    assert (after.values, after.measured, after.available) == ({}, {}, False)
+    assert story.changed == {"co2", KEY_STATUS}
+    assert next_expiry(after) is None
+
+
+@pytest.mark.parametrize(
+    ("interval", "term"), [(1, 90), (30, 90), (31, 93), (600, 1800), (3600, 10_800), (86_400, 10_800)]
+)
+def test_a_value_is_stale_after_three_intervals_as_configured_and_at_least_90_seconds(
+    story: Story, interval: int, term: int
+) -> None:
+    story.hear("config/state", {"revision": 1, "config": {"report_interval": interval}}).report(co2=920)
+    assert story.snapshot.stale_after == term
+    assert story.wait(term - 1).snapshot.values == {"co2": 920}
+    assert story.wait(1).snapshot.values == {}
+
+
+@pytest.mark.parametrize("interval", ["60", True, 0, -5, None])
+def test_an_interval_that_cannot_be_is_not_believed(story: Story, interval: object) -> None:
+    story.hear("config/state", {"revision": 1, "config": {"report_interval": interval}})
+    assert story.snapshot.report_interval is None
+    assert story.snapshot.stale_after == STALE_MINIMUM
+
+
+def test_the_interval_of_a_plain_script_is_learnt_even_when_it_is_longer_than_90_seconds(story: Story) -> None:
+    story.report(co2=920).wait(300)
+    assert story.snapshot.values == {}
+    story.report(co2=930)
+    assert story.snapshot.report_interval == 300
+    assert story.wait(300).snapshot.values == {"co2": 930}
+
+
+def test_one_long_absence_does_not_change_the_learnt_interval(story: Story) -> None:
+    for _ in range(4):
+        story.report(co2=920).wait(30)
+    story.report(co2=920).wait(86_400).report(co2=920)
+    assert story.snapshot.report_interval == 30
+
+
+def test_an_absence_at_the_very_beginning_is_forgotten_with_the_second_report(story: Story) -> None:
+    story.report(co2=920).wait(86_400).report(co2=920)
+    assert story.snapshot.report_interval == 3600
+    story.wait(30).report(co2=920)
+    assert story.snapshot.report_interval == 30
+
+
+def test_an_interval_is_from_report_to_report_not_from_birth_to_report(story: Story) -> None:
+    for _ in range(4):
+        story.hear("status", "online").wait(1).report(co2=920).wait(299)
+    assert story.snapshot.report_interval == 300
+
+
+def test_an_interval_is_between_reports_of_the_same_where_each_metric_comes_alone(story: Story) -> None:
+    for _ in range(4):
+        story.report(co2=920).wait(1).report(temperature=20).wait(1).report(humidity=40).wait(298)
+    assert story.snapshot.report_interval == 300
+    assert set(story.snapshot.values) == {"co2", "temperature", "humidity"}
+
+
+def test_two_reports_at_one_moment_are_no_interval(story: Story) -> None:
+    story.report(co2=920).report(co2=921)
+    assert story.snapshot.gaps == ()
+
+
+def test_each_value_grows_stale_by_itself(story: Story) -> None:
+    story.report(co2=920, temperature=20).wait(60).report(co2=930)
+    assert next_expiry(story.snapshot) == NOW + 90 * 2
+    story = Story().report(co2=920, temperature=20).wait(29).report(co2=930).wait(29).report(co2=930)
+    story.wait(32)
+    assert story.snapshot.values == {"co2": 930}
+    assert story.changed == {"temperature"}
+    assert story.snapshot.available
+
+
+def test_a_moment_from_before_our_clock_was_set_back_is_not_believed(story: Story) -> None:
+    story.report(co2=920).wait(-60)
+    assert story.snapshot.values == {"co2": 920}
+    story.wait(-3600)
+    assert (story.snapshot.values, story.snapshot.fresh) == ({}, False)
+
+
+def test_a_snapshot_in_which_nothing_is_known_has_nothing_to_lose(story: Story) -> None:
+    assert next_expiry(NEW) is None
+    assert story.wait(86_400).snapshot is NEW
+    odd = replace(NEW, fresh=True)
+    assert next_expiry(odd) is None
+    assert expire(odd, now=NOW) == (NEW, {KEY_STATUS})
+
+
+# --- sequence ------------------------------------------------------------------------------------
+
+
+def numbered(story: Story, seq: int | None, co2: int, boot_id: str | None = "a") -> Story:
+    return story.hear("telemetry", {"seq": seq, "boot_id": boot_id, "co2": co2})
+
+
+def test_a_second_copy_and_an_overtaken_message_change_nothing_but_their_count(story: Story) -> None:
+    numbered(story, 5, 920)
+    for seq in (5, 4, 1, 5):
+        numbered(story, seq, 4000)
+        assert story.changed == frozenset()
+    assert story.snapshot.values == {"co2": 920}
+    assert story.snapshot.duplicates == 4
+    assert numbered(story, 6, 930).snapshot.values == {"co2": 930}
+
+
+@pytest.mark.parametrize(("seq", "boot_id"), [(1, "b"), (1, None), (None, "a"), (6, "a"), (5000, "a")], ids=str)
+def test_another_boot_or_no_number_is_news(story: Story, seq: int | None, boot_id: str | None) -> None:
+    numbered(story, 5, 920)
+    assert numbered(story, seq, 930, boot_id).snapshot.values == {"co2": 930}
+
+
+def test_a_sequence_that_began_anew_in_the_same_boot_is_news(story: Story) -> None:
+    numbered(story, 2**32 - 1, 920)
+    assert numbered(story, 0, 930).snapshot.values == {"co2": 930}
+
+
+def test_without_a_boot_id_nothing_is_taken_for_a_copy(story: Story) -> None:
+    numbered(story, 5, 920, None)
+    assert numbered(story, 5, 930, None).snapshot.values == {"co2": 930}
+
+
+# --- status --------------------------------------------------------------------------------------
+
+
+def test_a_birth_makes_a_device_available_until_its_first_report_is_overdue(story: Story) -> None:
+    after = story.hear("status", "online").snapshot
+    assert (after.available, after.last_seen) == (True, NOW)
+    assert story.changed == {KEY_STATUS, KEY_LAST_SEEN}
+    assert story.wait(89).snapshot.available
+    assert not story.wait(1).snapshot.available
+    assert story.snapshot.online
+
+
+def test_each_birth_begins_a_new_term_of_grace(story: Story) -> None:
+    story.hear("status", "online").wait(80).hear("status", "online")
+    assert story.changed == {KEY_LAST_SEEN}
+    assert story.wait(80).snapshot.available
+
+
+def test_a_birth_that_the_broker_kept_gives_grace_and_is_no_sign_of_life(story: Story) -> None:
+    after = story.hear("status", "online", retained=True).snapshot
+    assert (after.available, after.last_seen) == (True, None)
+    assert story.changed == {KEY_STATUS}
+    assert next_expiry(after) == NOW + 90
+    assert not story.wait(90).snapshot.available
+    assert story.hear("status", "online", retained=True).changed == {KEY_STATUS}
+    assert story.hear("status", "online", retained=True).changed == frozenset()
+
+
+@pytest.mark.parametrize("retained", [True, False])
+def test_a_last_will_makes_a_device_unavailable_and_keeps_its_values(story: Story, retained: bool) -> None:  # noqa: FBT001
+    story.report(co2=920).hear("status", "offline", retained=retained)
+    assert story.changed == {KEY_STATUS}
+    assert not story.snapshot.available
+    assert story.snapshot.values == {"co2": 920}
+    assert story.snapshot.last_seen == NOW
+    assert story.hear("status", "offline").changed == frozenset()
+
+
+def test_whoever_speaks_is_there_though_a_last_will_came_late(story: Story) -> None:
+    story.hear("status", "online").hear("status", "offline").report(co2=920)
+    assert story.snapshot.available
+    assert KEY_STATUS in story.changed
+
+
+def test_a_device_without_status_is_available_while_it_reports(story: Story) -> None:
+    assert story.report(co2=920).snapshot.online is None
+    assert story.snapshot.available
+    assert not story.wait(90).snapshot.available
+    story.report(co2=920)
+    assert story.snapshot.available
+    assert story.changed == {"co2", KEY_STATUS, KEY_LAST_SEEN}
+
+
+def test_a_device_whose_sensor_is_broken_is_there_all_the_same(story: Story) -> None:
+    story.report(co2=920).wait(60).report(co2=0).wait(60)
+    assert story.snapshot.available
+    assert story.snapshot.values == {}
+
+
+# --- descriptor and facts ------------------------------------------------------------------------
+
+INFO = {
+    "protocol": 1,
+    "device_type": "pump",
+    "metrics": ["ph"],
+    "firmware_version": "2.1.0",
+    "ip": "10.0.0.7",
+}
+
+
+def test_a_descriptor_says_what_a_device_is_and_measures(story: Story) -> None:
+    after = story.report(co2=920).hear("info", INFO).snapshot
+    assert (after.device_type, after.metrics) == ("pump", {"co2", "ph"})
+    assert (after.firmware_version, after.ip) == ("2.1.0", "10.0.0.7")
+    assert after.values == {"co2": 920}
+    assert story.changed == {KEY_DESCRIPTOR, KEY_FACTS}
+    assert story.hear("info", INFO, retained=True).changed == frozenset()
+
+
+def test_a_descriptor_is_no_sign_of_life(story: Story) -> None:
+    assert not story.hear("info", INFO).snapshot.available
+    assert story.snapshot.last_seen is None
+
+
+def test_facts_come_with_telemetry_too_and_what_is_missing_stays(story: Story) -> None:
+    assert KEY_FACTS in story.report(firmware_version="2.0.1", ip="10.0.0.7", uptime=5).changed
+    assert KEY_FACTS not in story.report(co2=920).changed
+    assert (story.snapshot.firmware_version, story.snapshot.ip, story.snapshot.uptime) == ("2.0.1", "10.0.0.7", 5)
+    assert KEY_FACTS in story.report(ip="10.0.0.8").changed
+    assert KEY_FACTS in story.report(firmware_version="2.0.2").changed
+    assert KEY_FACTS in story.report(device_type="multi").changed
+    assert story.snapshot.uptime == 5
+
+
+def test_a_type_is_claimed_hinted_or_guessed_in_this_order(story: Story) -> None:
+    assert story.report(co2=920).snapshot.device_type == "co2"
+    assert story.report(co2=920, device_type="aquarium").snapshot.device_type == "aquarium"
+    assert story.hear("info", INFO).snapshot.device_type == "pump"
+
+
+def test_a_device_that_never_described_itself_takes_no_orders(story: Story) -> None:
+    after = story.report(co2=920).snapshot
+    assert (after.settings, after.commands) == ({}, ())
+
+
+def test_what_a_descriptor_leaves_open_follows_from_its_type(story: Story) -> None:
+    after = story.hear("info", {"protocol": 1, "device_type": "co2"}).snapshot
+    assert "co2_threshold" in after.settings
+    assert after.commands == ("restart", "identify")
+
+
+def test_what_a_descriptor_says_it_has_none_of_it_has_none_of(story: Story) -> None:
+    after = story.hear("info", {"protocol": 1, "device_type": "co2", "config": {}, "commands": []}).snapshot
+    assert (after.settings, after.commands) == ({}, ())
+
+
+# --- channels ------------------------------------------------------------------------------------
+
+
+def pumps(story: Story, **channels: object) -> Story:
+    return story.report(channels=channels)
+
+
+def test_a_channel_that_changes_is_told_and_one_that_does_not_is_not(story: Story) -> None:
+    assert KEY_CHANNELS in pumps(story, a={"on": True}).changed
+    assert KEY_CHANNELS not in pumps(story, a={"on": True}).changed
+    assert KEY_CHANNELS in pumps(story, a={"on": False}).changed
+    assert KEY_CHANNELS not in story.report(water_level=50).changed
+
+
+def test_a_device_may_report_one_channel_at_a_time(story: Story) -> None:
+    pumps(story, a={"on": True})
+    pumps(story, b={"on": False, "lock": "biz_dry_run"})
+    assert story.snapshot.channels["a"].on is True
+    assert story.snapshot.channels["b"].lock == "biz_dry_run"
+
+
+def test_the_state_of_a_channel_grows_stale_as_a_value_does(story: Story) -> None:
+    pumps(story, a={"on": True}, b={"on": True})
+    story.wait(60)
+    pumps(story, b={"on": True})
+    assert next_expiry(story.snapshot) == NOW + 90
+    story.wait(30)
+    assert set(story.snapshot.channels) == set(story.snapshot.channels_seen) == {"b"}
+    assert story.changed == {KEY_CHANNELS}
+    assert story.snapshot.available
+
+
+def test_a_device_that_invents_channels_fills_no_memory(story: Story) -> None:
+    for number in range(20):
+        pumps(story, **{f"c{number}x{index}": {"on": True} for index in range(50)})
+    assert len(story.snapshot.channels) == len(story.snapshot.channels_seen) == 64
+    pumps(story, c0x0={"on": False})
+    assert story.snapshot.channels["c0x0"].on is False
+
+
+# --- the rest ------------------------------------------------------------------------------------
+
+
+def test_a_configuration_is_told_when_it_changes(story: Story) -> None:
+    state = {"revision": 1, "config": {"report_interval": 30}}
+    assert story.hear("config/state", state).changed == {KEY_CONFIG}
+    assert story.snapshot.applied is not None
+    assert story.hear("config/state", state).changed == frozenset()
+    assert story.hear("config/state", {**state, "revision": 2}).changed == {KEY_CONFIG}
+
+
+def test_a_refused_setting_is_kept_with_its_reason(story: Story) -> None:
+    story.hear("config/state", {"revision": 1, "applied": True, "rejected": {"report_interval": "below 1"}})
+    assert story.snapshot.applied is not None
+    assert story.snapshot.applied.rejected == {"report_interval": "below 1"}
+
+
+def test_the_progress_of_an_update_is_told_when_it_changes(story: Story) -> None:
+    assert story.hear("ota/state", {"state": "downloading", "progress": 1}).changed == {KEY_OTA}
+    assert story.hear("ota/state", {"state": "downloading", "progress": 1}).changed == frozenset()
+    assert story.hear("ota/state", {"state": "downloading", "progress": 2}).changed == {KEY_OTA}
+
+
+@pytest.mark.parametrize(
+    ("channel", "content"),
+    [("event", {"event": "boot"}), ("command_response", {"cmd_id": "1", "status": "DONE"})],
+)
+def test_events_and_answers_are_not_part_of_what_is_known(story: Story, channel: str, content: object) -> None:
+    before = story.report(co2=920).snapshot
+    assert story.hear(channel, content).snapshot is before
+    assert story.changed == frozenset()
+
+
+def test_a_report_that_keeps_everything_keeps_everything(story: Story) -> None:
+    story.hear("info", INFO).hear("config/state", {"revision": 1}).hear("ota/state", {"state": "confirmed"})
+    story.report(co2=920, radon=1, channels={"a": {"on": True}}, device_type="pump", uptime=5).report(age=500, ph=6)
+    numbered(story, 3, 921)
+    numbered(story, 3, 921)
+    before = story.snapshot
+    after = story.report(co2=922).snapshot
+    kept = replace(after, values=before.values, seq=before.seq, boot_id=before.boot_id)
+    assert kept == before
