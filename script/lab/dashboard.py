@@ -16,9 +16,6 @@ PATH = "smart-house"
 _SHOWN = 12 / 60
 """Hours that the graphs show: half of the demo's day, which passes in 24 minutes."""
 
-_THIRD = {"columns": 4}
-"""Of the twelve columns of a section."""
-
 # A common reading of CO₂ indoors: up to 800 ppm is fresh, above 1,400 people tire.
 _FRESH, _STUFFY = 800, 1400
 
@@ -42,11 +39,11 @@ def _graph(title: str, entities: Sequence[tuple[str, str]]) -> Json:
 
 def _tile(entity: str, name: str) -> Json:
     trend = {"type": "trend-graph", "hours_to_show": _SHOWN}
-    return {"type": "tile", "entity": entity, "name": name, "features": [trend], "grid_options": _THIRD}
+    return {"type": "tile", "entity": entity, "name": name, "features": [trend]}
 
 
-def _gauge(entity: str, name: str, low: float, high: float, severity: Json) -> Json:
-    """Return a gauge whose colours begin at the given values."""
+def _gauge(entity: str, name: str, low: float, high: float, severity: Json, columns: int = 6) -> Json:
+    """Return a gauge whose colours begin at the given values, in some of a section's twelve columns."""
     return {
         "type": "gauge",
         "entity": entity,
@@ -55,7 +52,7 @@ def _gauge(entity: str, name: str, low: float, high: float, severity: Json) -> J
         "max": high,
         "needle": True,
         "severity": severity,
-        "grid_options": _THIRD,
+        "grid_options": {"columns": columns},
     }
 
 
@@ -63,9 +60,10 @@ def dashboard(sensors: dict[str, str]) -> Json:
     """Return the dashboard, from the entity ids of the sensors by device and metric."""
     rooms = {"Living room": "co2_001", "Bedroom": "co2_002", "Office": "co2_003"}
     breath = [(sensors[f"{uid}-co2"], room) for room, uid in rooms.items() if f"{uid}-co2" in sensors]
-    warmth = [(sensors[f"{uid}-temperature"], room) for room, uid in rooms.items() if f"{uid}-co2" in sensors]
+    warm = {**rooms, "Workshop": "temp_001"}.items()
+    warmth = [(sensors[f"{uid}-temperature"], room) for room, uid in warm if f"{uid}-temperature" in sensors]
     levels = {"green": 0, "yellow": _FRESH, "red": _STUFFY}
-    gauges = [_gauge(*one, 400, 2000, levels) for one in breath]
+    gauges = [_gauge(*one, 400, 2000, levels, columns=4) for one in breath]
     parts = [
         ("Rooms", "mdi:sofa", [_graph("CO₂", breath), *gauges, *(_tile(*one) for one in warmth)]),
         ("Kitchen", "mdi:stove", _kitchen(sensors)),
@@ -80,7 +78,7 @@ def _kitchen(sensors: dict[str, str]) -> list[Json]:
     if "dust_001-pm25" not in sensors:
         return []
     dust = [(sensors["dust_001-pm25"], "PM2.5"), (sensors["dust_001-pm10"], "PM10")]
-    more = (("voc", "VOC"), ("humidity", "Humidity"), ("lux", "Light"))
+    more = (("voc", "VOC"), ("humidity", "Humidity"), ("temperature", "Temperature"), ("lux", "Light"))
     tiles = [_tile(sensors[f"multi_001-{key}"], name) for key, name in more if f"multi_001-{key}" in sensors]
     return [_graph("Dust", dust), *tiles]
 
@@ -89,14 +87,14 @@ def _greenhouse(sensors: dict[str, str]) -> list[Json]:
     if "pump_001-ph" not in sensors:
         return []
     tiles = (
+        ("pump_001-ec", "EC"),
         ("pump_001-flow_rate", "Flow"),
-        ("pump_001-pump_current", "Pump current"),
+        ("pump_001-water_temperature", "Water"),
         ("vib_001-vibration_rms", "Vibration"),
     )
     return [
         _gauge(sensors["pump_001-water_level"], "Water level", 0, 100, {"red": 0, "yellow": 15, "green": 30}),
         _gauge(sensors["pump_001-ph"], "pH", 4, 9, {"red": 4, "green": 5.5, "yellow": 6.5}),
-        _gauge(sensors["pump_001-ec"], "EC", 0, 4, {"yellow": 0, "green": 1.2, "red": 2.8}),
         *(_tile(sensors[key], name) for key, name in tiles if key in sensors),
     ]
 
