@@ -331,7 +331,7 @@ def test_a_birth_that_the_broker_kept_gives_grace_and_is_no_sign_of_life(story: 
 
 
 @pytest.mark.parametrize("retained", [True, False])
-def test_a_last_will_makes_a_device_unavailable_and_keeps_its_values(story: Story, retained: bool) -> None:  # noqa: FBT001
+def test_a_last_will_makes_a_device_unavailable_and_keeps_its_values(story: Story, retained: bool) -> None:
     story.report(co2=920).hear("status", "offline", retained=retained)
     assert story.changed == {KEY_STATUS}
     assert not story.snapshot.available

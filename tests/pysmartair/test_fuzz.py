@@ -305,7 +305,7 @@ def test_any_depth_is_understood_or_refused(
     depth: int,
     signs: tuple[bytes, bytes],
     name: str,
-    closed: bool,  # noqa: FBT001 - an example
+    closed: bool,
 ) -> None:
     assert_parses(channel, nested(depth, signs, name, closed=closed))
 

@@ -164,7 +164,7 @@ def test_an_error_says_why_and_whose() -> None:
 
 
 @pytest.mark.parametrize(("payload", "online"), [("online", True), ("offline", False), ("Online\r\n", True)])
-def test_a_device_is_online_or_offline(payload: str, online: bool) -> None:  # noqa: FBT001 - a case
+def test_a_device_is_online_or_offline(payload: str, online: bool) -> None:
     assert hear("status", payload) == Status(uid=UID, online=online)
 
 
@@ -687,7 +687,7 @@ def test_a_state_without_a_revision_is_refused(revision: object) -> None:
 @pytest.mark.parametrize(
     ("said", "applied"), [(True, True), (1, True), (False, False), (0, False), (None, False), ("no", False)]
 )
-def test_applied_is_applied_only_when_the_device_says_so(said: object, applied: bool) -> None:  # noqa: FBT001 - a case
+def test_applied_is_applied_only_when_the_device_says_so(said: object, applied: bool) -> None:
     assert hear("config/state", {"revision": 1, "applied": said}).applied is applied
 
 
@@ -841,3 +841,12 @@ def test_no_event_carries_more_than_64_things() -> None:
 def test_the_example_of_the_protocol_page_is_read_to_the_last_field() -> None:
     text = json.dumps({"co2": 920, "temperature": 25.1})
     assert hear("telemetry", text) == hear("data", text)
+
+
+def test_a_number_too_large_for_any_machine_is_none() -> None:
+    config = "1" + "0" * 400
+    said = parse(
+        "devices", "devices/co2_001/config/state", f'{{"revision": 1, "config": {{"gain": {config}}}}}'.encode()
+    )
+    assert isinstance(said, ConfigState)
+    assert said.config == {}
