@@ -39,6 +39,8 @@ MAX_PAYLOAD = 64 * 1024
 MAX_TEXT = 64
 MAX_NAMES = 64
 MAX_SAMPLES = 200
+# Up to here every whole number is exactly itself, in JSON as in a float.
+MAX_EXACT = 2**53
 
 # 2020-01-01: a clock that shows less was never set.
 EARLIEST_TIMESTAMP = 1_577_836_800
@@ -457,7 +459,7 @@ def _config_value(name: str, raw: object) -> ConfigValue:
         return raw
     if isinstance(raw, str):
         return clean_text(raw) or _UNREADABLE
-    number = _number(raw, -1e9, 1e9)
+    number = _number(raw, -MAX_EXACT, MAX_EXACT)
     if number is None:
         return _UNREADABLE
     # A whole number stays one, as the owner typed it and the device will show it.
