@@ -15,7 +15,9 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_mqtt_message,
     async_fire_time_changed,
 )
+from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
+from syrupy.assertion import SnapshotAssertion
 
 from custom_components.smartair.const import (
     ADD_AUTOMATIC,
@@ -94,6 +96,12 @@ def _no_errors_in_the_log(caplog: pytest.LogCaptureFixture) -> Generator[None]:
         if record.levelno >= logging.ERROR and record.name != "aiohttp.access"
     ]
     assert errors == []
+
+
+@pytest.fixture
+def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """Write snapshots as Home Assistant's own tests do."""
+    return snapshot.use_extension(HomeAssistantSnapshotExtension)
 
 
 @pytest.fixture

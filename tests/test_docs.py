@@ -107,7 +107,7 @@ def test_device_types_are_those_of_the_code() -> None:
 
 
 def test_example_of_pairing_fits_its_code() -> None:
-    salt, code = re.search(r"printf '%s%s' (\w+) (\w+)", PROTOCOL).groups()  # type: ignore[union-attr]
+    salt, code = re.search(r"printf '%s%s' (\w+) (\w+)", PROTOCOL).groups()
     info = next(block for block in blocks("json") if '"pairing"' in block)
     message = parse("devices", "devices/co2_001/info", info.encode())
     assert isinstance(message, Descriptor)

@@ -13,7 +13,6 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, get_system_health_info
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, MqttMockHAClient
 from syrupy.assertion import SnapshotAssertion
-from syrupy.filters import props
 
 from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.pysmartair import CATALOGUE
@@ -204,10 +203,19 @@ async def test_every_entity_is_as_it_was_agreed(
     await hub.runtime_data.async_approve(["all"])
     await hass.async_block_till_done()
     await say("all", "telemetry", {**CO2_TELEMETRY, "device_uid": "all", **everything})
-    found = sorted(
-        (one for one in entity_registry.entities.values() if one.domain == platform), key=lambda one: one.entity_id
-    )
-    assert found
-    for one in found:
-        assert one == snapshot(name=f"{one.entity_id}-entry", exclude=props("device_id", "config_entry_id"))
-        assert hass.states.get(one.entity_id) == snapshot(name=f"{one.entity_id}-state")
+    agreed = {
+        one.entity_id: {
+            "unique_id": one.unique_id,
+            "name": one.original_name,
+            "translation_key": one.translation_key,
+            "category": one.entity_category,
+            "device_class": one.original_device_class,
+            "capabilities": one.capabilities,
+            "precision": one.options.get("sensor", {}).get("suggested_display_precision"),
+            "state": hass.states.get(one.entity_id).state,
+            "attributes": dict(hass.states.get(one.entity_id).attributes),
+        }
+        for one in entity_registry.entities.values()
+        if one.domain == platform
+    }
+    assert agreed == snapshot

@@ -48,6 +48,9 @@ MAX_WRITES_PER_SECOND = 20
 # A configuration that was published this recently is still on its way.
 _REPUBLISH_PAUSE = 10
 
+# Whoever listens for anything listens for the availability too.
+_KEY_AVAILABLE = "$available"
+
 _STORED = frozenset({KEY_DESCRIPTOR, KEY_FACTS, KEY_CONFIG})
 _REPORTED = frozenset({KEY_SKEW, KEY_UNKNOWN})
 
@@ -115,7 +118,7 @@ class SmartAirDevice:
         available = self.hub.connected and self.snapshot.available
         if available != self.available:
             self.available = available
-            self._call(listener for some in self._listeners.values() for listener in some)
+            self._call(self._listeners[_KEY_AVAILABLE])
             self.hub.async_log_availability(self)
 
     def _after_change(self, before: Snapshot, changed: frozenset[str], now: float) -> None:
@@ -158,7 +161,7 @@ class SmartAirDevice:
     @callback
     def async_listen(self, keys: Iterable[str], listener: Listener) -> CALLBACK_TYPE:
         """Call the listener when one of these keys, or the availability, has changed; return how to end that."""
-        keys = tuple(keys)
+        keys = (*keys, _KEY_AVAILABLE)
         for key in keys:
             self._listeners[key].append(listener)
 

@@ -89,7 +89,7 @@ class Broker:
         """Choose a port and a folder; without one, a temporary folder is made and removed again."""
         self._temporary = tempfile.TemporaryDirectory(prefix="smartair-broker-") if folder is None else None
         self.folder = folder or Path(self._temporary.name if self._temporary else "")
-        self.port = port or free_port()
+        self.port = port or self._kept_port() or free_port()
         self._persistence = persistence
         self._child: Child | None = None
         mosquitto = find_mosquitto()
@@ -159,8 +159,14 @@ class Broker:
             raise ProcessError("the broker is not started")
         return self._child
 
+    def _kept_port(self) -> int | None:
+        """Return the port of the last time in this folder, which Home Assistant remembers too."""
+        kept = self.folder / "port"
+        return int(kept.read_text()) if kept.exists() else None
+
     def _prepare(self) -> list[str]:
         self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "port").write_text(str(self.port))
         if self._path is None:
             config = self.folder / "amqtt.yaml"
             config.write_text(_AMQTT.format(port=self.port))

@@ -7,12 +7,12 @@ from pathlib import Path
 import homeassistant
 from homeassistant.generated.entity_platforms import EntityPlatforms
 
-LEAN = ("api", "config", "diagnostics", "logbook", "mqtt", "recorder", "repairs")
+LEAN = ("api", "config", "diagnostics", "history", "logbook", "mqtt", "recorder", "repairs")
 """What the tests' Home Assistant loads."""
 
 # `default_config` would pull in cloud, go2rtc, dhcp and others that need more of a machine than a demo
 # should ask for, and homeassistant_alerts asks the internet.
-CONFIGURED = (*LEAN, "energy", "history", "my", "sun")
+CONFIGURED = (*LEAN, "energy", "my", "sun")
 """What the demo's Home Assistant loads."""
 
 # camera imports stream without depending on it.

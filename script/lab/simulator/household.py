@@ -100,10 +100,11 @@ class Household:
         number = next(self._counts.setdefault(device_type, itertools.count(1)))
         address = 20 + sum(map(ord, device_type)) % 80
         name = _NAMES[device_type] if area == "Greenhouse" else f"{area} {_NAMES[device_type]}"
+        namesakes = next(self._counts.setdefault(name, itertools.count(1)))
         return Identity(
             uid=f"{_UIDS.get(device_type, device_type)}_{number:03}",
             device_type=device_type,
-            name=name if number <= len(_KINDS) else f"{name} {number}",
+            name=name if namesakes == 1 else f"{name} {namesakes}",
             area=area,
             mac=f"34:85:18:{address:02x}:{number // 256:02x}:{number % 256:02x}",
             ip=f"192.168.{number // 250 + 1}.{number % 250 + 2}",
