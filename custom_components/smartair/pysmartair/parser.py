@@ -134,15 +134,11 @@ def _lenient_json(payload: bytes) -> object:
         raise ParseError("not_json", detail=str(err)[:MAX_TEXT]) from err
 
 
-def _number(value: object, minimum: float = float("-inf"), maximum: float = float("inf")) -> float | None:
-    """Return a finite number inside the limits, or None."""
+def _number(value: object, minimum: float = -MAX_EXACT, maximum: float = MAX_EXACT) -> float | None:
+    """Return a number inside the limits, which are finite, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not minimum <= value <= maximum:
         return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if abs(number) != float("inf") else None
+    return float(value)
 
 
 def _integer(value: object) -> int | None:
@@ -459,7 +455,7 @@ def _config_value(name: str, raw: object) -> ConfigValue:
         return raw
     if isinstance(raw, str):
         return clean_text(raw) or _UNREADABLE
-    number = _number(raw, -MAX_EXACT, MAX_EXACT)
+    number = _number(raw)
     if number is None:
         return _UNREADABLE
     # A whole number stays one, as the owner typed it and the device will show it.
