@@ -160,6 +160,16 @@ def test_an_error_says_why_and_whose() -> None:
     assert str(ParseError("no_event")) == "no_event"
 
 
+@pytest.mark.parametrize(
+    ("channel", "content"),
+    [("status", "\nERROR (MainThread) \x1b[31mfire"), ("info", {"protocol": "\nERROR", "device_type": "co2"})],
+)
+def test_no_device_writes_lines_of_its_own_into_the_log(channel: str, content: object) -> None:
+    with pytest.raises(ParseError) as caught:
+        hear(channel, content)
+    assert str(caught.value).isprintable()
+
+
 # --- status --------------------------------------------------------------------------------------
 
 

@@ -78,6 +78,7 @@ class ParseError(ValueError):
 
     def __init__(self, reason: str, uid: str | None = None, detail: str = "") -> None:
         """Keep the reason, whose message it was, and a detail for people."""
+        detail = clean_text(detail) or ""
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.uid = uid
@@ -131,7 +132,7 @@ def _lenient_json(payload: bytes) -> object:
     except UnicodeDecodeError as err:
         raise ParseError("not_utf8") from err
     except (ValueError, RecursionError) as err:
-        raise ParseError("not_json", detail=str(err)[:MAX_TEXT]) from err
+        raise ParseError("not_json", detail=str(err)) from err
 
 
 def _number(value: object, minimum: float = -MAX_EXACT, maximum: float = MAX_EXACT) -> float | None:
@@ -167,7 +168,7 @@ def _status(uid: str, payload: bytes) -> Status:
         case "offline":
             return Status(uid=uid, online=False)
         case other:
-            raise ParseError("not_a_status", detail=clean_text(other) or "")
+            raise ParseError("not_a_status", detail=other)
 
 
 # --- telemetry ---------------------------------------------------------------------------------
@@ -265,7 +266,7 @@ def _descriptor(uid: str, payload: bytes) -> Descriptor:
     content = _json_object(uid, payload)
     protocol = content.get("protocol")
     if type(protocol) is not int or protocol != PROTOCOL_VERSION:
-        raise ParseError("unsupported_protocol", detail=str(protocol)[:MAX_TEXT])
+        raise ParseError("unsupported_protocol", detail=str(protocol) if isinstance(protocol, int) else "")
     device_type = _type_code(content.get("device_type"))
     if device_type is None:
         raise ParseError("no_device_type")
