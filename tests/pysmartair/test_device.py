@@ -132,10 +132,12 @@ def test_retained_telemetry_that_says_nothing_new_changes_nothing(story: Story) 
     assert story.changed == frozenset()
 
 
-def test_retained_history_touches_no_value(story: Story) -> None:
-    story.report(co2=920)
-    story.hear("telemetry", {"samples": [{"co2": 4000}]}, retained=True)
-    assert story.snapshot.values == {"co2": 920}
+def test_retained_history_is_no_sign_of_life_either(story: Story) -> None:
+    story.report(co2=920).hear("status", "offline").wait(60)
+    before = story.snapshot
+    story.hear("telemetry", {"samples": [{"co2": 4000}, {"ph": 6}]}, retained=True)
+    assert story.snapshot == replace(before, metrics=frozenset({"co2", "ph"}))
+    assert story.changed == {KEY_DESCRIPTOR}
 
 
 # --- values --------------------------------------------------------------------------------------

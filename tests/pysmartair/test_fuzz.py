@@ -347,7 +347,8 @@ class Life(RuleBasedStateMachine):
             assert self.snapshot.measured == before.measured
             assert self.snapshot.channels == before.channels
         if retained:
-            assert self.snapshot.last_seen == before.last_seen or isinstance(message, Buffered)
+            assert self.snapshot.last_seen == before.last_seen
+            assert self.snapshot.buffered == before.buffered
         assert fold(before, message, now=self.now, retained=retained) == (self.snapshot, changed)
 
     @rule(seconds=st.sampled_from([0, 0.5, 1, 29, 60, 89, 90, 91, 300, 4000, 86_400, -1, -200]))
