@@ -513,7 +513,7 @@ def _details(value: object) -> dict[str, object]:
     found: dict[str, object] = {}
     for name, raw in list(value.items())[:MAX_NAMES]:
         if _NAME.fullmatch(name) and not isinstance(raw, (dict, list)):
-            flat = raw if raw is None or isinstance(raw, bool) else _number(raw)
+            flat = raw if isinstance(raw, bool) else _number(raw)
             found[name] = clean_text(raw, 200) if isinstance(raw, str) else flat
     return found
 
