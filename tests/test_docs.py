@@ -50,7 +50,7 @@ def shown() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("topic", "payload", "retain"), published())
-def test_command_lines_are_understood(topic: str, payload: str, retain: bool) -> None:  # noqa: FBT001
+def test_command_lines_are_understood(topic: str, payload: str, retain: bool) -> None:
     address = parse_topic("devices", topic)
     assert address
     assert retain == (address.channel in RETAINED)

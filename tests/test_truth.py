@@ -321,3 +321,30 @@ async def test_a_value_that_grew_stale_over_the_restart_is_not_brought_back(
     await _restart(hass, age=age)
     await say("co2_001", "status", "online", retain=True)
     assert _state(hass, "sensor.co2_001_co2") == STATE_UNKNOWN
+
+
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
+async def test_what_changes_with_every_message_is_written_once_a_minute(
+    hass: HomeAssistant, co2: str, say: Say, wait: Wait
+) -> None:
+    last_seen = "sensor.bedroom_bedroom_air_last_seen"
+    uptime = "sensor.bedroom_bedroom_air_uptime"
+    written = {_state(hass, last_seen)}
+    for _ in range(10):
+        await wait(15)
+        await say(co2, "telemetry", CO2_TELEMETRY | {"timestamp": 0})
+        written.add(_state(hass, last_seen))
+    assert len(written) == 3
+    await say(co2, "status", "offline")
+    assert (_state(hass, last_seen), _state(hass, uptime)) == (STATE_UNAVAILABLE, STATE_UNAVAILABLE)
+
+
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
+async def test_facts_that_a_device_has_not_told_are_unknown(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say
+) -> None:
+    await say("co2_001", "status", "online", retain=True)
+    await hub.runtime_data.async_approve(["co2_001"])
+    await hass.async_block_till_done()
+    shown = {one: _state(hass, f"sensor.co2_001_{one}") for one in ("uptime", "last_seen", "clock_skew")}
+    assert shown == {"uptime": STATE_UNKNOWN, "last_seen": STATE_UNKNOWN, "clock_skew": "0"}

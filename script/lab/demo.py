@@ -4,12 +4,15 @@ import argparse
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+import os
 from pathlib import Path
+import re
 import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from lab import dashboard
 from lab.broker import AMQTT, Broker
 from lab.client import Client, eventually
 from lab.hass import CONFIGURED, DOMAIN, Hass
@@ -93,6 +96,12 @@ def _time_zone() -> str:
     return name or "UTC"
 
 
+def _country() -> str:
+    """Return the country that the language of this machine names; without one, HA asks for a repair."""
+    named = re.match(r"[a-z]{2,3}_([A-Z]{2})", os.environ.get("LANG", ""))
+    return named[1] if named else "GB"
+
+
 async def start(options: Options, stack: AsyncExitStack) -> Demo:
     """Start everything, in the order in which it is needed."""
     keep = options.keep
@@ -102,7 +111,7 @@ async def start(options: Options, stack: AsyncExitStack) -> Demo:
         say(f"It is {AMQTT} and speaks only MQTT 3.1.1, which Home Assistant no longer recommends.")
     say("Starting the broker …")
     await stack.enter_async_context(broker)
-    home = {"name": "SmartAir", "unit_system": "metric", "time_zone": _time_zone()}
+    home = {"name": "SmartAir", "unit_system": "metric", "time_zone": _time_zone(), "country": _country()}
     hass = Hass(
         keep and keep / "homeassistant",
         port=options.port,
@@ -228,12 +237,17 @@ async def live(demo: Demo) -> list[Reading]:
     return found
 
 
+def full_name(identity: Identity) -> str:
+    """Return the name of a device with its room."""
+    return f"{identity.name}, {identity.area}" if identity.area else f"{identity.name}"
+
+
 def table(found: Sequence[Reading], demo: Demo) -> str:
     """Return the readings as a table."""
     rows = []
     for identity in demo.housed:
         cells = [str(reading) for reading in found if reading.uid == identity.uid]
-        rows.append(f"  {identity.uid:<11}{identity.name or '':<28}{'  '.join(cells)}")
+        rows.append(f"  {identity.uid:<11}{full_name(identity):<25}{'  '.join(cells)}")
     return "\n".join(rows)
 
 
@@ -241,16 +255,16 @@ def welcome(demo: Demo) -> None:
     """Print what a person needs to know."""
     owner = demo.hass.owner
     say()
-    say(f"  Home Assistant   {demo.hass.url}")
+    say(f"  Home Assistant   {demo.hass.url}/{dashboard.PATH}")
     say(f"  user name        {owner.username}")
     say(f"  password         {owner.password}")
     say(f"  MQTT broker      127.0.0.1:{demo.broker.port} ({demo.broker.program})")
     say()
     say("  Under Settings > Devices & services, a card waits for you:")
-    say(f"  {demo.guest.name} ({demo.guest.uid}), pairing code {demo.guest.code}")
+    say(f"  {full_name(demo.guest)} ({demo.guest.uid}), pairing code {demo.guest.code}")
     for identity in demo.housed:
         if identity.code:
-            say(f"  (already added: {identity.name}, pairing code {identity.code})")
+            say(f"  (already added: {full_name(identity)}, pairing code {identity.code})")
     say()
     say("  Ctrl-C ends everything.")
 
@@ -272,6 +286,7 @@ async def run(options: Options) -> int:
         demo = await start(options, stack)
         found = await live(demo)
         if not options.check:
+            await dashboard.install(demo.hass.client)
             welcome(demo)
             return await watch(demo)
         say()

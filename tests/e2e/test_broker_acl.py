@@ -200,7 +200,7 @@ def test_device_hears_nothing_of_others(hub: Device, sensor: Device, pump: Devic
 
 
 @pytest.mark.parametrize("retain", [False, True])
-def test_device_cannot_speak_for_others(hub: Device, sensor: Device, retain: bool) -> None:  # noqa: FBT001
+def test_device_cannot_speak_for_others(hub: Device, sensor: Device, retain: bool) -> None:
     foreign = [
         *(f"devices/pump_001/{part}" for part in [*WRITTEN, *READ]),
         *(f"devices/co2_001/{part}" for part in READ),

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 import re
-import shutil
 from typing import TYPE_CHECKING
 
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 import pytest
 import pytest_asyncio
 
+from lab.browser import PATIENCE, find_browser, log_in, open_page
 from lab.hass import CONFIGURED, DOMAIN
 
 from .conftest import House, furnished
@@ -16,28 +16,13 @@ from .conftest import House, furnished
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(180),
-    pytest.mark.skipif(BROWSER is None, reason="there is no browser on this machine"),
+    pytest.mark.skipif(find_browser() is None, reason="there is no browser on this machine"),
 ]
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
-PATIENCE = 30_000
-"""Milliseconds; the first page compiles a large program."""
-
-# Without these, Chromium asks its maker's servers at every start, and as root it does not start at all.
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -55,13 +40,9 @@ async def house() -> AsyncIterator[House]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def page(house: House) -> AsyncIterator[Page]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=BROWSER, args=[*FLAGS], headless=True)
-        page = await browser.new_page(viewport={"width": 1280, "height": 960})
-        page.set_default_timeout(PATIENCE)
-        yield page
-        await browser.close()
+async def page() -> AsyncIterator[Page]:
+    async with open_page() as one:
+        yield one
 
 
 async def shoot(page: Page, name: str) -> None:
@@ -70,10 +51,7 @@ async def shoot(page: Page, name: str) -> None:
 
 
 async def test_the_owner_logs_in(house: House, page: Page) -> None:
-    await page.goto(house.hass.url)
-    await page.fill("input[name=username]", house.hass.owner.username)
-    await page.fill("input[name=password]", house.hass.owner.password)
-    await page.keyboard.press("Enter")
+    await log_in(page, house.hass)
 
     await expect(page.locator("home-assistant-main")).to_be_attached(timeout=PATIENCE)
 

@@ -51,7 +51,7 @@ async def test_each_new_device_becomes_a_card_of_its_own(house: House) -> None:
     await eventually(all_have_cards, what="a card for each device")
     cards = await house.cards()
     assert {card["context"]["source"] for card in cards.values()} == {"integration_discovery"}
-    assert cards[OPEN]["context"]["title_placeholders"]["name"] == "Office CO₂ meter"
+    assert cards[OPEN]["context"]["title_placeholders"]["name"] == "CO₂ meter"
 
 
 async def test_telemetry_of_a_device_that_nobody_approved_changes_nothing(house: House) -> None:
@@ -100,7 +100,7 @@ async def test_the_device_is_described_in_the_registry(house: House) -> None:
     assert (device["manufacturer"], device["model"], device["name"]) == (
         "SmartAir",
         "smartair-co2",
-        "Office CO₂ meter",
+        "CO₂ meter",
     )
     assert (device["sw_version"], device["hw_version"], device["serial_number"]) == ("2.0.1", "B", "SA-CO2_001")
     areas = {area["area_id"]: area["name"] for area in await house.client.call("config/area_registry/list")}

@@ -160,11 +160,21 @@ def test_an_error_says_why_and_whose() -> None:
     assert str(ParseError("no_event")) == "no_event"
 
 
+@pytest.mark.parametrize(
+    ("channel", "content"),
+    [("status", "\nERROR (MainThread) \x1b[31mfire"), ("info", {"protocol": "\nERROR", "device_type": "co2"})],
+)
+def test_no_device_writes_lines_of_its_own_into_the_log(channel: str, content: object) -> None:
+    with pytest.raises(ParseError) as caught:
+        hear(channel, content)
+    assert str(caught.value).isprintable()
+
+
 # --- status --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("payload", "online"), [("online", True), ("offline", False), ("Online\r\n", True)])
-def test_a_device_is_online_or_offline(payload: str, online: bool) -> None:  # noqa: FBT001 - a case
+def test_a_device_is_online_or_offline(payload: str, online: bool) -> None:
     assert hear("status", payload) == Status(uid=UID, online=online)
 
 
@@ -329,6 +339,16 @@ def test_a_pump_is_on_or_off_or_nobody_knows(bad: object) -> None:
 def test_a_current_or_a_flow_that_cannot_be_is_none(bad: object) -> None:
     state = hear("telemetry", {"channels": {"a": {"on": True, "current_ma": bad, "flow_l_min": bad}}}).channels["a"]
     assert state == ChannelState(on=True)
+
+
+@pytest.mark.parametrize(("current", "flow"), [(0, 0), (100_000, 1000)])
+def test_both_ends_of_what_a_pump_can_draw_and_move_are_taken(current: float, flow: float) -> None:
+    state = {"current_ma": current, "flow_l_min": flow}
+    assert hear("telemetry", {"channels": {"a": state}}).channels["a"] == ChannelState(
+        current_ma=current, flow_l_min=flow
+    )
+    beyond = {"current_ma": 100_000.1, "flow_l_min": 1000.1}
+    assert hear("telemetry", {"channels": {"a": beyond}}).channels["a"] == ChannelState()
 
 
 @pytest.mark.parametrize("lock", [None, False, "", 0])
@@ -536,6 +556,10 @@ def test_a_device_that_asks_for_no_code_has_no_pairing() -> None:
     assert hear("info", {**LEAST, "pairing": None}).pairing is None
 
 
+def test_a_salt_has_up_to_256_letters() -> None:
+    assert hear("info", {**LEAST, "pairing": {"salt": "s" * 256, "sha256": SHA256}}).pairing is not None
+
+
 def test_a_checksum_is_compared_in_lower_case() -> None:
     assert hear("info", {**LEAST, "pairing": {"salt": "s", "sha256": SHA256.upper()}}).pairing == Pairing(
         salt="s", sha256=SHA256
@@ -687,7 +711,7 @@ def test_a_state_without_a_revision_is_refused(revision: object) -> None:
 @pytest.mark.parametrize(
     ("said", "applied"), [(True, True), (1, True), (False, False), (0, False), (None, False), ("no", False)]
 )
-def test_applied_is_applied_only_when_the_device_says_so(said: object, applied: bool) -> None:  # noqa: FBT001 - a case
+def test_applied_is_applied_only_when_the_device_says_so(said: object, applied: bool) -> None:
     assert hear("config/state", {"revision": 1, "applied": said}).applied is applied
 
 
@@ -742,7 +766,14 @@ def test_what_is_no_time_of_day_is_none(clock: object) -> None:
     assert parse_clock(clock) is None
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), "\x07", "", [], {}, {"start": 1}, 10**400])
+@pytest.mark.parametrize("value", [30, -3, 0.5, 2**53, True, None, "blue", 1_790_000_000])
+def test_a_value_is_shown_as_it_is_a_whole_number_whole(value: object) -> None:
+    shown = config({"fan": value})["fan"]
+    assert (shown, type(shown)) == (value, type(value))
+    assert type(config({"fan": 30.0})["fan"]) is int
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), "\x07", "", [], {}, {"start": 1}, 10**400, 2**53 + 1])
 def test_a_value_that_cannot_be_shown_is_left_out(bad: object) -> None:
     assert config({"fan": bad, "led": "blue", "revision": 7, "timestamp": 8, "NO": 1}) == {"led": "blue"}
 
@@ -841,3 +872,12 @@ def test_no_event_carries_more_than_64_things() -> None:
 def test_the_example_of_the_protocol_page_is_read_to_the_last_field() -> None:
     text = json.dumps({"co2": 920, "temperature": 25.1})
     assert hear("telemetry", text) == hear("data", text)
+
+
+def test_a_number_too_large_for_any_machine_is_none() -> None:
+    config = "1" + "0" * 400
+    said = parse(
+        "devices", "devices/co2_001/config/state", f'{{"revision": 1, "config": {{"gain": {config}}}}}'.encode()
+    )
+    assert isinstance(said, ConfigState)
+    assert said.config == {}

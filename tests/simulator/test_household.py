@@ -30,7 +30,7 @@ def test_every_device_of_a_large_house_is_another() -> None:
 
     assert len({identity.uid for identity in identities}) == 1000
     assert len({identity.mac for identity in identities}) == 1000
-    assert len({identity.name for identity in identities}) == 1000
+    assert len({(identity.area, identity.name) for identity in identities}) == 1000
 
 
 def test_every_device_measures_all_that_it_promises() -> None:

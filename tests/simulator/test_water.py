@@ -6,7 +6,7 @@ from lab.simulator.water import DRY_LEVEL, RATED_FLOW, Reservoir
 
 
 def reservoir(**changes: float) -> Reservoir:
-    return Reservoir(**changes)  # type: ignore[arg-type]  # the pumps are not numbers, and not given here
+    return Reservoir(**changes)
 
 
 def test_a_circulating_pump_moves_water_without_losing_it() -> None:

@@ -30,6 +30,12 @@ BEHIND = 1.0
 """Seconds of lag, or of work left when the last message was sent, from which on the loop has fallen behind."""
 _TAIL = 0.2
 """Seconds that the last messages of a load are given to arrive."""
+_FLEET = 500
+"""Devices from which on all may speak at once without one of them being held back."""
+_FLOOD = 15
+"""Messages of each device when all come at once."""
+_AT_REST = 0.02
+"""Processor seconds between two looks at a process that has nothing to do."""
 COMMON_RATE = 1000
 """Messages in a second at which processor time and lag are measured, for all alike."""
 
@@ -82,6 +88,8 @@ class Figures:
     """Messages in a second, all of whose values are new, until the event loop falls behind."""
     throughput_bounded: bool
     """Whether it was the bench that ended at this rate, so as not to be helped by held back writes."""
+    messages_per_cpu_s: float
+    """Messages that a second of processor time suffices for, with the loop never idle; 0 where not measured."""
     start_s: float
     """From the start of the process to every known entity being available."""
     start_cpu_s: float
@@ -146,6 +154,7 @@ class Measurement:
                 lags += late
                 unchanged = min(unchanged, (await self._load(publisher, rate, idle, changing=False))[0])
             throughput, bounded = await self._ramp(publisher, changing) if self._effort.ramp else (0.0, True)
+            flood = await self._flood(publisher) if self._effort.ramp else 0.0
             self._lost += devices.missing(await hass.client.states(), self._uids, self._round - 1)
         start = await self._restart(self._entities)
         start_cpu = sum(psutil.Process(hass.pid).cpu_times()[:2])
@@ -166,6 +175,7 @@ class Measurement:
             lag_max_ms=max(lags) * 1e3,
             throughput=throughput,
             throughput_bounded=bounded,
+            messages_per_cpu_s=flood,
             start_s=start,
             start_cpu_s=start_cpu,
             start_empty_s=start_empty,
@@ -256,6 +266,22 @@ class Measurement:
             if kept == 0:
                 rate = broken * 0.7
         return kept, False
+
+    async def _flood(self, publisher: Publisher) -> float:
+        """Return the messages worked off in a second of processor time when they all come at once."""
+        if len(self._uids) < _FLEET:
+            return 0.0
+        best = 0.0
+        for _ in range(self._effort.turns):
+            before = await self._reset()
+            await self._speak(publisher, _FLOOD)
+            spent = 0.0
+            while (now := (await self._read())["cpu"] - before) - spent > _AT_REST:
+                spent = now
+                await asyncio.sleep(_TAIL)
+            best = max(best, _FLOOD * len(self._uids) / now)
+            await self._settled(within=60)
+        return best
 
     async def _keeps_up(self, publisher: Publisher, rate: float) -> bool:
         """Tell whether the event loop keeps up with a rate."""

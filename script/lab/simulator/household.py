@@ -99,8 +99,8 @@ class Household:
         """Return the next device of a type."""
         number = next(self._counts.setdefault(device_type, itertools.count(1)))
         address = 20 + sum(map(ord, device_type)) % 80
-        name = _NAMES[device_type] if area == "Greenhouse" else f"{area} {_NAMES[device_type]}"
-        namesakes = next(self._counts.setdefault(name, itertools.count(1)))
+        name = _NAMES[device_type]
+        namesakes = next(self._counts.setdefault(f"{area} {name}", itertools.count(1)))
         return Identity(
             uid=f"{_UIDS.get(device_type, device_type)}_{number:03}",
             device_type=device_type,

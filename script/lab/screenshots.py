@@ -1,0 +1,50 @@
+"""Make the pictures of the README: `python -m lab.screenshots [MINUTES]`, in the environment of the demo."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+import sys
+from typing import TYPE_CHECKING
+
+from lab import dashboard, demo
+from lab.browser import log_in, open_page
+from lab.hass import DOMAIN
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
+
+IMAGES = Path(__file__).resolve().parents[2] / "docs/images"
+
+# Until graphs have come to life, and a page has fetched its history.
+_LIVED = 12.0
+_SETTLED = 3_000
+
+
+async def shoot(page: Page, url: str, name: str) -> None:
+    """Go to a page and take its picture when it is complete."""
+    await page.goto(url)
+    await page.wait_for_load_state("networkidle")
+    await page.wait_for_timeout(_SETTLED)
+    await page.screenshot(path=IMAGES / f"{name}.png")
+
+
+async def main(minutes: float) -> None:
+    """Let a house live for a while and take pictures of it."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        house = await demo.start(demo.parse(["--check", "--speed", "80"]), stack)
+        await demo.live(house)
+        await dashboard.install(house.hass.client)
+        demo.say(f"Letting the house live for {minutes:g} minutes …")
+        await asyncio.sleep(60 * minutes)
+        page = await stack.enter_async_context(open_page(width=1440, height=900))
+        await log_in(page, house.hass)
+        url = house.hass.url
+        devices = await house.hass.client.devices(DOMAIN)
+        await shoot(page, f"{url}/{dashboard.PATH}", "dashboard")
+        await shoot(page, f"{url}/config/devices/device/{devices['multi_001']['id']}", "device")
+        await shoot(page, f"{url}/config/integrations/integration/{DOMAIN}", "discovered")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(float(sys.argv[1]) if sys.argv[1:] else _LIVED))

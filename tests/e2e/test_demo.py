@@ -1,0 +1,107 @@
+"""The demo, as a person runs it."""
+
+import asyncio
+import os
+from pathlib import Path
+import re
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from lab.client import eventually
+from lab.process import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.timeout(240)
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DEMO = str(REPOSITORY / "script/demo")
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """The demo with its output in a file; a test that fails leaves nothing running."""
+    output = tmp_path / "output"
+    with output.open("wb") as file:
+        process = subprocess.Popen(  # noqa: S603 (our own script)
+            [DEMO, "--devices", "1", "--port", str(free_port())],
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    yield process, output
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+async def until_welcomed(output: Path) -> str:
+    async def welcomed() -> bool:
+        return "Ctrl-C ends everything" in output.read_text()
+
+    await eventually(welcomed, within=120, what="the demo's welcome")
+    return output.read_text()
+
+
+async def until_gone(children: list[psutil.Process]) -> None:
+    async def gone() -> bool:
+        return not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+
+    await eventually(gone, within=30, what="the end of every process that the demo started")
+
+
+async def test_the_check_prints_live_values_of_every_device_and_ends_well() -> None:
+    check = await asyncio.to_thread(subprocess.run, [DEMO, "--check"], capture_output=True, text=True, check=False)
+
+    assert check.returncode == 0, check.stdout + check.stderr
+    rows = dict(re.findall(r"^  ([a-z0-9]+_\d{3}) +(.*)$", check.stdout, re.MULTILINE))
+    assert {uid.split("_")[0] for uid in rows} == {"co2", "temp", "dust", "multi", "pump", "vib", "host"}
+    assert {"co2_001", "co2_002", "co2_003"} <= set(rows)
+    for uid, row in rows.items():
+        assert re.search(r"[a-z0-9] -?\d", row), uid
+        assert "unknown" not in row
+        assert "unavailable" not in row
+
+
+async def test_ctrl_c_ends_everything_that_it_started(running: tuple[subprocess.Popen[bytes], Path]) -> None:
+    process, output = running
+    text = await until_welcomed(output)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert len(children) >= 2
+    assert re.search(r"user name +smartair", text)
+    assert re.search(r"pairing code \d{8}", text)
+
+    process.send_signal(signal.SIGINT)
+
+    assert await asyncio.to_thread(process.wait, 30) == 0
+    await until_gone(children)
+
+
+async def test_nothing_outlives_a_demo_that_is_killed(running: tuple[subprocess.Popen[bytes], Path]) -> None:
+    process, output = running
+    await until_welcomed(output)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert len(children) >= 2
+
+    process.kill()
+
+    await asyncio.to_thread(process.wait, 30)
+    await until_gone(children)
+
+
+async def test_the_demo_ends_when_a_part_of_it_dies(running: tuple[subprocess.Popen[bytes], Path]) -> None:
+    process, output = running
+    await until_welcomed(output)
+    children = psutil.Process(process.pid).children(recursive=True)
+    broker = next(child for child in children if "mosquitto" in " ".join(child.cmdline()))
+
+    broker.kill()
+
+    assert await asyncio.to_thread(process.wait, 60) == 1
+    assert "The broker has ended" in output.read_text()
+    await until_gone(children)
