@@ -275,10 +275,11 @@ class Measurement:
         for _ in range(self._effort.turns):
             before = await self._reset()
             await self._speak(publisher, _FLOOD)
-            spent = 0.0
-            while (now := (await self._read())["cpu"] - before) - spent > _AT_REST:
-                spent = now
+            await asyncio.sleep(_TAIL)
+            spent, now = -1.0, 0.0
+            while now - spent > _AT_REST:
                 await asyncio.sleep(_TAIL)
+                spent, now = now, float((await self._read())["cpu"]) - before
             best = max(best, _FLOOD * len(self._uids) / now)
             await self._settled(within=60)
         return best
