@@ -110,7 +110,7 @@ def test_what_is_marked_as_buffered_is_never_live_however_young(story: Story, ag
 
 
 def test_history_proves_that_its_device_is_there_again(story: Story) -> None:
-    story.hear("status", "offline")
+    story.report(co2=920).hear("status", "offline")
     story.hear("telemetry", {"buffered": True, "samples": [{"timestamp": NOW - 600, "co2": 1500}]})
     assert story.snapshot.available
     assert KEY_STATUS in story.changed
@@ -132,10 +132,12 @@ def test_retained_telemetry_that_says_nothing_new_changes_nothing(story: Story) 
     assert story.changed == frozenset()
 
 
-def test_retained_history_touches_no_value(story: Story) -> None:
-    story.report(co2=920)
-    story.hear("telemetry", {"samples": [{"co2": 4000}]}, retained=True)
-    assert story.snapshot.values == {"co2": 920}
+def test_retained_history_is_no_sign_of_life_either(story: Story) -> None:
+    story.report(co2=920).hear("status", "offline").wait(60)
+    before = story.snapshot
+    story.hear("telemetry", {"samples": [{"co2": 4000}, {"ph": 6}]}, retained=True)
+    assert story.snapshot == replace(before, metrics=frozenset({"co2", "ph"}))
+    assert story.changed == {KEY_DESCRIPTOR}
 
 
 # --- values --------------------------------------------------------------------------------------
@@ -213,8 +215,9 @@ def test_the_interval_of_a_plain_script_is_learnt_even_when_it_is_longer_than_90
 
 
 def test_one_long_absence_does_not_change_the_learnt_interval(story: Story) -> None:
-    for _ in range(4):
+    for _ in range(9):
         story.report(co2=920).wait(30)
+    assert story.snapshot.gaps == (30,) * 5
     story.report(co2=920).wait(86_400).report(co2=920)
     assert story.snapshot.report_interval == 30
 
@@ -222,6 +225,7 @@ def test_one_long_absence_does_not_change_the_learnt_interval(story: Story) -> N
 def test_an_absence_at_the_very_beginning_is_forgotten_with_the_second_report(story: Story) -> None:
     story.report(co2=920).wait(86_400).report(co2=920)
     assert story.snapshot.report_interval == 3600
+    assert story.snapshot.gaps == (86_400,)
     story.wait(30).report(co2=920)
     assert story.snapshot.report_interval == 30
 
@@ -257,7 +261,8 @@ def test_each_value_grows_stale_by_itself(story: Story) -> None:
 def test_a_moment_from_before_our_clock_was_set_back_is_not_believed(story: Story) -> None:
     story.report(co2=920).wait(-60)
     assert story.snapshot.values == {"co2": 920}
-    story.wait(-3600)
+    assert story.wait(-59.9).snapshot.available
+    story.wait(-0.1)
     assert (story.snapshot.values, story.snapshot.fresh) == ({}, False)
 
 
@@ -295,6 +300,17 @@ def test_another_boot_or_no_number_is_news(story: Story, seq: int | None, boot_i
 def test_a_sequence_that_began_anew_in_the_same_boot_is_news(story: Story) -> None:
     numbered(story, 2**32 - 1, 920)
     assert numbered(story, 0, 930).snapshot.values == {"co2": 930}
+
+
+def test_a_number_that_is_a_thousand_behind_has_begun_anew_and_any_nearer_is_a_copy(story: Story) -> None:
+    numbered(story, 5000, 920)
+    assert numbered(story, 4001, 930).snapshot.duplicates == 1
+    assert numbered(story, 4000, 930).snapshot.values == {"co2": 930}
+
+
+def test_the_first_number_of_a_boot_is_news_whatever_came_without_one(story: Story) -> None:
+    numbered(story, None, 920)
+    assert numbered(story, 5, 930).snapshot.values == {"co2": 930}
 
 
 def test_without_a_boot_id_nothing_is_taken_for_a_copy(story: Story) -> None:
@@ -379,6 +395,11 @@ def test_a_descriptor_says_what_a_device_is_and_measures(story: Story) -> None:
     assert after.values == {"co2": 920}
     assert story.changed == {KEY_DESCRIPTOR, KEY_FACTS}
     assert story.hear("info", INFO, retained=True).changed == frozenset()
+
+
+def test_a_fact_that_a_descriptor_leaves_out_stays(story: Story) -> None:
+    story.report(firmware_version="2.0.1", ip="10.0.0.7").hear("info", {"protocol": 1, "device_type": "co2"})
+    assert (story.snapshot.firmware_version, story.snapshot.ip) == ("2.0.1", "10.0.0.7")
 
 
 def test_a_descriptor_is_no_sign_of_life(story: Story) -> None:

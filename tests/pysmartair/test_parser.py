@@ -160,6 +160,16 @@ def test_an_error_says_why_and_whose() -> None:
     assert str(ParseError("no_event")) == "no_event"
 
 
+@pytest.mark.parametrize(
+    ("channel", "content"),
+    [("status", "\nERROR (MainThread) \x1b[31mfire"), ("info", {"protocol": "\nERROR", "device_type": "co2"})],
+)
+def test_no_device_writes_lines_of_its_own_into_the_log(channel: str, content: object) -> None:
+    with pytest.raises(ParseError) as caught:
+        hear(channel, content)
+    assert str(caught.value).isprintable()
+
+
 # --- status --------------------------------------------------------------------------------------
 
 
@@ -329,6 +339,16 @@ def test_a_pump_is_on_or_off_or_nobody_knows(bad: object) -> None:
 def test_a_current_or_a_flow_that_cannot_be_is_none(bad: object) -> None:
     state = hear("telemetry", {"channels": {"a": {"on": True, "current_ma": bad, "flow_l_min": bad}}}).channels["a"]
     assert state == ChannelState(on=True)
+
+
+@pytest.mark.parametrize(("current", "flow"), [(0, 0), (100_000, 1000)])
+def test_both_ends_of_what_a_pump_can_draw_and_move_are_taken(current: float, flow: float) -> None:
+    state = {"current_ma": current, "flow_l_min": flow}
+    assert hear("telemetry", {"channels": {"a": state}}).channels["a"] == ChannelState(
+        current_ma=current, flow_l_min=flow
+    )
+    beyond = {"current_ma": 100_000.1, "flow_l_min": 1000.1}
+    assert hear("telemetry", {"channels": {"a": beyond}}).channels["a"] == ChannelState()
 
 
 @pytest.mark.parametrize("lock", [None, False, "", 0])
@@ -534,6 +554,10 @@ def test_only_a_device_that_says_so_checks_signatures(ota: object) -> None:
 
 def test_a_device_that_asks_for_no_code_has_no_pairing() -> None:
     assert hear("info", {**LEAST, "pairing": None}).pairing is None
+
+
+def test_a_salt_has_up_to_256_letters() -> None:
+    assert hear("info", {**LEAST, "pairing": {"salt": "s" * 256, "sha256": SHA256}}).pairing is not None
 
 
 def test_a_checksum_is_compared_in_lower_case() -> None:
@@ -742,7 +766,14 @@ def test_what_is_no_time_of_day_is_none(clock: object) -> None:
     assert parse_clock(clock) is None
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), "\x07", "", [], {}, {"start": 1}, 10**400])
+@pytest.mark.parametrize("value", [30, -3, 0.5, 2**53, True, None, "blue", 1_790_000_000])
+def test_a_value_is_shown_as_it_is_a_whole_number_whole(value: object) -> None:
+    shown = config({"fan": value})["fan"]
+    assert (shown, type(shown)) == (value, type(value))
+    assert type(config({"fan": 30.0})["fan"]) is int
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), "\x07", "", [], {}, {"start": 1}, 10**400, 2**53 + 1])
 def test_a_value_that_cannot_be_shown_is_left_out(bad: object) -> None:
     assert config({"fan": bad, "led": "blue", "revision": 7, "timestamp": 8, "NO": 1}) == {"led": "blue"}
 

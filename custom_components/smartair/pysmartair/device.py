@@ -130,13 +130,15 @@ class Snapshot:
         return max(STALE_MINIMUM, STALE_INTERVALS * (self.report_interval or 0))
 
 
-def fold(  # noqa: PLR0911 - one for each kind of message
+def fold(  # noqa: C901, PLR0911 - one for each kind of message
     before: Snapshot, message: Message, *, now: float, retained: bool = False
 ) -> tuple[Snapshot, frozenset[str]]:
     """Return what is known after a message, and the keys of what it changed; `now` is the time of arrival."""
     match message:
+        case Telemetry() | Buffered() if retained:
+            return _learn_metrics(before, message)
         case Telemetry():
-            return _fold_telemetry(before, message, now, retained=retained)
+            return _fold_telemetry(before, message, now)
         case Status():
             return _fold_status(before, message, now, retained=retained)
         case Descriptor():
@@ -190,12 +192,8 @@ def _is_copy(before: Snapshot, message: Telemetry) -> bool:
     return message.boot_id == before.boot_id and 0 <= before.seq - message.seq < _SEQUENCE_WINDOW
 
 
-def _fold_telemetry(
-    before: Snapshot, message: Telemetry, now: float, *, retained: bool
-) -> tuple[Snapshot, frozenset[str]]:
+def _fold_telemetry(before: Snapshot, message: Telemetry, now: float) -> tuple[Snapshot, frozenset[str]]:
     sample = message.sample
-    if retained:
-        return _learn_metrics(before, message)
     if _is_copy(before, message):
         return replace(before, duplicates=before.duplicates + 1), NOTHING
     age = 0.0 if sample.timestamp is None else now - sample.timestamp
@@ -286,12 +284,17 @@ def _with_metrics(known: frozenset[str], names: Collection[str]) -> frozenset[st
     return known if known.issuperset(names) else known | frozenset(names)
 
 
-def _learn_metrics(before: Snapshot, message: Telemetry) -> tuple[Snapshot, frozenset[str]]:
+def _learn_metrics(before: Snapshot, message: Telemetry | Buffered) -> tuple[Snapshot, frozenset[str]]:
     """Take from a retained message that a device exists and what it can measure, never what it measures now."""
-    metrics = _with_metrics(before.metrics, message.sample.values)
-    if metrics == before.metrics:
+    metrics = _with_metrics(before.metrics, _measured_by(message))
+    if metrics is before.metrics:
         return before, NOTHING
     return replace(before, metrics=metrics), frozenset({KEY_DESCRIPTOR})
+
+
+def _measured_by(message: Telemetry | Buffered) -> frozenset[str]:
+    samples = message.samples if isinstance(message, Buffered) else (message.sample,)
+    return frozenset(name for sample in samples for name in sample.values)
 
 
 def _fold_buffered(before: Snapshot, message: Buffered, now: float) -> tuple[Snapshot, frozenset[str]]:
@@ -299,16 +302,13 @@ def _fold_buffered(before: Snapshot, message: Buffered, now: float) -> tuple[Sna
     changed = {KEY_LAST_SEEN}
     if not before.fresh or before.online is False:
         changed.add(KEY_STATUS)
-    metrics = before.metrics
-    for sample in message.samples:
-        metrics = _with_metrics(metrics, sample.values)
     after = replace(
         before,
         online=True if before.online is False else before.online,
         fresh=True,
         last_seen=now,
         heard=now,
-        metrics=metrics,
+        metrics=_with_metrics(before.metrics, _measured_by(message)),
         buffered=before.buffered + len(message.samples),
     )
     return after, frozenset(changed)

@@ -39,6 +39,8 @@ MAX_PAYLOAD = 64 * 1024
 MAX_TEXT = 64
 MAX_NAMES = 64
 MAX_SAMPLES = 200
+# Up to here every whole number is exactly itself, in JSON as in a float.
+MAX_EXACT = 2**53
 
 # 2020-01-01: a clock that shows less was never set.
 EARLIEST_TIMESTAMP = 1_577_836_800
@@ -76,6 +78,7 @@ class ParseError(ValueError):
 
     def __init__(self, reason: str, uid: str | None = None, detail: str = "") -> None:
         """Keep the reason, whose message it was, and a detail for people."""
+        detail = clean_text(detail) or ""
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.uid = uid
@@ -129,18 +132,14 @@ def _lenient_json(payload: bytes) -> object:
     except UnicodeDecodeError as err:
         raise ParseError("not_utf8") from err
     except (ValueError, RecursionError) as err:
-        raise ParseError("not_json", detail=str(err)[:MAX_TEXT]) from err
+        raise ParseError("not_json", detail=str(err)) from err
 
 
-def _number(value: object, minimum: float = float("-inf"), maximum: float = float("inf")) -> float | None:
-    """Return a finite number inside the limits, or None."""
+def _number(value: object, minimum: float = -MAX_EXACT, maximum: float = MAX_EXACT) -> float | None:
+    """Return a number inside the limits, which are finite, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not minimum <= value <= maximum:
         return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if abs(number) != float("inf") else None
+    return float(value)
 
 
 def _integer(value: object) -> int | None:
@@ -169,7 +168,7 @@ def _status(uid: str, payload: bytes) -> Status:
         case "offline":
             return Status(uid=uid, online=False)
         case other:
-            raise ParseError("not_a_status", detail=clean_text(other) or "")
+            raise ParseError("not_a_status", detail=other)
 
 
 # --- telemetry ---------------------------------------------------------------------------------
@@ -267,7 +266,7 @@ def _descriptor(uid: str, payload: bytes) -> Descriptor:
     content = _json_object(uid, payload)
     protocol = content.get("protocol")
     if type(protocol) is not int or protocol != PROTOCOL_VERSION:
-        raise ParseError("unsupported_protocol", detail=str(protocol)[:MAX_TEXT])
+        raise ParseError("unsupported_protocol", detail=str(protocol) if isinstance(protocol, int) else "")
     device_type = _type_code(content.get("device_type"))
     if device_type is None:
         raise ParseError("no_device_type")
@@ -457,7 +456,7 @@ def _config_value(name: str, raw: object) -> ConfigValue:
         return raw
     if isinstance(raw, str):
         return clean_text(raw) or _UNREADABLE
-    number = _number(raw, -1e9, 1e9)
+    number = _number(raw)
     if number is None:
         return _UNREADABLE
     # A whole number stays one, as the owner typed it and the device will show it.
@@ -514,7 +513,7 @@ def _details(value: object) -> dict[str, object]:
     found: dict[str, object] = {}
     for name, raw in list(value.items())[:MAX_NAMES]:
         if _NAME.fullmatch(name) and not isinstance(raw, (dict, list)):
-            flat = raw if raw is None or isinstance(raw, bool) else _number(raw)
+            flat = raw if isinstance(raw, bool) else _number(raw)
             found[name] = clean_text(raw, 200) if isinstance(raw, str) else flat
     return found
 
