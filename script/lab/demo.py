@@ -277,13 +277,22 @@ def welcome(demo: Demo) -> None:
     say("  Ctrl-C ends everything.")
 
 
+def dead_part(demo: Demo) -> str | None:
+    """Return what has ended though nobody asked it to."""
+    alive = {
+        "The broker": demo.broker.running,
+        "Home Assistant": demo.hass.running,
+        "The fleet of devices": demo.fleet.running,
+    }
+    return next((name for name, runs in alive.items() if not runs), None)
+
+
 async def watch(demo: Demo) -> int:
     """Wait until somebody ends the demo or a part of it dies."""
-    while demo.broker.running and demo.hass.running:  # noqa: ASYNC110 (processes have no event to wait for)
+    while (dead := dead_part(demo)) is None:  # noqa: ASYNC110 (processes have no event to wait for)
         await asyncio.sleep(0.5)
-    who = "Home Assistant" if demo.broker.running else "The broker"
-    log = demo.hass.log if demo.broker.running else demo.broker.log
-    say(f"{who} has ended:\n" + "\n".join(log.read_text(errors="replace").splitlines()[-20:]))
+    logs = [log.read_text(errors="replace").splitlines()[-10:] for log in (demo.broker.log, demo.hass.log)]
+    say(f"{dead} has ended. What was said last:\n" + "\n".join(line for log in logs for line in log))
     return 1
 
 
