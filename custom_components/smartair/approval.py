@@ -27,6 +27,7 @@ from .pysmartair import (
     Status,
     Telemetry,
     fold,
+    without_markup,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Candidate:
     @property
     def name(self) -> str:
         """The name that the device gives itself, or its uid."""
-        return (self.descriptor and self.descriptor.name) or self.uid
+        return without_markup((self.descriptor and self.descriptor.name) or self.uid)
 
     def snapshot(self) -> Snapshot:
         """Return what the device said of itself; of its measurements only which they are, for none ever counted."""
