@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from hypothesis import example, given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+import pytest
 
 from custom_components.smartair.pysmartair import (
     CATALOGUE,
@@ -42,6 +43,9 @@ from custom_components.smartair.pysmartair import (
 from custom_components.smartair.pysmartair.metrics import BY_ANY_NAME
 
 from . import NOW, UID
+
+# A million examples take their time.
+pytestmark = pytest.mark.timeout(0)
 
 # One example of the machine is a life of many messages.
 _LIVES = settings.default.max_examples // 10 if settings.default else 10
