@@ -309,7 +309,7 @@ class SmartAirDevice:
 
     @callback
     def async_remind(self) -> None:
-        """Publish the wanted configuration again where the device has not confirmed it: it may never have gone out."""
+        """Publish the wanted configuration again where it is not confirmed, for it may never have gone out."""
         if self.pending:
             self.hub.async_create_task(self._async_republish_config(), f"remind {self.uid}")
 

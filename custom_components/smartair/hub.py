@@ -204,7 +204,7 @@ class SmartAirHub:
                 if uid not in self.devices:
                     record = self.store.devices[uid] = DeviceRecord(uid)
                     candidate = self.approval.async_release(uid, flow_id)
-                    added.append(self._adopt(record, candidate.snapshot() if candidate else None))
+                    added.append(self._adopt(record, candidate.known if candidate else None))
             for listener in tuple(self._device_listeners):
                 listener(added)
             # A fleet that is let in at once must not hold up everything else.
