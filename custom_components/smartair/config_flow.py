@@ -38,6 +38,7 @@ from .pysmartair import (
     parse,
     subscription,
     valid_root,
+    without_markup,
 )
 
 CONF_CODE = "code"
@@ -218,8 +219,8 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
         return {
             "device": self._candidate.name,
             "uid": self._candidate.uid,
-            "model": (descriptor and descriptor.model) or "–",
-            "manufacturer": (descriptor and descriptor.manufacturer) or "–",
+            "model": without_markup((descriptor and descriptor.model) or "–"),
+            "manufacturer": without_markup((descriptor and descriptor.manufacturer) or "–"),
         }
 
 
