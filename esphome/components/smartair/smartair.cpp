@@ -1,5 +1,6 @@
 #include "smartair.h"
 #include <sys/time.h>
+#include <algorithm>
 #include <cmath>
 #include "esphome/components/mqtt/mqtt_client.h"
 #include "esphome/components/network/util.h"
@@ -89,6 +90,17 @@ void SmartAir::dump_config() {
                 this->root_.c_str(), this->uid_.c_str(), this->version_.c_str(), this->pairing_code_.c_str());
 }
 
+static void put_ip(JsonObject target) {
+  char text[network::IP_ADDRESS_BUFFER_SIZE];
+  for (auto &address : network::get_ip_addresses()) {
+    const std::string ip = address.str_to(text);
+    if (ip.empty() || ip == "0.0.0.0")
+      continue;
+    target["ip"] = ip;
+    return;
+  }
+}
+
 void SmartAir::announce_() {
   char mac[MAC_ADDRESS_PRETTY_BUFFER_SIZE];
   get_mac_address_pretty_into_buffer(mac);
@@ -113,11 +125,7 @@ void SmartAir::announce_() {
     root["chip"] = "host";
 #endif
     root["mac"] = mac;
-    char ip[network::IP_ADDRESS_BUFFER_SIZE];
-    for (auto &address : network::get_ip_addresses()) {
-      root["ip"] = address.str_to(ip);
-      break;
-    }
+    put_ip(root);
     JsonArray metrics = root["metrics"].to<JsonArray>();
     for (auto &m : this->metrics_) {
       if (m.channel == nullptr)
@@ -309,7 +317,9 @@ void SmartAir::take_sample_() {
   this->collect_(values);
   if (this->contact_ && this->announced_ && this->send_live_(values.data()))
     return;
-  this->backlog_.push(millis_64(), values.data());
+  // A sample in which nothing was measured would only push out one in which something was.
+  if (std::any_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }))
+    this->backlog_.push(millis_64(), values.data());
 }
 
 void SmartAir::put_metrics_(JsonObject target, const float *values) const {
@@ -334,11 +344,7 @@ bool SmartAir::send_live_(const float *values) {
     root["seq"] = this->seq_ + 1;
     this->put_metrics_(root, values);
     root["firmware_version"] = this->version_;
-    char ip[network::IP_ADDRESS_BUFFER_SIZE];
-    for (auto &address : network::get_ip_addresses()) {
-      root["ip"] = address.str_to(ip);
-      break;
-    }
+    put_ip(root);
     root["uptime"] = this->uptime_ms_() / 1000;
     if (!this->participants_.empty()) {
       JsonObject channels = root["channels"].is<JsonObject>() ? root["channels"].as<JsonObject>()

@@ -54,9 +54,11 @@ class MQTTBackendHost final : public MQTTBackend {
   void set_on_publish(std::function<on_publish_user_callback_t> &&cb) final { this->c_.on_publish = cb; }
   bool connected() const final { return this->c_.connected(); }
   void connect() final {
-    // Tests run side by side, each with a broker on a port of its own.
-    if (const char *port = getenv("SMARTAIR_MQTT_PORT"))
+    // Whatever broker the configuration names, a simulated device talks to the one of its test.
+    if (const char *port = getenv("SMARTAIR_MQTT_PORT")) {
+      this->c_.host = "127.0.0.1";
       this->c_.port = atoi(port);
+    }
     this->c_.connect();
   }
   void disconnect() final { this->c_.disconnect(); }

@@ -1,5 +1,6 @@
 """A mosquitto of our own, on a free port."""
 
+import getpass
 import os
 from pathlib import Path
 import shutil
@@ -36,7 +37,8 @@ class Broker:
         (folder / "mosquitto.conf").write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\n"
             f"persistence_location {folder}/\nmax_queued_messages 10000\nset_tcp_nodelay true\n"
-            "log_type error\nlog_type warning\n"
+            # Started by root, it would change to a user who cannot write into this folder.
+            f"log_type error\nuser {getpass.getuser()}\n"
         )
         self.start()
 
