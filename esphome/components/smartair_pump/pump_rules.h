@@ -399,7 +399,8 @@ class PumpRules {
     if (nc && !this->lock_.allowed())
       return Happened::NOTHING;
     const Verdict unknown = !dry.allowed() ? dry : !room.allowed() ? room : gate.watched();
-    const bool blind = !unknown.allowed() && unknown.cause == Cause::UNKNOWN;
+    // Circulation runs from power up, when no sensor has spoken yet.
+    const bool blind = !unknown.allowed() && unknown.cause == Cause::UNKNOWN && (!nc || ran >= this->limits.start_grace_ms);
     if (this->stale_.held(blind, now, this->ticks_, this->limits.stale_grace_ms))
       return this->end_failed_(now, unknown, unknown.reason == Reason::DRY_RUN);
     if (ran >= this->limits.start_grace_ms) {
