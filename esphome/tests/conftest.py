@@ -56,3 +56,9 @@ def make_ears(broker: Broker) -> Iterator[Callable[..., Ears]]:
 def air_image() -> Path:
     """The air monitor."""
     return host_image("air")
+
+
+@pytest.fixture(scope="session")
+def zone_image() -> Path:
+    """The zone node."""
+    return host_image("zone")

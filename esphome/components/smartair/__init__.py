@@ -44,6 +44,7 @@ CONF_MIN = "min"
 CONF_ON_CONFIG = "on_config"
 CONF_ON_IDENTIFY = "on_identify"
 CONF_ON_NIGHT = "on_night"
+CONF_OPTIONAL = "optional"
 CONF_PAIRING_CODE = "pairing_code"
 CONF_REPORT_INTERVAL = "report_interval"
 CONF_ROOT = "root"
@@ -137,6 +138,8 @@ METRIC_SCHEMA = cv.Schema(
         cv.Required(CONF_METRIC): cv.one_of(*METRICS),
         cv.Required(CONF_SENSOR): cv.use_id(sensor.Sensor),
         cv.Optional(CONF_CHANNEL): channel_id,
+        # A socket that may be empty: an update is kept although nothing answers there.
+        cv.Optional(CONF_OPTIONAL, default=False): cv.boolean,
         cv.Optional(CONF_FROZEN_AFTER, default="0s"): cv.positive_time_period_milliseconds,
     }
 )
@@ -255,6 +258,7 @@ async def to_code(config):
                 cg.nullptr if channel is None else channel,
                 await cg.get_variable(metric[CONF_SENSOR]),
                 metric[CONF_FROZEN_AFTER].total_milliseconds,
+                metric[CONF_OPTIONAL],
             )
         )
     for setting in config[CONF_SETTINGS]:

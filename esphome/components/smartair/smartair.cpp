@@ -233,7 +233,7 @@ void SmartAir::follow_self_test_() {
   const uint64_t now = millis_64();
   bool sensors = true;
   for (auto &m : this->metrics_)
-    sensors = sensors && m.updated_at != 0;
+    sensors = sensors && (m.optional || m.updated_at != 0);
   if (sensors && this->contact_ && now - this->contact_since_ >= this->test_contact_ms_) {
     this->tested_ = true;
     this->updater_.self_test_passed();
@@ -280,8 +280,9 @@ void SmartAir::follow_night_() {
 
 // ---- measurements -----------------------------------------------------------------------------------------------
 
-void SmartAir::add_metric(const char *name, const char *channel, sensor::Sensor *sensor, uint32_t frozen_ms) {
-  this->metrics_.push_back({name, channel, sensor, frozen_ms});
+void SmartAir::add_metric(const char *name, const char *channel, sensor::Sensor *sensor, uint32_t frozen_ms,
+                          bool optional) {
+  this->metrics_.push_back({name, channel, sensor, frozen_ms, optional});
   const size_t index = this->metrics_.size() - 1;
   sensor->add_on_state_callback([this, index](float value) {
     Metric &m = this->metrics_[index];

@@ -78,7 +78,8 @@ class SmartAir : public Component {
     this->test_deadline_ms_ = deadline_ms;
   }
   void set_safe_mode(safe_mode::SafeModeComponent *safe_mode) { this->updater_.set_safe_mode(safe_mode); }
-  void add_metric(const char *name, const char *channel, sensor::Sensor *sensor, uint32_t frozen_ms);
+  void add_metric(const char *name, const char *channel, sensor::Sensor *sensor, uint32_t frozen_ms,
+                  bool optional);
   void add_participant(Participant *participant) { this->participants_.push_back(participant); }
   void add_setting(const std::string &key, float min, float max, float initial, bool integer,
                    std::function<void(float)> apply = nullptr);
@@ -107,6 +108,7 @@ class SmartAir : public Component {
     const char *name, *channel;
     sensor::Sensor *sensor;
     uint32_t frozen_ms;
+    bool optional;
     uint64_t updated_at{0}, changed_at{0};
     float last{NAN};
     bool frozen{false};

@@ -58,6 +58,9 @@ class Ears:
 
     def say(self, topic: str, payload: Any, *, retain: bool = False) -> None:
         """Publish to the device."""
+        end = time.monotonic() + 10
+        while not self.client.is_connected() and time.monotonic() < end:
+            time.sleep(0.02)
         raw = payload if isinstance(payload, (str, bytes)) else json.dumps(payload)
         self.client.publish(self.prefix + topic, raw, 1, retain).wait_for_publish(5)
 
