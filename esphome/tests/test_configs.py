@@ -24,6 +24,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("data")
 
 
+# What a first flash without credentials is bound to be told: the window closes both.
+KNOWN = ("encryption key provisioned at runtime", "'provisioning' is configured with a WiFi access point")
+
+
 def test_there_is_a_factory_file_for_every_product() -> None:
     assert {p.removesuffix(".yaml") for p in PRODUCTS} == {
         "air-monitor", "co2-mhz19", "co2-scd4x", "co2-senseair", "dust-pms5003", "dust-sps30", "temp-ds18b20", "temp-mux",
@@ -37,7 +41,8 @@ def test_esphome_takes_the_file(name: str, source: Path, data: Path) -> None:
     result = esphome(*LOCAL, "config", str(source / "devices" / name), data=data)
     assert result.returncode == 0, result.stdout[-3000:]
     text = result.stdout
-    assert "WARNING" not in text.replace("WARNING Using", ""), [x for x in text.splitlines() if "WARNING" in x]
+    warnings = [x for x in text.splitlines() if "WARNING" in x and not (name.endswith(".factory.yaml") and any(k in x for k in KNOWN))]
+    assert warnings == []
     assert re.search(r"clean_session: true", text)
     assert len(re.findall(r"reboot_timeout: 0s", text)) >= 2, "Wi-Fi and MQTT must not restart the device"
     factory = name.endswith(".factory.yaml")
@@ -59,6 +64,17 @@ def change(path: str, old: str, new: str) -> Callable[[Path], None]:
         text = file.read_text()
         assert old in text, f"{path} has no {old!r}"
         file.write_text(text.replace(old, new, 1))
+
+    return apply
+
+
+def cut(path: str, start: str) -> Callable[[Path], None]:
+    """Everything from here to the end of the file."""
+
+    def apply(source: Path) -> None:
+        file = source / path
+        text = file.read_text()
+        file.write_text(text[: text.index(start)])
 
     return apply
 
@@ -135,10 +151,10 @@ WRONG = {
     "a metric nobody knows": (change(ZONE, "metric: lux", "metric: brightness"), "Unknown value 'brightness'"),
     "a metric twice": (change(ZONE, "metric: lux", "metric: ph"), "the metric ph is given twice"),
     "a uid that is no topic level": (change(BASE, 'uid: ""', 'uid: "rack/1"'), "a uid is 1 to 64 letters"),
-    "a topic root with a wildcard": (change(BASE, "topic_root: devices", "topic_root: dev/+"), "Can't use wildcards"),
+    "a topic root with a wildcard": (change(BASE, "topic_root: devices", "topic_root: dev/+"), "Wildcards can not be used"),
     "an unsafe protection against downgrades": (
-        change("packages/net/signed.yaml", "signed_ota_verification:", "signed_ota_verification: !remove\n      ignored:"),
-        "requires",
+        cut("packages/net/signed.yaml", "      signed_ota_verification:"),
+        "requires 'signed_ota_verification' to be enabled",
     ),
     "a version that cannot be compared": (change(BASE, 'version: "1.0.0"', 'version: "1.0-beta"'), "dotted-numeric"),
     "an unknown signature scheme for the chip": (
@@ -156,7 +172,7 @@ def test_unsafe_configurations_are_refused_with_their_reason(what: str, source: 
     result = esphome(*LOCAL, "config", str(tmp_path / "source/devices/zone-node.yaml"), data=data)
     assert result.returncode != 0, "it was taken"
     # ESPHome breaks long messages over several lines.
-    assert message in " ".join(result.stdout.split()), result.stdout[-2500:]
+    assert message in " ".join(result.stdout.split()), result.stdout
 
 
 # ---- what an ESP32 build is made of -------------------------------------------------------------------------------

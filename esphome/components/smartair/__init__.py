@@ -10,7 +10,6 @@ import esphome.config_validation as cv
 from esphome.const import (
     CONF_CHANNEL,
     CONF_ID,
-    CONF_KEY,
     CONF_MODEL,
     CONF_NAME,
     CONF_SENSOR,
@@ -50,6 +49,7 @@ CONF_REPORT_INTERVAL = "report_interval"
 CONF_ROOT = "root"
 CONF_SAFE_MODE_ID = "safe_mode_id"
 CONF_SELF_TEST = "self_test"
+CONF_SETTING = "setting"
 CONF_SETTINGS = "settings"
 CONF_STALE_AFTER = "stale_after"
 CONF_UID = "uid"
@@ -147,7 +147,7 @@ METRIC_SCHEMA = cv.Schema(
 SETTING_SCHEMA = cv.All(
     cv.Schema(
         {
-            cv.Required(CONF_KEY): channel_id,
+            cv.Required(CONF_SETTING): channel_id,
             cv.Required(CONF_MIN): cv.float_,
             cv.Required(CONF_MAX): cv.float_,
             cv.Required(CONF_INITIAL): cv.float_,
@@ -264,7 +264,7 @@ async def to_code(config):
     for setting in config[CONF_SETTINGS]:
         cg.add(
             var.add_setting(
-                setting[CONF_KEY], setting[CONF_MIN], setting[CONF_MAX], setting[CONF_INITIAL], setting[CONF_INTEGER]
+                setting[CONF_SETTING], setting[CONF_MIN], setting[CONF_MAX], setting[CONF_INITIAL], setting[CONF_INTEGER]
             )
         )
     for calibration in config[CONF_CALIBRATIONS]:

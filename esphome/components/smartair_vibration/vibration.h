@@ -39,7 +39,7 @@ class Axis {
   void design(double rate_hz) {
     for (auto &filter : this->filters_)
       filter.design(CUTOFF_HZ, rate_hz);
-    this->half_step_ = 0.5 / rate_hz;
+    this->step_eighth_ = 0.125 / rate_hz;
     this->restart();
   }
   void restart() {
@@ -61,7 +61,8 @@ class Axis {
       this->offset_ = acceleration;
     }
     const double a = this->filters_[0].step(acceleration - this->offset_);
-    this->velocity_ += (a + this->last_) * this->half_step_;
+    // Al-Alaoui's rule: where the trapezoid loses 11 % at 180 Hz, this one loses 1.4 %.
+    this->velocity_ += (7 * a + this->last_) * this->step_eighth_;
     this->last_ = a;
     const double v = this->filters_[1].step(this->velocity_) * 1000;
     if (!settled)
@@ -77,7 +78,7 @@ class Axis {
   static constexpr double CUTOFF_HZ = 10;
   HighPass filters_[2];
   bool started_{false};
-  double half_step_{0}, offset_{0}, velocity_{0}, last_{0}, squares_{0}, peak_{0};
+  double step_eighth_{0}, offset_{0}, velocity_{0}, last_{0}, squares_{0}, peak_{0};
   uint32_t count_{0};
 };
 
@@ -180,7 +181,7 @@ class VibrationMeter {
     this->seen_++;
     for (size_t i = 0; i < 3; i++) {
       this->axes_[i].add(values[i], settled);
-      this->moved_ = this->moved_ || values[i] != this->blocks_[i][this->at_];
+      this->moved_ = this->moved_ || (this->seen_ > 1 && values[i] != this->blocks_[i][(this->at_ + BLOCK - 1) % BLOCK]);
       this->blocks_[i][this->at_] = values[i];
     }
     this->at_ = (this->at_ + 1) % BLOCK;
