@@ -148,7 +148,8 @@ def test_mixtures_agree_with_numpy(parts: list[tuple[int, float, float]]) -> Non
     samples = shaken(8, *parts)
     got, want = measure(samples), reference(samples)
     assert got["rms"] == pytest.approx(want["rms"], rel=0.06)
-    assert got["peak"] == pytest.approx(want["peak"], rel=0.12)
+    # The filters shift phases, which moves the peak of a mixture, though not its energy.
+    assert got["peak"] == pytest.approx(want["peak"], rel=0.2)
 
 
 def test_a_worn_bearing_shows_in_the_crest_factor() -> None:
