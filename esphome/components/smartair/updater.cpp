@@ -191,7 +191,7 @@ void Updater::install_() {
   this->since_ = millis();
 }
 
-void Updater::fail_(const std::string &error_code, bool remember) {
+void Updater::fail_(std::string error_code, bool remember) {
   if (this->backend_)
     this->backend_->abort();
   this->backend_.reset();

@@ -62,7 +62,8 @@ class Updater {
   void start_();
   void receive_();
   void install_();
-  void fail_(const std::string &error_code, bool remember);
+  // By value: the word may belong to the download, which ends here.
+  void fail_(std::string error_code, bool remember);
   void remember_failure_(const uint8_t *sha256);
   bool failed_before_(const uint8_t *sha256) const;
   static std::string word_for_(ota::OTAResponseTypes code);
