@@ -13,6 +13,10 @@ import time
 import tty
 
 
+class NotAcknowledged(Exception):
+    """The chip does not answer to this."""
+
+
 class Chip:
     """An I²C chip. `silent` does not acknowledge, `corrupt` damages checksums, `frozen` has nothing new to say."""
 
@@ -58,6 +62,8 @@ class SCD4x(Chip):
                 self.self_calibration = value
 
     def read(self, count: int) -> bytes:
+        if self.frozen and self.command == 0xEC05:
+            raise NotAcknowledged  # so the datasheet: the buffer is empty
         raw_t, raw_h = round((self.temperature + 45) / 175 * 65535), round(self.humidity / 100 * 65535)
         words = {
             0x3682: (0x1111, 0x2222, 0x3333),
@@ -230,7 +236,10 @@ class I2CBus:
                     if chip is None or chip.silent:
                         code = -errno.ENXIO
                     elif flags & 1:
-                        out += chip.read(length)
+                        try:
+                            out += chip.read(length)
+                        except NotAcknowledged:
+                            code = -errno.ENXIO
                     else:
                         chip.write(data)
                 connection.sendall(struct.pack("<i", code) + (out if code == 0 else b""))
