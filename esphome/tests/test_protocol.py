@@ -50,7 +50,7 @@ def test_a_new_device_says_who_it_is_and_hides_its_pairing_code(air: Air) -> Non
     assert info["mac"] == "02:5A:00:00:00:01"
     assert info["metrics"] == ["co2", "temperature", "humidity", "pm1", "pm25", "pm10", "voc_index", "nox_index"]
     assert info["config"]["report_interval"] == {"min": 1, "max": 3600}
-    assert info["config"]["co2_threshold"] == {"min": 400, "max": 5000}
+    assert info["config"]["co2_threshold"] == {"min": 400, "max": 5000, "step": 1}
     assert {"restart", "identify", "live", "calibrate"} <= set(info["commands"])
     line = air.device.wait_line("Pairing code")
     code = line.split()[-1][:8]

@@ -147,7 +147,7 @@ def test_a_planned_duration_ends_as_done_with_what_it_moved(zone: Zone) -> None:
     answer = zone.start("pump_fill", FILL, duration_s=1.5)
     zone.device.wait_pin(FILL, high=False, timeout=4)
     end = zone.ears.wait("command_response", {"cmd_id": answer["cmd_id"], "status": "DONE"}, since=since)
-    assert end["details"]["ended"] == "finished"
+    assert end["details"]["ended_by"] == "finished"
     assert 1.2 < end["details"]["seconds"] < 2
 
 

@@ -48,7 +48,7 @@ void SmartAir::on_command_(const std::string &payload) {
   if (payload.empty())
     return;
   if (payload.size() > MAX_COMMAND)
-    return this->respond_("", "", Answer::error("too_long"));
+    return this->reject_("too_long");
   bool parsed = false;
   json::parse_json(payload, [&](JsonObject root) {
     if (root.isNull())
@@ -56,7 +56,7 @@ void SmartAir::on_command_(const std::string &payload) {
     parsed = true;
     Command command{root["command"] | (root["cmd"] | ""), root["cmd_id"] | "", root["params"].as<JsonObjectConst>()};
     if (command.name.empty() || command.id.empty() || command.id.size() > MAX_ID || command.name.size() > MAX_ID) {
-      this->respond_(command.name.substr(0, MAX_ID), command.id.substr(0, MAX_ID), Answer::error("bad_command"));
+      this->reject_("bad_command");
       return true;
     }
     if (this->answer_duplicate_(command))
@@ -76,7 +76,12 @@ void SmartAir::on_command_(const std::string &payload) {
     return true;
   });
   if (!parsed)
-    this->respond_("", "", Answer::error("bad_json"));
+    this->reject_("bad_json");
+}
+
+// Without a cmd_id nobody waits for an answer; it is told as something that happened.
+void SmartAir::reject_(const char *code) {
+  this->event("command_rejected", [code](JsonObject o) { o["code"] = code; });
 }
 
 Answer SmartAir::execute_(const Command &command) {

@@ -147,6 +147,7 @@ void SmartAir::announce_() {
     for (auto &s : this->settings_) {
       config[s.key]["min"] = s.min;
       config[s.key]["max"] = s.max;
+      config[s.key]["step"] = s.integer ? 1.0f : 0.1f;
     }
     JsonArray commands = root["commands"].to<JsonArray>();
     for (const char *name : {"restart", "identify", "live"})

@@ -184,6 +184,7 @@ class SmartAir : public Component {
   bool executed_before_(const std::string &id) const;
   void mark_executed_(const std::string &id);
   void remember_(const Command &command, const Answer &answer);
+  void reject_(const char *code);
   void respond_(const std::string &name, const std::string &id, const Answer &answer);
 
   std::string root_, uid_, device_type_, version_, name_, model_, manufacturer_, hardware_revision_;

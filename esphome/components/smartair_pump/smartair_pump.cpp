@@ -263,7 +263,7 @@ void SmartAirPump::end_run_(const char *how, const Verdict *trip) {
     o["seconds"] = seconds;
     if (this->in_.flow.wired)
       o["litres"] = this->litres_;
-    o["ended"] = how;
+    o["ended_by"] = how;
   });
   if (trip == nullptr)
     return this->hub_->answer_later("run_pump", id, {"DONE", "", details});
