@@ -1,14 +1,16 @@
 """Fixtures of the firmware tests. Nothing here touches Home Assistant."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from lab.broker import Broker, find_mosquitto
-from lab.build import host_image
+from lab.build import BUILD, host_image
 from lab.device import Device
 from lab.ears import Ears
+from lab.zone import GOOD, REACTIONS, UID, Zone
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +64,25 @@ def air_image() -> Path:
 def zone_image() -> Path:
     """The zone node."""
     return host_image("zone")
+
+
+@pytest.fixture
+def zone(make_device: Callable, make_ears: Callable, zone_image: Path) -> Zone:
+    """A zone node that runs, with good values, and is heard."""
+    device = make_device(zone_image)
+    device.set(**GOOD)
+    ears = make_ears(UID)
+    device.start()
+    zone = Zone(device, ears)
+    zone.settle()
+    return zone
+
+
+@pytest.fixture(scope="session", autouse=True)
+def reactions() -> Iterator[None]:
+    """Leave the measured reaction times where a person can read them."""
+    yield
+    if REACTIONS:
+        file = BUILD / "reaction-times.json"
+        known = json.loads(file.read_text()) if file.exists() else {}
+        file.write_text(json.dumps(known | REACTIONS, indent=1) + "\n")

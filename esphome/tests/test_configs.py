@@ -1,9 +1,9 @@
 """Every product file through ESPHome's own checks, what must be refused, and what an ESP32 build is made of."""
 
-from collections.abc import Callable
-from pathlib import Path
 import re
 import shutil
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from pathlib import Path
 import random
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from lab.build import BUILD, ESPHOME, ROOT, TESTS
 
 VECTORS = json.loads((ROOT / "tests/vectors/pump_safety.json").read_text())
 # libstdc++'s own checks beside the sanitizers: this code runs on pumps.
-FLAGS = ["-std=gnu++20", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fno-exceptions", "-D_GLIBCXX_ASSERTIONS"]
+FLAGS = ["-std=gnu++20", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fno-exceptions", "-D_GLIBCXX_ASSERTIONS", f"-I{TESTS / 'core/stub'}"]
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
@@ -87,6 +87,10 @@ def test_the_checksum_is_sha256(size: int, piece: int) -> None:
 
 def test_the_ring_of_samples_keeps_the_newest_and_counts_what_it_lost() -> None:
     assert subprocess.run([compiled("sample_ring_test")], capture_output=True, check=True).stdout == b"ok\n"
+
+
+def test_the_loop_guard_of_the_esp32_stops_pumps_when_the_loop_stands_still() -> None:
+    assert subprocess.run([compiled("loop_guard_test")], capture_output=True, check=True).stdout == b"ok\n"
 
 
 # ---- vibration ----------------------------------------------------------------------------------------------------

@@ -1,10 +1,10 @@
 """The real firmware on the host against a real broker: everything protocol.md promises of a device."""
 
-from collections.abc import Callable
 import hashlib
-from pathlib import Path
 import signal
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 

@@ -1,12 +1,12 @@
 """A whole update, and every way in which one can fail. The host has one slot, so the boot loader is played here."""
 
-from collections.abc import Callable, Iterator
 import hashlib
 import itertools
-from pathlib import Path
 import shutil
 import threading
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from lab.build import host_image
 from lab.device import Device
 from lab.ears import Ears
 from lab.server import ImageServer
-from test_zone import DRAIN, FILL, GOOD, RECIRC, UID
+from lab.zone import DRAIN, FILL, GOOD, RECIRC, UID
 
 NUMBERS = itertools.count(1)
 
@@ -43,7 +43,7 @@ class BootLoader:
             self.device.start()
 
 
-class Zone:
+class Updated:
     """A zone node that can be updated."""
 
     def __init__(self, device: Device, ears: Ears, server: ImageServer) -> None:
@@ -99,18 +99,18 @@ def server(new_image: bytes) -> Iterator[ImageServer]:
 
 
 @pytest.fixture
-def zone(make_device: Callable, make_ears: Callable, zone_image: Path, server: ImageServer) -> Zone:
+def zone(make_device: Callable, make_ears: Callable, zone_image: Path, server: ImageServer) -> Updated:
     device = make_device(zone_image)
     device.set(**GOOD)
     ears = make_ears(UID)
     device.start()
     ears.wait("status", "online")
     time.sleep(1.2)
-    return Zone(device, ears, server)
+    return Updated(device, ears, server)
 
 
 @pytest.fixture
-def loader(zone: Zone) -> Iterator[BootLoader]:
+def loader(zone: Updated) -> Iterator[BootLoader]:
     loader = BootLoader(zone.device, zone.ears)
     loader.thread.start()
     yield loader
@@ -118,7 +118,7 @@ def loader(zone: Zone) -> Iterator[BootLoader]:
     loader.thread.join()
 
 
-def test_an_update_passes_through_all_its_states_and_ends_when_the_new_version_has_proven_itself(zone: Zone, new_image: bytes) -> None:
+def test_an_update_passes_through_all_its_states_and_ends_when_the_new_version_has_proven_itself(zone: Updated, new_image: bytes) -> None:
     began = time.monotonic()
     cmd_id, since = zone.order(zone.server.url("good", "v2"), new_image)
     zone.ears.wait("ota/state", {"state": "rebooting"}, since=since, timeout=20)
@@ -136,20 +136,21 @@ def test_an_update_passes_through_all_its_states_and_ends_when_the_new_version_h
     assert all(s["cmd_id"] == cmd_id and s["version"] == "2.0.0" for s in zone.ears.all("ota/state", since=since))
     confirmed_at = time.monotonic() - began
     assert confirmed_at - new_version_at > 1.5, "only after contact for the time of the self test"
+    print([(round(h.at, 2), h.payload[:90]) for h in zone.ears.heard[since:] if h.topic in ("ota/state", "status", "info")])
     print(f"\nnew version after {new_version_at:.2f} s, confirmed after {confirmed_at:.2f} s")
     late = Ears(zone.device.port, UID)
     assert late.wait("ota/state")["state"] == "confirmed", "retained"
     late.close()
 
 
-def test_the_version_that_runs_already_is_confirmed_without_a_download(zone: Zone) -> None:
+def test_the_version_that_runs_already_is_confirmed_without_a_download(zone: Updated) -> None:
     requests = len(zone.server.requests)
     cmd_id, since = zone.order(zone.server.url("good", "v2"), b"x", version="1.0.0")
     assert zone.ends(cmd_id, since)["state"] == "confirmed"
     assert len(zone.server.requests) == requests
 
 
-def test_pumps_stand_in_their_fail_safe_state_and_are_locked_during_an_update(zone: Zone, new_image: bytes) -> None:
+def test_pumps_stand_in_their_fail_safe_state_and_are_locked_during_an_update(zone: Updated, new_image: bytes) -> None:
     cmd_id, since = zone.order(zone.server.url("slow", "v2"), new_image)
     zone.ears.wait("ota/state", {"state": "downloading", "progress": 10}, since=since)
     refused = zone.ears.command("run_pump", channel="pump_fill", max_run_s=5)
@@ -160,7 +161,7 @@ def test_pumps_stand_in_their_fail_safe_state_and_are_locked_during_an_update(zo
     assert zone.ends(cmd_id, since, timeout=40)["state"] == "confirmed"
 
 
-def test_circulation_is_supervised_while_a_slow_download_goes_on(zone: Zone, new_image: bytes) -> None:
+def test_circulation_is_supervised_while_a_slow_download_goes_on(zone: Updated, new_image: bytes) -> None:
     _, since = zone.order(zone.server.url("slow", "v2"), new_image)
     zone.ears.wait("ota/state", {"state": "downloading", "progress": 20}, since=since)
     zone.device.set(current_recirc=3)
@@ -171,7 +172,7 @@ def test_circulation_is_supervised_while_a_slow_download_goes_on(zone: Zone, new
     zone.ears.wait("event", {"event": "safety_trip", "code": "overcurrent"}, since=since)
 
 
-def test_circulation_is_supervised_while_a_server_says_nothing(zone: Zone, new_image: bytes) -> None:
+def test_circulation_is_supervised_while_a_server_says_nothing(zone: Updated, new_image: bytes) -> None:
     cmd_id, since = zone.order(zone.server.url("silent", "v2"), new_image)
     time.sleep(1)
     zone.device.set(current_recirc=3)
@@ -181,7 +182,7 @@ def test_circulation_is_supervised_while_a_server_says_nothing(zone: Zone, new_i
     assert (end["state"], end["error_code"]) == ("failed", "download_timeout")
 
 
-def test_an_update_waits_until_a_pump_has_finished(zone: Zone, new_image: bytes) -> None:
+def test_an_update_waits_until_a_pump_has_finished(zone: Updated, new_image: bytes) -> None:
     zone.ears.command("run_pump", channel="pump_fill", duration_s=2)
     zone.device.wait_pin(FILL, high=True)
     cmd_id, since = zone.order(zone.server.url("good", "v2"), new_image)
@@ -194,7 +195,7 @@ def test_an_update_waits_until_a_pump_has_finished(zone: Zone, new_image: bytes)
     assert zone.ends(cmd_id, since)["state"] == "confirmed"
 
 
-def test_an_update_waits_for_the_end_of_a_pause_in_circulation(zone: Zone, new_image: bytes) -> None:
+def test_an_update_waits_for_the_end_of_a_pause_in_circulation(zone: Updated, new_image: bytes) -> None:
     zone.ears.command("stop_pump", channel="pump_recirc", max_off_s=3)
     zone.device.wait_pin(RECIRC, high=True)
     _, since = zone.order(zone.server.url("good", "v2"), new_image)
@@ -229,17 +230,17 @@ def test_an_update_waits_for_the_end_of_a_pause_in_circulation(zone: Zone, new_i
     ],
 )
 def test_what_cannot_be_an_update_changes_nothing(
-    zone: Zone, new_image: bytes, error_code: str, habit: str, name: str, change: dict[str, Any]
+    zone: Updated, new_image: bytes, error_code: str, habit: str, name: str, change: dict[str, Any]
 ) -> None:
     zone.fails(error_code, zone.server.url(habit, name), new_image, **change)
 
 
-def test_junk_with_the_right_checksum_is_not_installed(zone: Zone) -> None:
+def test_junk_with_the_right_checksum_is_not_installed(zone: Updated) -> None:
     junk = zone.server.files["junk"]
     zone.fails("image_invalid", zone.server.url("good", "junk"), junk)
 
 
-def test_a_checksum_that_failed_is_remembered_over_a_power_cut_and_refused(zone: Zone, new_image: bytes) -> None:
+def test_a_checksum_that_failed_is_remembered_over_a_power_cut_and_refused(zone: Updated, new_image: bytes) -> None:
     zone.fails("checksum_mismatch", zone.server.url("good", "flipped"), new_image)
     zone.device.power_cut()
     since = zone.ears.mark()
@@ -253,13 +254,13 @@ def test_a_checksum_that_failed_is_remembered_over_a_power_cut_and_refused(zone:
     assert zone.ends(cmd_id, since)["state"] == "confirmed", "unless a person says so"
 
 
-def test_a_connection_that_broke_may_be_tried_again(zone: Zone, new_image: bytes) -> None:
+def test_a_connection_that_broke_may_be_tried_again(zone: Updated, new_image: bytes) -> None:
     zone.fails("download_failed", zone.server.url("cut", "v2"), new_image)
     cmd_id, since = zone.order(zone.server.url("good", "v2"), new_image)
     assert zone.ends(cmd_id, since)["state"] == "confirmed"
 
 
-def test_a_second_order_is_refused_while_one_runs_and_a_repeated_one_is_not_carried_out_twice(zone: Zone, new_image: bytes) -> None:
+def test_a_second_order_is_refused_while_one_runs_and_a_repeated_one_is_not_carried_out_twice(zone: Updated, new_image: bytes) -> None:
     cmd_id, since = zone.order(zone.server.url("slow", "v2"), new_image)
     zone.ears.wait("ota/state", {"state": "downloading", "progress": 5}, since=since)
     other, _ = zone.order(zone.server.url("good", "v2"), new_image, version="3.0.0")
@@ -287,7 +288,7 @@ def test_a_retained_order_is_not_carried_out(make_device: Callable, make_ears: C
     assert ears.all("ota/state", {"state": "downloading"}) == []
 
 
-def test_a_power_cut_during_the_download_leaves_the_old_version(zone: Zone, new_image: bytes) -> None:
+def test_a_power_cut_during_the_download_leaves_the_old_version(zone: Updated, new_image: bytes) -> None:
     _, since = zone.order(zone.server.url("slow", "v2"), new_image)
     zone.ears.wait("ota/state", {"state": "downloading", "progress": 30}, since=since)
     zone.device.power_cut()
@@ -298,7 +299,7 @@ def test_a_power_cut_during_the_download_leaves_the_old_version(zone: Zone, new_
     zone.is_unharmed()
 
 
-def test_a_new_version_that_crashes_is_rolled_back_reported_and_refused(zone: Zone, loader: BootLoader, new_image: bytes) -> None:
+def test_a_new_version_that_crashes_is_rolled_back_reported_and_refused(zone: Updated, loader: BootLoader, new_image: bytes) -> None:
     cmd_id, since = zone.order(zone.server.url("good", "v2"), new_image)
     zone.ears.wait("info", {"firmware_version": "2.0.0"}, since=since, timeout=20)
     zone.device.power_cut()
@@ -310,7 +311,7 @@ def test_a_new_version_that_crashes_is_rolled_back_reported_and_refused(zone: Zo
     zone.fails("known_bad", zone.server.url("good", "v2"), new_image)
 
 
-def test_a_new_version_whose_sensors_do_not_answer_goes_back_by_itself(zone: Zone, loader: BootLoader, new_image: bytes) -> None:
+def test_a_new_version_whose_sensors_do_not_answer_goes_back_by_itself(zone: Updated, loader: BootLoader, new_image: bytes) -> None:
     cmd_id, since = zone.order(zone.server.url("good", "v2"), new_image)
     zone.ears.wait("ota/state", {"state": "rebooting"}, since=since, timeout=20)
     zone.device.set(ph=None)
@@ -319,7 +320,15 @@ def test_a_new_version_whose_sensors_do_not_answer_goes_back_by_itself(zone: Zon
     assert loader.rollbacks == 1
 
 
-def test_a_new_version_that_does_not_reach_the_broker_goes_back_by_itself(zone: Zone, loader: BootLoader, new_image: bytes) -> None:
+def test_a_probe_that_was_dead_before_does_not_hold_up_an_update(zone: Updated, loader: BootLoader, new_image: bytes) -> None:
+    zone.device.set(ph=None)
+    time.sleep(4)
+    cmd_id, since = zone.order(zone.server.url("good", "v2"), new_image)
+    assert zone.ends(cmd_id, since)["state"] == "confirmed"
+    assert loader.rollbacks == 0
+
+
+def test_a_new_version_that_does_not_reach_the_broker_goes_back_by_itself(zone: Updated, loader: BootLoader, new_image: bytes) -> None:
     cmd_id, since = zone.order(zone.server.url("good", "v2"), new_image)
     # The new image cannot find the broker any more.
     zone.ears.wait("ota/state", {"state": "installing"}, since=since, timeout=20)

@@ -8,16 +8,16 @@ Between the two, the update images are signed (README, "Signing"): the private k
 """
 
 import argparse
-from dataclasses import asdict, dataclass
 import hashlib
 import json
 import os
-from pathlib import Path
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 ESPHOME = Path(__file__).resolve().parents[1]
 DEVICES = ESPHOME / "devices"

@@ -1,7 +1,6 @@
 """INA209 as a sensor platform, with the options of ESPHome's INA219."""
 
 import esphome.codegen as cg
-from esphome.components import i2c, sensor
 import esphome.config_validation as cv
 from esphome.const import (
     CONF_BUS_VOLTAGE,
@@ -19,6 +18,8 @@ from esphome.const import (
     UNIT_VOLT,
     UNIT_WATT,
 )
+
+from esphome.components import i2c, sensor
 
 DEPENDENCIES = ["i2c"]
 CODEOWNERS = ["@smartair"]

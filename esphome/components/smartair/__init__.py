@@ -2,11 +2,10 @@
 
 import re
 
-from esphome import automation
 import esphome.codegen as cg
-from esphome.components import sensor, socket, time as time_
-from esphome.components.safe_mode import SafeModeComponent
 import esphome.config_validation as cv
+import esphome.final_validate as fv
+from esphome.components.safe_mode import SafeModeComponent
 from esphome.const import (
     CONF_CHANNEL,
     CONF_ID,
@@ -17,7 +16,10 @@ from esphome.const import (
     CONF_TRIGGER_ID,
 )
 from esphome.core import CORE
-import esphome.final_validate as fv
+
+from esphome import automation
+from esphome.components import sensor, socket
+from esphome.components import time as time_
 
 AUTO_LOAD = ["json", "network", "sensor", "socket"]
 DEPENDENCIES = ["mqtt", "ota", "safe_mode", "time"]

@@ -72,6 +72,7 @@ void SmartAir::setup() {
     for (auto *p : this->participants_)
       p->hold(held);
   };
+  this->updater_.sensors_answering = [this]() { return this->sensors_answering_(); };
   this->updater_.report = [this](const std::string &payload) { this->publish_("ota/state", payload, true); };
   this->updater_.setup(this->version_);
   this->setup_transport_();
@@ -228,14 +229,23 @@ void SmartAir::loop() {
   this->updater_.loop();
 }
 
+size_t SmartAir::sensors_answering_() const {
+  const uint64_t now = millis_64();
+  return std::count_if(this->metrics_.begin(), this->metrics_.end(), [&](const Metric &m) {
+    return !m.optional && m.updated_at != 0 && now - m.updated_at <= this->stale_ms_;
+  });
+}
+
 void SmartAir::follow_self_test_() {
   if (this->tested_)
     return;
   const uint64_t now = millis_64();
-  bool sensors = true;
+  size_t wanted = 0;
   for (auto &m : this->metrics_)
-    sensors = sensors && (m.optional || m.updated_at != 0);
-  if (sensors && this->contact_ && now - this->contact_since_ >= this->test_contact_ms_) {
+    wanted += !m.optional;
+  if (this->updater_.on_trial())
+    wanted = std::min(wanted, this->updater_.answering_before());
+  if (this->sensors_answering_() >= wanted && this->contact_ && now - this->contact_since_ >= this->test_contact_ms_) {
     this->tested_ = true;
     this->updater_.self_test_passed();
   } else if (now - this->started_at_ >= this->test_deadline_ms_ && this->updater_.on_trial()) {

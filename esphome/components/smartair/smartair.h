@@ -156,6 +156,7 @@ class SmartAir : public Component {
   void follow_contact_();
   void follow_night_();
   void follow_self_test_();
+  size_t sensors_answering_() const;
   int64_t now_ms_() const;
   int64_t stamp_ms_(uint64_t at_ms) const;
   uint64_t uptime_ms_() const;

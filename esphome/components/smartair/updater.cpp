@@ -183,6 +183,7 @@ void Updater::install_() {
   std::strncpy(this->record_.from, this->version_.c_str(), sizeof(this->record_.from) - 1);
   std::strncpy(this->record_.to, this->order_.version.c_str(), sizeof(this->record_.to) - 1);
   std::memcpy(this->record_.sha256, this->wanted_, Sha256::SIZE);
+  this->record_.answering = static_cast<uint8_t>(this->sensors_answering());
   this->record_.pending = 1;
   this->record_store_.save(&this->record_);
   global_preferences->sync();

@@ -35,6 +35,8 @@ class Updater {
   bool active() const { return this->phase_ != Phase::IDLE && this->phase_ != Phase::DEFERRED; }
   /// A new image runs and has not yet passed its self test.
   bool on_trial() const { return this->record_.pending != 0 && this->phase_ == Phase::IDLE; }
+  /// How many sensors answered when the update was ordered: a probe that was dead before must not hold it up.
+  size_t answering_before() const { return this->record_.answering; }
   void self_test_passed();
   void self_test_failed();
   /// Says again what is going on; called whenever there is contact after a while without.
@@ -43,14 +45,17 @@ class Updater {
   void set_safe_mode(safe_mode::SafeModeComponent *safe_mode) { this->safe_mode_ = safe_mode; }
   std::function<bool()> pumps_busy;
   std::function<void(bool)> hold_pumps;
+  std::function<size_t()> sensors_answering;
   report_t report;
 
  protected:
   enum class Phase : uint8_t { IDLE, DEFERRED, DOWNLOADING, REBOOTING };
-  // Both stay under 256 bytes: the host keeps the length of a preference in one byte.
+  // Both stay under 256 bytes: the host keeps the length of a preference in one byte. The record is read by the
+  // next version: its layout must never change.
   struct Record {
     char cmd_id[65], from[24], to[24];
     uint8_t sha256[Sha256::SIZE];
+    uint8_t answering;
     uint8_t pending;
   } __attribute__((packed));
   struct Failed {

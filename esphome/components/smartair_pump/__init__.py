@@ -1,11 +1,12 @@
 """Pumps under the safety contract. What would be unsafe to build is refused here, before there is any firmware."""
 
 import esphome.codegen as cg
-from esphome.components import binary_sensor, output, sensor
 import esphome.config_validation as cv
+import esphome.final_validate as fv
 from esphome.const import CONF_CHANNEL, CONF_CURRENT, CONF_ID, CONF_LEVEL
 from esphome.core import CORE
-import esphome.final_validate as fv
+
+from esphome.components import binary_sensor, output, sensor
 
 from ..smartair import SmartAir, channel_id, smartair_ns
 

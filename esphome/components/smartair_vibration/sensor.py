@@ -1,9 +1,10 @@
 """MPU6050 through its FIFO: velocity RMS, peak, crest factor and dominant frequency."""
 
 import esphome.codegen as cg
-from esphome.components import i2c, sensor
 import esphome.config_validation as cv
 from esphome.const import CONF_FREQUENCY, CONF_ID, CONF_RANGE, STATE_CLASS_MEASUREMENT, UNIT_HERTZ
+
+from esphome.components import i2c, sensor
 
 from ..smartair import smartair_ns
 

@@ -5,12 +5,13 @@ ESPHome's C++ is GPLv3. Each place must be found exactly once, so that a new ESP
 and not somewhere in a test.
 """
 
-from pathlib import Path
 import shutil
 import sys
+from pathlib import Path
+
+from esphome.const import __version__
 
 import esphome
-from esphome.const import __version__
 
 HERE = Path(__file__).parent
 PATCHES = {

@@ -3,10 +3,10 @@
 import fcntl
 import hashlib
 import os
-from pathlib import Path
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
 ESPHOME = TESTS.parent
@@ -79,8 +79,12 @@ def host_image(name: str, **substitutions: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if program.exists() and stamp.exists() and stamp.read_text() == wanted:
             return program
-        source = tree(BUILD / "tree")
-        arguments = ["-s", "shim", str(source / "tests/host/shim"), "-s", "overlay", str(overlay())]
+        with (BUILD / "lock").open("w") as common:
+            # Tests run side by side; the sources that all builds share are written by one of them at a time.
+            fcntl.flock(common, fcntl.LOCK_EX)
+            source = tree(BUILD / "tree")
+            patched = overlay()
+        arguments = ["-s", "shim", str(source / "tests/host/shim"), "-s", "overlay", str(patched)]
         for key, value in substitutions.items():
             arguments += ["-s", key, value]
         result = esphome(*arguments, "compile", str(source / f"tests/host/{name}.yaml"), data=folder / "data")

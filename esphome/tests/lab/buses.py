@@ -4,13 +4,13 @@ import contextlib
 import errno
 import math
 import os
-from pathlib import Path
 import pty
 import socket
 import struct
 import threading
 import time
 import tty
+from pathlib import Path
 
 
 class NotAcknowledged(Exception):
