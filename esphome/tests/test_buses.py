@@ -62,10 +62,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[La
     lab = Lab(host_image("bus"), tmp_path_factory.mktemp("device"), broker, "multi-025a00000001", chips)
     lab.pms = PMS5003(lab.bus, "pms")
     chips[0x40].set(1.25, 12.1)
-    lab.device.start()
-    lab.sees(since=0, timeout=25, co2=755, pm25=12, ph=5.87)
-    yield lab
-    lab.close()
+    try:
+        lab.device.start()
+        lab.sees(since=0, timeout=25, co2=755, pm25=12, ph=5.87)
+        yield lab
+    finally:
+        lab.close()
 
 
 @pytest.fixture(autouse=True)
@@ -222,10 +224,12 @@ def lab2(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[L
     lab = Lab(host_image("bus2"), tmp_path_factory.mktemp("device2"), broker, "co2-025a00000001", chips)
     lab.mhz = MHZ19(lab.bus, "mhz19")
     chips[0x40].amps = 0.8
-    lab.device.start()
-    lab.sees(since=0, timeout=25, co2=612)
-    yield lab
-    lab.close()
+    try:
+        lab.device.start()
+        lab.sees(since=0, timeout=25, co2=612)
+        yield lab
+    finally:
+        lab.close()
 
 
 def test_the_mh_z19_and_the_ina226_are_read(lab2: Lab) -> None:

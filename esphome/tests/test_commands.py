@@ -39,15 +39,15 @@ def air_shared(tmp_path_factory: pytest.TempPathFactory, broker: Broker, air_ima
     """One monitor for tests that only talk to it."""
     device = Device(air_image, tmp_path_factory.mktemp("shared"), broker.port)
     device.set(**GOOD)
-    ears = Ears(broker.port, "multi-025a00000001")
-    device.start()
-    shared = Air(device, ears)
-    shared.settle()
-    yield shared
-    device.power_cut()
-    for topic in ("status", "info", "config", "config/state", "ota/state"):
-        ears.say(topic, b"", retain=True)
-    ears.close()
+    ears = Ears(broker.port, UID)
+    try:
+        device.start()
+        shared = Air(device, ears)
+        shared.settle()
+        yield shared
+    finally:
+        device.power_cut()
+        ears.close()
 
 
 @pytest.mark.parametrize("payload", ["", "nonsense", "[1]", "7", '"x"', '{"revision": "seven"}', "{", "\x00\xff", "{}" * 3000])
