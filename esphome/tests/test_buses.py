@@ -31,13 +31,18 @@ class Lab:
         self.bus = Path(tempfile.mkdtemp(prefix="bus"))
         self.chips = chips
         self.i2c = I2CBus(self.bus, chips)
-        self.device = Device(image, folder, broker.port, LD_PRELOAD=str(library("bus_fake")), SMARTAIR_BUS=str(self.bus))
+        self.device = Device(
+            image, folder, broker.port, LD_PRELOAD=str(library("bus_fake")), SMARTAIR_BUS=str(self.bus)
+        )
         self.ears = Ears(broker.port, uid)
 
     def sees(self, since: int | None = None, timeout: float = 12, **values: object) -> dict:
         return self.ears.wait(
             "telemetry",
-            lambda m: "buffered" not in m and all(m[k] == pytest.approx(v, abs=0.02, rel=0.002) for k, v in values.items()),
+            lambda m: (
+                "buffered" not in m
+                and all(m[k] == pytest.approx(v, abs=0.02, rel=0.002) for k, v in values.items())
+            ),
             since=self.ears.mark() if since is None else since,
             timeout=timeout,
         )
@@ -83,7 +88,9 @@ def mended(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def test_good_values_arrive_as_they_are(lab: Lab) -> None:
-    message = lab.sees(co2=755, temperature=24.0, humidity=48.0, pm1=5, pm25=12, pm10=20, ph=5.87, ec=1.83, pump_current=1250)
+    message = lab.sees(
+        co2=755, temperature=24.0, humidity=48.0, pm1=5, pm25=12, pm10=20, ph=5.87, ec=1.83, pump_current=1250
+    )
     assert message["lux"] == pytest.approx(135.8, abs=35)
 
 
@@ -174,7 +181,9 @@ def test_the_mpu6050_is_read_at_a_kilohertz_through_its_fifo(lab: Lab) -> None:
     time.sleep(3)
     since = lab.ears.mark()
     message = lab.ears.wait(
-        "telemetry", lambda m: abs(m["vibration_frequency"] - 60) < 0.6 and abs(m["vibration_rms"] - 5.66) < 0.6, since=since
+        "telemetry",
+        lambda m: abs(m["vibration_frequency"] - 60) < 0.6 and abs(m["vibration_rms"] - 5.66) < 0.6,
+        since=since,
     )
     assert message["vibration_peak"] == pytest.approx(8, rel=0.15)
     assert message["vibration_crest"] == pytest.approx(1.41, rel=0.15)
@@ -200,7 +209,9 @@ def test_an_mpu6050_that_lost_power_is_woken_again(lab: Lab) -> None:
     lab.ears.wait("telemetry", lambda m: m["vibration_rms"] > 1, since=lab.ears.mark(), timeout=15)
 
 
-def test_an_ina219_in_the_place_of_an_ina209_is_not_believed(tmp_path: Path, broker: Broker, lab: Lab) -> None:
+def test_an_ina219_in_the_place_of_an_ina209_is_not_believed(
+    tmp_path: Path, broker: Broker, lab: Lab
+) -> None:
     lab.device.power_cut()
     wrong = lab.chips[0x40]
     lab.chips[0x40] = INA219()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_protocol import GOOD, Air
+from test_protocol import GOOD, UID, Air
 
 from lab.broker import Broker
 from lab.device import Device
@@ -26,7 +26,9 @@ from lab.ears import Ears
         (True, False),
     ],
 )
-def test_night_mode_takes_hours_or_clock_times_or_null(air_shared: Air, value: object, accepted: bool) -> None:
+def test_night_mode_takes_hours_or_clock_times_or_null(
+    air_shared: Air, value: object, accepted: bool
+) -> None:
     since = air_shared.ears.mark()
     revision = time.time_ns() // 1000
     air_shared.ears.say("config", {"revision": revision, "night_mode": value})
@@ -50,7 +52,9 @@ def air_shared(tmp_path_factory: pytest.TempPathFactory, broker: Broker, air_ima
         ears.close()
 
 
-@pytest.mark.parametrize("payload", ["", "nonsense", "[1]", "7", '"x"', '{"revision": "seven"}', "{", "\x00\xff", "{}" * 3000])
+@pytest.mark.parametrize(
+    "payload", ["", "nonsense", "[1]", "7", '"x"', '{"revision": "seven"}', "{", "\x00\xff", "{}" * 3000]
+)
 def test_a_broken_configuration_changes_nothing(air_shared: Air, payload: str) -> None:
     before = air_shared.ears.all("config/state")[-1]["config"]
     since = air_shared.ears.mark()
@@ -76,7 +80,10 @@ def test_calibration_reaches_the_sensor_and_refuses_an_impossible_reference(air_
     assert (wrong["status"], wrong["error_code"]) == ("ERROR", "bad_reference")
     assert wrong["details"] == {"metric": "co2", "min": 380, "max": 2000}
     assert air_shared.ears.command("calibrate", metric="co2")["error_code"] == "bad_reference"
-    assert air_shared.ears.command("calibrate", metric="humidity", reference=50)["error_code"] == "unknown_metric"
+    assert (
+        air_shared.ears.command("calibrate", metric="humidity", reference=50)["error_code"]
+        == "unknown_metric"
+    )
 
 
 def test_an_unknown_command_is_an_error_and_not_silence(air_shared: Air) -> None:
@@ -118,7 +125,10 @@ def test_an_expired_command_is_not_carried_out(air_shared: Air) -> None:
 def test_an_expiry_that_is_no_time_counts_as_past(air_shared: Air, expires: object) -> None:
     since = air_shared.ears.mark()
     air_shared.ears.say("commands", {"command": "identify", "cmd_id": f"odd-{expires}", "expires": expires})
-    assert air_shared.ears.wait("command_response", {"cmd_id": f"odd-{expires}"}, since=since)["status"] == "EXPIRED"
+    assert (
+        air_shared.ears.wait("command_response", {"cmd_id": f"odd-{expires}"}, since=since)["status"]
+        == "EXPIRED"
+    )
 
 
 HOSTILE = [
@@ -154,5 +164,3 @@ def test_hostile_commands_neither_crash_nor_confuse_it(air_shared: Air, payload:
     assert air_shared.ears.command("live", seconds=0)["status"] == "DONE"
     assert all(m["cmd_id"] for m in air_shared.ears.all("command_response")), "what has no id is no answer"
     assert air_shared.device.process.poll() is None
-
-

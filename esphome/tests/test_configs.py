@@ -41,7 +41,11 @@ def test_esphome_takes_the_file(name: str, source: Path, data: Path) -> None:
     result = esphome(*LOCAL, "config", str(source / "devices" / name), data=data)
     assert result.returncode == 0, result.stdout[-3000:]
     text = result.stdout
-    warnings = [x for x in text.splitlines() if "WARNING" in x and not (name.endswith(".factory.yaml") and any(k in x for k in KNOWN))]
+    warnings = [
+        x
+        for x in text.splitlines()
+        if "WARNING" in x and not (name.endswith(".factory.yaml") and any(k in x for k in KNOWN))
+    ]
     assert warnings == []
     assert re.search(r"clean_session: true", text)
     assert len(re.findall(r"reboot_timeout: 0s", text)) >= 2, "Wi-Fi and MQTT must not restart the device"
@@ -87,7 +91,11 @@ WRONG = {
         "a recirculation pump must hang on a normally closed contact",
     ),
     "filling on a normally closed contact": (
-        change(ZONE, "relay: relay_fill\n    relay_contact: normally_open", "relay: relay_fill\n    relay_contact: normally_closed"),
+        change(
+            ZONE,
+            "relay: relay_fill\n    relay_contact: normally_open",
+            "relay: relay_fill\n    relay_contact: normally_closed",
+        ),
         "a fill pump must hang on a normally open contact",
     ),
     "recirculation without max_off": (
@@ -122,7 +130,10 @@ WRONG = {
         change(ZONE, "    level: level\n    min_level: ${empty_level}\n", ""),
         "needs level or float_switch",
     ),
-    "one relay for two pumps": (change(ZONE, "relay: relay_fill", "relay: relay_drain"), "is used by two pumps"),
+    "one relay for two pumps": (
+        change(ZONE, "relay: relay_fill", "relay: relay_drain"),
+        "is used by two pumps",
+    ),
     "one channel twice": (change(ZONE, "channel: pump_fill", "channel: pump_drain"), "is used by two pumps"),
     "one pin for two relays": (
         change("packages/boards/esp32_s3.yaml", "pin_relay_fill: GPIO16", "pin_relay_fill: GPIO15"),
@@ -133,9 +144,18 @@ WRONG = {
         "value must be at most",
     ),
     "a run of a day": (change(ZONE, "fill_max_run: 20min", "fill_max_run: 24h"), "value must be at most"),
-    "a level above the rim": (change(ZONE, 'max_level: "95"', 'max_level: "140"'), "value must be at most 100"),
-    "a session that the broker keeps": (change(BASE, "clean_session: true", "clean_session: false"), "clean_session: must be true"),
-    "a restart when the broker is away": (change(BASE, "reboot_timeout: 0s", "reboot_timeout: 15min"), "reboot_timeout: must be 0s"),
+    "a level above the rim": (
+        change(ZONE, 'max_level: "95"', 'max_level: "140"'),
+        "value must be at most 100",
+    ),
+    "a session that the broker keeps": (
+        change(BASE, "clean_session: true", "clean_session: false"),
+        "clean_session: must be true",
+    ),
+    "a restart when the broker is away": (
+        change(BASE, "reboot_timeout: 0s", "reboot_timeout: 15min"),
+        "reboot_timeout: must be 0s",
+    ),
     "a restart when the network is away": (
         change("packages/net/wifi.yaml", "reboot_timeout: 0s", "reboot_timeout: 15min"),
         "wifi: reboot_timeout: must be 0s on a device with pumps",
@@ -148,15 +168,24 @@ WRONG = {
         change("devices/zone-node.yaml", "smartair:\n", "deep_sleep:\n  run_duration: 10s\n\nsmartair:\n"),
         "deep_sleep must not be on a device with pumps",
     ),
-    "a metric nobody knows": (change(ZONE, "metric: lux", "metric: brightness"), "Unknown value 'brightness'"),
+    "a metric nobody knows": (
+        change(ZONE, "metric: lux", "metric: brightness"),
+        "Unknown value 'brightness'",
+    ),
     "a metric twice": (change(ZONE, "metric: lux", "metric: ph"), "the metric ph is given twice"),
     "a uid that is no topic level": (change(BASE, 'uid: ""', 'uid: "rack/1"'), "a uid is 1 to 64 letters"),
-    "a topic root with a wildcard": (change(BASE, "topic_root: devices", "topic_root: dev/+"), "Wildcards can not be used"),
+    "a topic root with a wildcard": (
+        change(BASE, "topic_root: devices", "topic_root: dev/+"),
+        "Wildcards can not be used",
+    ),
     "an unsafe protection against downgrades": (
         cut("packages/net/signed.yaml", "      signed_ota_verification:"),
         "requires 'signed_ota_verification' to be enabled",
     ),
-    "a version that cannot be compared": (change(BASE, 'version: "1.0.0"', 'version: "1.0-beta"'), "dotted-numeric"),
+    "a version that cannot be compared": (
+        change(BASE, 'version: "1.0.0"', 'version: "1.0-beta"'),
+        "dotted-numeric",
+    ),
     "an unknown signature scheme for the chip": (
         change("packages/net/signed.yaml", "signing_scheme: rsa3072", "signing_scheme: ecdsa256"),
         "ecdsa256",
@@ -165,7 +194,9 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_unsafe_configurations_are_refused_with_their_reason(what: str, source: Path, data: Path, tmp_path: Path) -> None:
+def test_unsafe_configurations_are_refused_with_their_reason(
+    what: str, source: Path, data: Path, tmp_path: Path
+) -> None:
     wrong, message = WRONG[what]
     shutil.copytree(source, tmp_path / "source")
     wrong(tmp_path / "source")
@@ -178,8 +209,12 @@ def test_unsafe_configurations_are_refused_with_their_reason(what: str, source: 
 # ---- what an ESP32 build is made of -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["zone-node.yaml", "co2-mhz19.yaml", "co2-scd4x.yaml", "vibration-node.yaml"])
-def test_an_esp32_build_can_roll_back_and_takes_signed_images_only(name: str, source: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["zone-node.yaml", "co2-mhz19.yaml", "co2-scd4x.yaml", "vibration-node.yaml"]
+)
+def test_an_esp32_build_can_roll_back_and_takes_signed_images_only(
+    name: str, source: Path, tmp_path: Path
+) -> None:
     result = esphome(*LOCAL, "compile", "--only-generate", str(source / "devices" / name), data=tmp_path)
     assert result.returncode == 0, result.stdout[-3000:]
     [build] = (tmp_path / "build").iterdir()
@@ -190,7 +225,11 @@ def test_an_esp32_build_can_roll_back_and_takes_signed_images_only(name: str, so
     assert "CONFIG_SECURE_SIGNED_APPS_RSA_SCHEME=y" in options
     assert "CONFIG_ESP_TASK_WDT_PANIC=y" in options
     assert "CONFIG_ESP_TASK_WDT_TIMEOUT_S=5" in options
-    rows = [line.replace(" ", "").split(",") for line in (build / "partitions.csv").read_text().splitlines() if "ota_" in line]
+    rows = [
+        line.replace(" ", "").split(",")
+        for line in (build / "partitions.csv").read_text().splitlines()
+        if "ota_" in line
+    ]
     slots = [row for row in rows if row[1] in ("app", "0x00", "0")]
     assert len(slots) == 2, "one to run, one to write"
     assert slots[0][4] == slots[1][4]
@@ -199,11 +238,15 @@ def test_an_esp32_build_can_roll_back_and_takes_signed_images_only(name: str, so
     defines = (build / "src/esphome/core/defines.h").read_text()
     assert "USE_OTA_ROLLBACK" in defines
     assert "USE_OTA_DOWNGRADE_PROTECTION" in defines
-    assert "USE_SAFE_MODE_BOOT_IS_GOOD_ON_SHUTDOWN" not in defines, "only a passed self test confirms an image"
+    assert "USE_SAFE_MODE_BOOT_IS_GOOD_ON_SHUTDOWN" not in defines, (
+        "only a passed self test confirms an image"
+    )
 
 
 def test_relays_are_written_before_anything_that_can_wait(source: Path, tmp_path: Path) -> None:
-    result = esphome(*LOCAL, "compile", "--only-generate", str(source / "devices/zone-node.yaml"), data=tmp_path)
+    result = esphome(
+        *LOCAL, "compile", "--only-generate", str(source / "devices/zone-node.yaml"), data=tmp_path
+    )
     assert result.returncode == 0, result.stdout[-3000:]
     [build] = (tmp_path / "build").iterdir()
     main = (build / "src/main.cpp").read_text()

@@ -19,7 +19,10 @@ URL = "https://example.org/firmware/"
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(ESPHOME / "tools/catalogue.py"), *arguments], capture_output=True, text=True, check=False
+        [sys.executable, str(ESPHOME / "tools/catalogue.py"), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -38,14 +41,30 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_product_describes_itself(images: Path) -> None:
     zone = json.loads((images / "zone-node.json").read_text())
-    assert zone == {"name": "zone-node", "title": "Zone node", "device_type": "pump", "version": "1.0.0", "chip": "ESP32-S3"}
+    assert zone == {
+        "name": "zone-node",
+        "title": "Zone node",
+        "device_type": "pump",
+        "version": "1.0.0",
+        "chip": "ESP32-S3",
+    }
     assert json.loads((images / "co2-scd4x.json").read_text())["chip"] == "ESP32-C3"
     assert json.loads((images / "co2-mhz19.json").read_text())["chip"] == "ESP32"
 
 
 def test_the_catalogue_has_what_home_assistant_reads(images: Path, tmp_path: Path) -> None:
     (tmp_path / "changes.md").write_text("Quieter at night.\n")
-    done = run("write", str(images), str(tmp_path / "out"), "--url", URL, "--channel", "beta", "--changelog", str(tmp_path / "changes.md"))
+    done = run(
+        "write",
+        str(images),
+        str(tmp_path / "out"),
+        "--url",
+        URL,
+        "--channel",
+        "beta",
+        "--changelog",
+        str(tmp_path / "changes.md"),
+    )
     assert done.returncode == 0, done.stderr
     content = json.loads((tmp_path / "out/firmware.json").read_text())
     [entry] = [e for e in content["firmware"] if e["name"] == "zone-node"]
@@ -98,13 +117,21 @@ def test_signing_makes_images_that_verify_with_the_digest_that_the_firmware_know
     environment = {"PATH": f"{tools}:/usr/bin:/bin"}
 
     def espsecure(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([str(tools / "espsecure"), *arguments], capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [str(tools / "espsecure"), *arguments], capture_output=True, text=True, check=False
+        )
 
     key = tmp_path / "key.pem"
-    assert espsecure("generate-signing-key", "--version", "2", "--scheme", "rsa3072", str(key)).returncode == 0
+    assert (
+        espsecure("generate-signing-key", "--version", "2", "--scheme", "rsa3072", str(key)).returncode == 0
+    )
     (tmp_path / "zone-node-1.0.0.ota.bin").write_bytes(b"\xe9" + bytes(9000))
     done = subprocess.run(
-        [str(ESPHOME / "tools/sign.sh"), str(key), str(tmp_path)], env=environment, capture_output=True, text=True, check=False
+        [str(ESPHOME / "tools/sign.sh"), str(key), str(tmp_path)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     signed = tmp_path / "zone-node-1.0.0.ota.bin"

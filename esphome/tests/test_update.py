@@ -15,7 +15,7 @@ from lab.build import host_image
 from lab.device import Device
 from lab.ears import Ears
 from lab.server import ImageServer
-from lab.zone import DRAIN, FILL, GOOD, RECIRC, UID
+from lab.zone import DRAIN, FILL, GOOD, REACTIONS, RECIRC, UID
 
 NUMBERS = itertools.count(1)
 
@@ -52,7 +52,9 @@ class Updated:
         self.server = server
         self.old = device.image.read_bytes()
 
-    def order(self, where: str, data: bytes, *, version: str = "2.0.0", since: int | None = None, **more: Any) -> tuple[str, int]:
+    def order(
+        self, where: str, data: bytes, *, version: str = "2.0.0", since: int | None = None, **more: Any
+    ) -> tuple[str, int]:
         since = self.ears.mark() if since is None else since
         cmd_id = more.pop("cmd_id", None) or f"o{next(NUMBERS)}-{time.time_ns()}"
         order = {"cmd_id": cmd_id, "version": version, "url": where, "checksum": "sha256:" + hashlib.sha256(data).hexdigest(),
@@ -63,7 +65,9 @@ class Updated:
 
     def ends(self, cmd_id: str, since: int, timeout: float = 30) -> Any:
         final = ("failed", "confirmed", "rolled_back")
-        return self.ears.wait("ota/state", lambda s: s["cmd_id"] == cmd_id and s["state"] in final, since=since, timeout=timeout)
+        return self.ears.wait(
+            "ota/state", lambda s: s["cmd_id"] == cmd_id and s["state"] in final, since=since, timeout=timeout
+        )
 
     def fails(self, error_code: str, where: str, data: bytes, **more: Any) -> None:
         cmd_id, since = self.order(where, data, **more)
@@ -118,7 +122,9 @@ def loader(zone: Updated) -> Iterator[BootLoader]:
     loader.thread.join()
 
 
-def test_an_update_passes_through_all_its_states_and_ends_when_the_new_version_has_proven_itself(zone: Updated, new_image: bytes) -> None:
+def test_an_update_passes_through_all_its_states_and_ends_when_the_new_version_has_proven_itself(
+    zone: Updated, new_image: bytes
+) -> None:
     began = time.monotonic()
     cmd_id, since = zone.order(zone.server.url("good", "v2"), new_image)
     zone.ears.wait("ota/state", {"state": "rebooting"}, since=since, timeout=20)
@@ -133,10 +139,12 @@ def test_an_update_passes_through_all_its_states_and_ends_when_the_new_version_h
     assert progress == sorted(progress)
     assert progress[0] == 0
     assert len(progress) > 1
-    assert all(s["cmd_id"] == cmd_id and s["version"] == "2.0.0" for s in zone.ears.all("ota/state", since=since))
+    assert all(
+        s["cmd_id"] == cmd_id and s["version"] == "2.0.0" for s in zone.ears.all("ota/state", since=since)
+    )
     confirmed_at = time.monotonic() - began
     assert confirmed_at - new_version_at > 1.5, "only after contact for the time of the self test"
-    print(f"\nnew version after {new_version_at:.2f} s, confirmed after {confirmed_at:.2f} s")
+    REACTIONS["update ordered to new version running"] = round(new_version_at, 2)
     late = Ears(zone.device.port, UID)
     assert late.wait("ota/state")["state"] == "confirmed", "retained"
     late.close()
@@ -149,13 +157,19 @@ def test_the_version_that_runs_already_is_confirmed_without_a_download(zone: Upd
     assert len(zone.server.requests) == requests
 
 
-def test_pumps_stand_in_their_fail_safe_state_and_are_locked_during_an_update(zone: Updated, new_image: bytes) -> None:
+def test_pumps_stand_in_their_fail_safe_state_and_are_locked_during_an_update(
+    zone: Updated, new_image: bytes
+) -> None:
     cmd_id, since = zone.order(zone.server.url("slow", "v2"), new_image)
     zone.ears.wait("ota/state", {"state": "downloading", "progress": 10}, since=since)
     refused = zone.ears.command("run_pump", channel="pump_fill", max_run_s=5)
     assert refused["error_code"] == "update_in_progress"
     assert zone.ears.command("restart")["error_code"] == "update_in_progress"
-    assert (zone.device.pins[RECIRC], zone.device.pins[FILL], zone.device.pins[DRAIN]) == (False, False, False)
+    assert (zone.device.pins[RECIRC], zone.device.pins[FILL], zone.device.pins[DRAIN]) == (
+        False,
+        False,
+        False,
+    )
     zone.ears.wait("telemetry", lambda m: m["water_level"] == 50, since=zone.ears.mark(), timeout=3)
     assert zone.ends(cmd_id, since, timeout=40)["state"] == "confirmed"
 
@@ -166,7 +180,7 @@ def test_circulation_is_supervised_while_a_slow_download_goes_on(zone: Updated, 
     zone.device.set(current_recirc=3)
     took = zone.device.wait_pin(RECIRC, high=True, timeout=2)
     assert took < 1
-    print(f"\novercurrent during a download: {took:.2f} s")
+    REACTIONS["overcurrent during a download"] = round(took, 2)
     assert zone.ears.all("ota/state", since=since)[-1]["state"] == "downloading"
     zone.ears.wait("event", {"event": "safety_trip", "code": "overcurrent"}, since=since)
 
@@ -239,7 +253,9 @@ def test_junk_with_the_right_checksum_is_not_installed(zone: Updated) -> None:
     zone.fails("image_invalid", zone.server.url("good", "junk"), junk)
 
 
-def test_a_checksum_that_failed_is_remembered_over_a_power_cut_and_refused(zone: Updated, new_image: bytes) -> None:
+def test_a_checksum_that_failed_is_remembered_over_a_power_cut_and_refused(
+    zone: Updated, new_image: bytes
+) -> None:
     zone.fails("checksum_mismatch", zone.server.url("good", "flipped"), new_image)
     zone.device.power_cut()
     since = zone.ears.mark()
@@ -259,7 +275,9 @@ def test_a_connection_that_broke_may_be_tried_again(zone: Updated, new_image: by
     assert zone.ends(cmd_id, since)["state"] == "confirmed"
 
 
-def test_a_second_order_is_refused_while_one_runs_and_a_repeated_one_is_not_carried_out_twice(zone: Updated, new_image: bytes) -> None:
+def test_a_second_order_is_refused_while_one_runs_and_a_repeated_one_is_not_carried_out_twice(
+    zone: Updated, new_image: bytes
+) -> None:
     cmd_id, since = zone.order(zone.server.url("slow", "v2"), new_image)
     zone.ears.wait("ota/state", {"state": "downloading", "progress": 5}, since=since)
     other, _ = zone.order(zone.server.url("good", "v2"), new_image, version="3.0.0")
@@ -274,9 +292,16 @@ def test_a_second_order_is_refused_while_one_runs_and_a_repeated_one_is_not_carr
     assert len(zone.server.requests) == requests
 
 
-def test_a_retained_order_is_not_carried_out(make_device: Callable, make_ears: Callable, zone_image: Path, server: ImageServer, new_image: bytes) -> None:
+def test_a_retained_order_is_not_carried_out(
+    make_device: Callable, make_ears: Callable, zone_image: Path, server: ImageServer, new_image: bytes
+) -> None:
     ears = make_ears(UID)
-    order = {"cmd_id": "kept", "version": "2.0.0", "url": server.url("good", "v2"), "checksum": hashlib.sha256(new_image).hexdigest()}
+    order = {
+        "cmd_id": "kept",
+        "version": "2.0.0",
+        "url": server.url("good", "v2"),
+        "checksum": hashlib.sha256(new_image).hexdigest(),
+    }
     ears.say("ota", order, retain=True)
     device = make_device(zone_image)
     device.set(**GOOD)
@@ -298,7 +323,9 @@ def test_a_power_cut_during_the_download_leaves_the_old_version(zone: Updated, n
     zone.is_unharmed()
 
 
-def test_a_new_version_that_crashes_is_rolled_back_reported_and_refused(zone: Updated, loader: BootLoader, new_image: bytes) -> None:
+def test_a_new_version_that_crashes_is_rolled_back_reported_and_refused(
+    zone: Updated, loader: BootLoader, new_image: bytes
+) -> None:
     cmd_id, since = zone.order(zone.server.url("good", "v2"), new_image)
     zone.ears.wait("info", {"firmware_version": "2.0.0"}, since=since, timeout=20)
     zone.device.power_cut()
@@ -310,7 +337,9 @@ def test_a_new_version_that_crashes_is_rolled_back_reported_and_refused(zone: Up
     zone.fails("known_bad", zone.server.url("good", "v2"), new_image)
 
 
-def test_a_new_version_whose_sensors_do_not_answer_goes_back_by_itself(zone: Updated, loader: BootLoader, new_image: bytes) -> None:
+def test_a_new_version_whose_sensors_do_not_answer_goes_back_by_itself(
+    zone: Updated, loader: BootLoader, new_image: bytes
+) -> None:
     cmd_id, since = zone.order(zone.server.url("good", "v2"), new_image)
     zone.ears.wait("ota/state", {"state": "rebooting"}, since=since, timeout=20)
     zone.device.set(ph=None)
@@ -319,7 +348,9 @@ def test_a_new_version_whose_sensors_do_not_answer_goes_back_by_itself(zone: Upd
     assert loader.rollbacks == 1
 
 
-def test_a_probe_that_was_dead_before_does_not_hold_up_an_update(zone: Updated, loader: BootLoader, new_image: bytes) -> None:
+def test_a_probe_that_was_dead_before_does_not_hold_up_an_update(
+    zone: Updated, loader: BootLoader, new_image: bytes
+) -> None:
     zone.device.set(ph=None)
     time.sleep(4)
     cmd_id, since = zone.order(zone.server.url("good", "v2"), new_image)
@@ -327,7 +358,9 @@ def test_a_probe_that_was_dead_before_does_not_hold_up_an_update(zone: Updated, 
     assert loader.rollbacks == 0
 
 
-def test_a_new_version_that_does_not_reach_the_broker_goes_back_by_itself(zone: Updated, loader: BootLoader, new_image: bytes) -> None:
+def test_a_new_version_that_does_not_reach_the_broker_goes_back_by_itself(
+    zone: Updated, loader: BootLoader, new_image: bytes
+) -> None:
     cmd_id, since = zone.order(zone.server.url("good", "v2"), new_image)
     # The new image cannot find the broker any more.
     zone.ears.wait("ota/state", {"state": "installing"}, since=since, timeout=20)

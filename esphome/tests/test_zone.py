@@ -13,7 +13,9 @@ from lab.zone import DRAIN, FILL, GOOD, REACTIONS, RECIRC, UID, Zone
 # ---- fail-safe states ------------------------------------------------------------------------------------
 
 
-def test_every_channel_is_in_its_fail_safe_state_before_there_is_a_network(make_device: Callable, zone_image: Path) -> None:
+def test_every_channel_is_in_its_fail_safe_state_before_there_is_a_network(
+    make_device: Callable, zone_image: Path
+) -> None:
     device = make_device(zone_image)
     start = time.monotonic()
     device.start()
@@ -65,7 +67,6 @@ def test_in_a_boot_loop_no_relay_is_touched_at_all(make_device: Callable, zone_i
         device.power_cut()
     device.wait_line("SAFE MODE IS ACTIVE")
     assert device.pins == {}, "what an ESP32 does then: pins float, and the pull-downs hold the relays off"
-
 
 
 # ---- orders ----------------------------------------------------------------------------------------------
@@ -158,6 +159,8 @@ def test_a_retained_run_starts_nothing_and_a_repeated_one_only_once(
     device.start()
     ears.wait("status", "online", since=since)
     time.sleep(1.2)
-    assert zone.run("pump_fill", cmd_id=answer["cmd_id"], duration_s=1)["status"] == "DUPLICATE", "also after a power cut"
+    assert zone.run("pump_fill", cmd_id=answer["cmd_id"], duration_s=1)["status"] == "DUPLICATE", (
+        "also after a power cut"
+    )
     time.sleep(0.3)
     assert not any(pin == FILL and high for _, pin, high in device.history)

@@ -57,7 +57,9 @@ def test_lost_contact_ends_runs_and_brings_circulation_back(zone: Zone, broker: 
     assert (pins[DRAIN], pins[RECIRC]) == (False, False)
     since = zone.ears.mark()
     broker.start()
-    zone.ears.wait("event", {"event": "circulation_released", "cause": "contact_lost"}, since=since, timeout=20)
+    zone.ears.wait(
+        "event", {"event": "circulation_released", "cause": "contact_lost"}, since=since, timeout=20
+    )
     time.sleep(1)
     assert pins[DRAIN] is False, "contact that comes back starts nothing"
 
@@ -70,7 +72,6 @@ def test_lost_contact_does_not_end_the_drain_step_of_a_water_change(zone: Zone, 
     assert zone.device.pins[RECIRC] is True
     zone.device.wait_pin(RECIRC, high=False, timeout=8)
     broker.start()
-
 
 
 # ---- limits from Home Assistant --------------------------------------------------------------------------
@@ -88,7 +89,15 @@ def test_limits_may_be_tightened_but_never_loosened_and_survive_a_power_cut(zone
     time.sleep(1.2)
     zone.start("pump_fill", FILL)
     time.sleep(0.7)
-    zone.trips("overcurrent by a tightened limit", FILL, high=False, within=1.5, code="overcurrent", channel="pump_fill", current_fill=1.2)
+    zone.trips(
+        "overcurrent by a tightened limit",
+        FILL,
+        high=False,
+        within=1.5,
+        code="overcurrent",
+        channel="pump_fill",
+        current_fill=1.2,
+    )
     zone.ears.command("stop_pump", channel="pump_recirc")
     zone.device.wait_pin(RECIRC, high=True, timeout=1)
     assert zone.device.wait_pin(RECIRC, high=False, timeout=4) < 3.6

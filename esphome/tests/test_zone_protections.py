@@ -9,7 +9,15 @@ def test_overcurrent_stops_and_locks_and_only_a_reset_opens(zone: Zone) -> None:
     since = zone.ears.mark()
     answer = zone.start("pump_fill", FILL)
     time.sleep(0.7)
-    zone.trips("overcurrent, fill", FILL, high=False, within=1.5, code="overcurrent", channel="pump_fill", current_fill=2.3)
+    zone.trips(
+        "overcurrent, fill",
+        FILL,
+        high=False,
+        within=1.5,
+        code="overcurrent",
+        channel="pump_fill",
+        current_fill=2.3,
+    )
     end = zone.ears.wait("command_response", {"cmd_id": answer["cmd_id"], "status": "ERROR"}, since=since)
     assert end["error_code"] == "overcurrent"
     assert end["details"]["threshold_ma"] == 1500
@@ -42,7 +50,9 @@ def test_a_glitch_shorter_than_the_dwell_trips_nothing(zone: Zone) -> None:
 
 
 def test_dry_run_stops_circulation_and_holds_it_off_beyond_the_longest_pause(zone: Zone) -> None:
-    zone.trips("dry run, recirculation", RECIRC, high=True, within=6, code="dry_run", channel="pump_recirc", level=5)
+    zone.trips(
+        "dry run, recirculation", RECIRC, high=True, within=6, code="dry_run", channel="pump_recirc", level=5
+    )
     refused = zone.ears.command("reset_safety_lock", channel="pump_recirc")
     assert (refused["status"], refused["error_code"]) == ("ERROR", "dry_run"), "the cause is still there"
     time.sleep(9)
@@ -54,12 +64,28 @@ def test_dry_run_stops_circulation_and_holds_it_off_beyond_the_longest_pause(zon
 
 
 def test_an_open_float_switch_stops_circulation(zone: Zone) -> None:
-    event = zone.trips("float switch, recirculation", RECIRC, high=True, within=6, code="dry_run", channel="pump_recirc", float_low=0)
+    event = zone.trips(
+        "float switch, recirculation",
+        RECIRC,
+        high=True,
+        within=6,
+        code="dry_run",
+        channel="pump_recirc",
+        float_low=0,
+    )
     assert event["cause"] == "float_open"
 
 
 def test_a_lock_survives_a_power_cut_and_holds_the_relay_from_the_start(zone: Zone) -> None:
-    zone.trips("overcurrent, recirculation", RECIRC, high=True, within=1.5, code="overcurrent", channel="pump_recirc", current_recirc=2.5)
+    zone.trips(
+        "overcurrent, recirculation",
+        RECIRC,
+        high=True,
+        within=1.5,
+        code="overcurrent",
+        channel="pump_recirc",
+        current_recirc=2.5,
+    )
     zone.device.power_cut()
     zone.device.history.clear()
     zone.device.set(current_recirc=0.8)
@@ -70,7 +96,9 @@ def test_a_lock_survives_a_power_cut_and_holds_the_relay_from_the_start(zone: Zo
 
 def test_no_flow_locks_but_circulation_comes_back_after_the_longest_pause(zone: Zone) -> None:
     time.sleep(1)
-    zone.trips("no flow, recirculation", RECIRC, high=True, within=4, code="no_flow", channel="pump_recirc", flow=0.1)
+    zone.trips(
+        "no flow, recirculation", RECIRC, high=True, within=4, code="no_flow", channel="pump_recirc", flow=0.1
+    )
     back = zone.device.wait_pin(RECIRC, high=False, timeout=10)
     assert 7 < back < 9
     REACTIONS["circulation back after max_off (8 s)"] = round(back, 2)
@@ -106,7 +134,15 @@ def test_a_level_that_does_not_move_while_filling_is_no_flow(zone: Zone) -> None
 
 def test_a_dead_level_sensor_refuses_a_start_and_ends_a_run(zone: Zone) -> None:
     zone.start("pump_fill", FILL)
-    event = zone.trips("level sensor dead, fill", FILL, high=False, within=4, code="overflow", channel="pump_fill", level=None)
+    event = zone.trips(
+        "level sensor dead, fill",
+        FILL,
+        high=False,
+        within=4,
+        code="overflow",
+        channel="pump_fill",
+        level=None,
+    )
     assert event["cause"] == "unknown"
     refused = zone.run("pump_fill")
     assert refused["error_code"] == "overflow"
@@ -115,14 +151,32 @@ def test_a_dead_level_sensor_refuses_a_start_and_ends_a_run(zone: Zone) -> None:
 
 def test_a_dead_current_sensor_refuses_a_start_and_ends_a_run(zone: Zone) -> None:
     zone.start("pump_drain", DRAIN)
-    event = zone.trips("current sensor dead, drain", DRAIN, high=False, within=4, code="overcurrent", channel="pump_drain", current_drain=None)
+    event = zone.trips(
+        "current sensor dead, drain",
+        DRAIN,
+        high=False,
+        within=4,
+        code="overcurrent",
+        channel="pump_drain",
+        current_drain=None,
+    )
     assert (event["cause"], event["locked"]) == ("unknown", False)
-    assert zone.run("pump_drain")["status"] == "ACCEPTED", "the sensor of the simulation answers while the pump stands still"
+    assert zone.run("pump_drain")["status"] == "ACCEPTED", (
+        "the sensor of the simulation answers while the pump stands still"
+    )
 
 
 def test_a_dead_level_sensor_stops_circulation_only_for_the_longest_pause(zone: Zone) -> None:
     time.sleep(1)
-    event = zone.trips("level sensor dead, recirculation", RECIRC, high=True, within=5, code="dry_run", channel="pump_recirc", level=None)
+    event = zone.trips(
+        "level sensor dead, recirculation",
+        RECIRC,
+        high=True,
+        within=5,
+        code="dry_run",
+        channel="pump_recirc",
+        level=None,
+    )
     assert event["cause"] == "unknown"
     zone.device.wait_pin(RECIRC, high=False, timeout=9.5)
     time.sleep(4)
@@ -139,7 +193,12 @@ def test_a_welded_relay_is_reported_locks_and_bars_the_other_pumps(zone: Zone) -
     since = zone.ears.mark()
     start = time.monotonic()
     zone.device.set(weld=0.9)
-    zone.ears.wait("event", {"event": "safety_trip", "channel": "pump_fill", "code": "pump_stuck_on"}, since=since, timeout=6)
+    zone.ears.wait(
+        "event",
+        {"event": "safety_trip", "channel": "pump_fill", "code": "pump_stuck_on"},
+        since=since,
+        timeout=6,
+    )
     REACTIONS["welded relay reported (2 s dwell)"] = round(time.monotonic() - start, 2)
     assert zone.run("pump_drain")["error_code"] == "pump_stuck_on"
     assert zone.ears.command("reset_safety_lock", channel="pump_fill")["error_code"] == "pump_stuck_on"

@@ -2,7 +2,7 @@
 """Build the products, and write what Home Assistant and a flasher page read about them.
 
     catalogue.py build    IMAGES [--device NAME]...   compile every product into the folder IMAGES
-    catalogue.py write    IMAGES OUT --url URL        describe the images that are there, after they have been signed
+    catalogue.py write    IMAGES OUT --url URL        describe the images, after they have been signed
 
 Between the two, the update images are signed (README, "Signing"): the private key is never near a build.
 """
@@ -57,7 +57,9 @@ class Release:
 
 def products(only: list[str]) -> list[str]:
     """Names of the device files, without the factory ones."""
-    names = sorted(p.stem for p in DEVICES.glob("*.yaml") if not p.stem.endswith(".factory") and p.stem != "secrets")
+    names = sorted(
+        p.stem for p in DEVICES.glob("*.yaml") if not p.stem.endswith(".factory") and p.stem != "secrets"
+    )
     if unknown := set(only) - set(names):
         raise SystemExit(f"no such device: {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     return only or names
@@ -65,15 +67,29 @@ def products(only: list[str]) -> list[str]:
 
 def esphome(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run ESPHome on a device of this checkout."""
-    command = [sys.executable, "-m", "esphome", "-s", "components_source", str(ESPHOME / "components"), *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "esphome",
+        "-s",
+        "components_source",
+        str(ESPHOME / "components"),
+        *arguments,
+    ]
     environment = {**os.environ, "NO_COLOR": "1"}
     return subprocess.run(
-        command, cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        command,
+        cwd=cwd,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
 
 
 def workplace(folder: Path) -> Path:
-    """Device files with secrets: the owner's if there are any, else the example's, good for release images only."""
+    """Device files with secrets: the owner's, else the example's, good for release images only."""
     for part in ("packages", "devices"):
         shutil.copytree(ESPHOME / part, folder / part, ignore=shutil.ignore_patterns(".esphome"))
     secrets = folder / "devices" / "secrets.yaml"
@@ -126,7 +142,10 @@ def build(images: Path, only: list[str]) -> int:
                 (images / f"{name}.json").write_text(json.dumps(asdict(product), indent=1) + "\n")
                 print(f"{name} {product.version} for {product.chip}")
     if failed:
-        print(f"not built: {', '.join(failed)}. ESPHome fetches its tool chains from the internet.", file=sys.stderr)
+        print(
+            f"not built: {', '.join(failed)}. ESPHome fetches its tool chains from the internet.",
+            file=sys.stderr,
+        )
     return 1 if failed else 0
 
 
@@ -173,7 +192,9 @@ def write(images: Path, out: Path, url: str, channel: str, changelog: str) -> in
 
 def main() -> int:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     actions = parser.add_subparsers(dest="action", required=True)
     one = actions.add_parser("build")
     one.add_argument("images", type=Path)

@@ -184,7 +184,8 @@ CONFIG_SCHEMA = cv.All(
             cv.Optional(CONF_HARDWARE_REVISION, default=""): cv.string_strict,
             cv.Optional(CONF_PAIRING_CODE): pairing_code,
             cv.Optional(CONF_REPORT_INTERVAL, default="30s"): cv.All(
-                cv.positive_time_period_seconds, cv.Range(min=cv.TimePeriod(seconds=1), max=cv.TimePeriod(hours=1))
+                cv.positive_time_period_seconds,
+                cv.Range(min=cv.TimePeriod(seconds=1), max=cv.TimePeriod(hours=1)),
             ),
             cv.Optional(CONF_BUFFER, default=360): cv.int_range(1, 5000),
             cv.Optional(CONF_STALE_AFTER, default="5min"): cv.positive_time_period_milliseconds,
@@ -217,7 +218,9 @@ def _final_validate(config):
             "delivers them hours later"
         )
     if mqtt["reboot_timeout"].total_milliseconds != 0:
-        raise cv.Invalid("mqtt: reboot_timeout: must be 0s, or the device restarts whenever the broker is away")
+        raise cv.Invalid(
+            "mqtt: reboot_timeout: must be 0s, or the device restarts whenever the broker is away"
+        )
 
 
 FINAL_VALIDATE_SCHEMA = _final_validate
@@ -266,14 +269,20 @@ async def to_code(config):
     for setting in config[CONF_SETTINGS]:
         cg.add(
             var.add_setting(
-                setting[CONF_SETTING], setting[CONF_MIN], setting[CONF_MAX], setting[CONF_INITIAL], setting[CONF_INTEGER]
+                setting[CONF_SETTING],
+                setting[CONF_MIN],
+                setting[CONF_MAX],
+                setting[CONF_INITIAL],
+                setting[CONF_INTEGER],
             )
         )
     for calibration in config[CONF_CALIBRATIONS]:
         trigger = cg.new_Pvariable(calibration[CONF_TRIGGER_ID])
         await automation.build_automation(trigger, [(cg.float_, "reference")], calibration)
         cg.add(
-            var.add_calibration(calibration[CONF_METRIC], calibration[CONF_MIN], calibration[CONF_MAX], trigger)
+            var.add_calibration(
+                calibration[CONF_METRIC], calibration[CONF_MIN], calibration[CONF_MAX], trigger
+            )
         )
     for key, getter, args in (
         (CONF_ON_IDENTIFY, var.get_identify_trigger(), []),

@@ -1,4 +1,4 @@
-"""Pumps under the safety contract. What would be unsafe to build is refused here, before there is any firmware."""
+"""Pumps under the safety contract: what would be unsafe is refused here, before there is any firmware."""
 
 import esphome.codegen as cg
 import esphome.config_validation as cv
@@ -71,14 +71,14 @@ def _relay(config):
     role, contact = config[CONF_ROLE], config[CONF_RELAY_CONTACT]
     if role == "recirculation" and contact != NORMALLY_CLOSED:
         raise cv.Invalid(
-            "a recirculation pump must hang on a normally closed contact: with the power off, in a crash and in "
-            "safe mode it has to run",
+            "a recirculation pump must hang on a normally closed contact: with the power off, in a crash and "
+            "in safe mode it has to run",
             path=[CONF_RELAY_CONTACT],
         )
     if role != "recirculation" and contact != NORMALLY_OPEN:
         raise cv.Invalid(
-            f"a {role} pump must hang on a normally open contact: with the power off, in a crash and in safe mode "
-            "it has to stand still",
+            f"a {role} pump must hang on a normally open contact: with the power off, in a crash and in "
+            "safe mode it has to stand still",
             path=[CONF_RELAY_CONTACT],
         )
     return config
@@ -173,7 +173,10 @@ def _final_validate(config):
     for component in ("wifi", "api"):
         timeout = full.get(component, {}).get("reboot_timeout")
         if timeout is not None and timeout.total_milliseconds != 0:
-            raise cv.Invalid(f"{component}: reboot_timeout: must be 0s on a device with pumps, or it moves relays for nothing")
+            raise cv.Invalid(
+                f"{component}: reboot_timeout: must be 0s on a device with pumps, "
+                "or it moves relays for nothing"
+            )
 
 
 FINAL_VALIDATE_SCHEMA = _final_validate

@@ -16,7 +16,10 @@ import esphome
 HERE = Path(__file__).parent
 PATCHES = {
     "__init__.py": [
-        ("    PLATFORM_ESP8266,\n    PLATFORM_LN882X,", "    PLATFORM_ESP8266,\n    PLATFORM_HOST,\n    PLATFORM_LN882X,"),
+        (
+            "    PLATFORM_ESP8266,\n    PLATFORM_LN882X,",
+            "    PLATFORM_ESP8266,\n    PLATFORM_HOST,\n    PLATFORM_LN882X,",
+        ),
         (
             "            PLATFORM_ESP8266,\n            PLATFORM_LN882X,",
             "            PLATFORM_ESP8266,\n            PLATFORM_HOST,\n            PLATFORM_LN882X,",
@@ -47,7 +50,9 @@ def make(out: Path) -> None:
         text = (target / name).read_text()
         for old, new in changes:
             if text.count(old) != 1:
-                raise SystemExit(f"ESPHome {__version__}: mqtt/{name} has {text.count(old)} places like {old!r}")
+                raise SystemExit(
+                    f"ESPHome {__version__}: mqtt/{name} has {text.count(old)} places like {old!r}"
+                )
             text = text.replace(old, new)
         (target / name).write_text(text)
     shutil.copy(HERE / "mqtt_backend_host.h", target)

@@ -11,7 +11,10 @@ from pathlib import Path
 
 def find_mosquitto() -> str | None:
     """The system's, or the one that script/bootstrap has unpacked."""
-    cache = os.environ.get("SMARTAIR_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smartair"
+    cache = (
+        os.environ.get("SMARTAIR_CACHE")
+        or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smartair"
+    )
     unpacked = Path(cache) / "debian/mosquitto/usr/sbin/mosquitto"
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
     return shutil.which("mosquitto", path=path) or (str(unpacked) if unpacked.exists() else None)

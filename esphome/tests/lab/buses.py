@@ -13,7 +13,7 @@ import tty
 from pathlib import Path
 
 
-class NotAcknowledged(Exception):
+class NotAcknowledgedError(Exception):
     """The chip does not answer to this."""
 
 
@@ -63,7 +63,7 @@ class SCD4x(Chip):
 
     def read(self, count: int) -> bytes:
         if self.frozen and self.command == 0xEC05:
-            raise NotAcknowledged  # so the datasheet: the buffer is empty
+            raise NotAcknowledgedError  # so the datasheet: the buffer is empty
         raw_t, raw_h = round((self.temperature + 45) / 175 * 65535), round(self.humidity / 100 * 65535)
         words = {
             0x3682: (0x1111, 0x2222, 0x3333),
@@ -75,7 +75,9 @@ class SCD4x(Chip):
         out = b""
         for word in words:
             raw = struct.pack(">H", word)
-            out += raw + bytes([sensirion_crc(raw) ^ (0x5A if self.corrupt and self.command == 0xEC05 else 0)])
+            out += raw + bytes(
+                [sensirion_crc(raw) ^ (0x5A if self.corrupt and self.command == 0xEC05 else 0)]
+            )
         return out[:count].ljust(count, b"\0")
 
 
@@ -170,7 +172,14 @@ class MPU6050(Chip):
         for _ in range(new):
             self.samples += 1
             t = 0.0 if self.frozen else self.samples / 1000
-            a = self.velocity / 1000 * 2 * math.pi * self.frequency * math.sin(2 * math.pi * self.frequency * t)
+            a = (
+                self.velocity
+                / 1000
+                * 2
+                * math.pi
+                * self.frequency
+                * math.sin(2 * math.pi * self.frequency * t)
+            )
             noise = 0 if self.frozen else self.samples * 7919 % 5 - 2
             z = round((9.80665 + a) / 9.80665 * one_g) + noise
             self.fifo += struct.pack(">3h", round(a / 4 / 9.80665 * one_g), 12, z)
@@ -238,7 +247,7 @@ class I2CBus:
                     elif flags & 1:
                         try:
                             out += chip.read(length)
-                        except NotAcknowledged:
+                        except NotAcknowledgedError:
                             code = -errno.ENXIO
                     else:
                         chip.write(data)
@@ -321,5 +330,3 @@ class PMS5003(Serial):
             frame = b"BM" + struct.pack(">H", 28) + body
             self.send(frame + struct.pack(">H", sum(frame) + (3 if self.corrupt else 0)))
             time.sleep(0.5)
-
-

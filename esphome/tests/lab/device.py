@@ -30,7 +30,7 @@ class Device:
         self.process: subprocess.Popen | None = None
         self._news = threading.Condition()
 
-    def start(self) -> "Device":
+    def start(self) -> Device:
         """Power on."""
         with self._news:
             self.pins = {}
@@ -82,14 +82,18 @@ class Device:
         start = time.monotonic()
         with self._news:
             done = self._news.wait_for(lambda: self.pins.get(pin) is high, timeout)
-        assert done, f"pin {pin} is {self.pins.get(pin)} after {timeout} s; last lines:\n" + "\n".join(self.lines[-15:])
+        assert done, f"pin {pin} is {self.pins.get(pin)} after {timeout} s; last lines:\n" + "\n".join(
+            self.lines[-15:]
+        )
         return time.monotonic() - start
 
     def wait_line(self, text: str, timeout: float = 5, since: int = 0) -> str:
         """Wait for a line of the log."""
         with self._news:
             found: list[str] = []
-            done = self._news.wait_for(lambda: found.extend(x for x in self.lines[since:] if text in x) or bool(found), timeout)
+            done = self._news.wait_for(
+                lambda: found.extend(x for x in self.lines[since:] if text in x) or bool(found), timeout
+            )
         assert done, f"no {text!r} in the log; last lines:\n" + "\n".join(self.lines[-15:])
         return found[0]
 

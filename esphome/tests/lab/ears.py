@@ -96,12 +96,23 @@ class Ears:
         """All that was heard on the topic."""
         return [h.json for h in self.heard[since:] if h.topic == topic and fits(h.json, match)]
 
-    def command(self, name: str, *, cmd_id: str | None = None, word: str = "command", timeout: float = 5, **params: Any) -> Any:
+    def command(
+        self,
+        name: str,
+        *,
+        cmd_id: str | None = None,
+        word: str = "command",
+        timeout: float = 5,
+        **params: Any,
+    ) -> Any:
         """Send a command as Home Assistant does, and return its first answer."""
         cmd_id = cmd_id or f"c{next(self._numbers)}-{time.time_ns()}"
         since = self.mark()
         now = int(time.time())
-        self.say("commands", {word: name, "cmd_id": cmd_id, "timestamp": now, "expires": now + 30, "params": params})
+        self.say(
+            "commands",
+            {word: name, "cmd_id": cmd_id, "timestamp": now, "expires": now + 30, "params": params},
+        )
         return self.wait("command_response", {"cmd_id": cmd_id}, since=since, timeout=timeout)
 
 
@@ -112,7 +123,7 @@ def fits(value: Any, match: Any) -> bool:
     if callable(match):
         try:
             return bool(match(value))
-        except (KeyError, TypeError, IndexError, AttributeError):
+        except KeyError, TypeError, IndexError, AttributeError:
             return False
     if isinstance(match, dict):
         return isinstance(value, dict) and all(k in value and fits(value[k], v) for k, v in match.items())

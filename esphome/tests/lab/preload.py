@@ -12,5 +12,7 @@ def library(name: str) -> Path:
     target = BUILD / f"{name}.so"
     if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
         target.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["gcc", "-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", target, source, "-ldl"], check=True)
+        subprocess.run(
+            ["gcc", "-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", target, source, "-ldl"], check=True
+        )
     return target

@@ -41,8 +41,20 @@ class Zone:
         report = self.ears.wait("telemetry", lambda m: "buffered" not in m, since=self.ears.mark())
         return report["channels"][channel]["lock"]
 
-    def trips(self, name: str, pin: int, *, high: bool, within: float, code: str, channel: str, **inputs: float | None) -> Any:
+    def trips(
+        self,
+        name: str,
+        pin: int,
+        *,
+        high: bool,
+        within: float,
+        code: str,
+        channel: str,
+        **inputs: float | None,
+    ) -> Any:
         since = self.ears.mark()
         self.device.set(**inputs)
         REACTIONS[name] = round(self.device.wait_pin(pin, high=high, timeout=within), 2)
-        return self.ears.wait("event", {"event": "safety_trip", "channel": channel, "code": code}, since=since)
+        return self.ears.wait(
+            "event", {"event": "safety_trip", "channel": channel, "code": code}, since=since
+        )
