@@ -1,10 +1,10 @@
 """The real firmware on the host against a real broker: everything protocol.md promises of a device."""
 
 import hashlib
-from itertools import pairwise
 import signal
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
