@@ -255,7 +255,7 @@ def table(found: Sequence[Reading], demo: Demo) -> str:
     rows = []
     for identity in demo.housed:
         cells = [str(reading) for reading in found if reading.uid == identity.uid]
-        rows.append(f"  {identity.uid:<11}{full_name(identity):<25}{'  '.join(cells)}")
+        rows.append(f"  {identity.uid:<11}{full_name(identity):<28}{'  '.join(cells)}")
     return "\n".join(rows)
 
 
@@ -309,7 +309,8 @@ async def run(options: Options) -> int:
         say()
         say(table(found, demo))
         errors = demo.hass.errors()
-        say("\n".join(errors[:5]))
+        for error in errors[:5]:
+            say(error)
         seconds = time.monotonic() - began
         say(f"{len(found)} live values of {len(demo.housed)} devices after {seconds:.0f} s.")
         return 1 if errors else 0
