@@ -146,9 +146,7 @@ FLOW_RANGE = (0.0, 500.0)
 CURRENT_RANGE = (-200.0, 60_000.0)
 
 
-def known(
-    reading: Reading | None, limits: Limits, plausible: tuple[float, float], now: float
-) -> float | None:
+def known(reading: Reading | None, limits: Limits, plausible: tuple[float, float], now: float) -> float | None:
     """Return the value if it is fresh and could be true, else None (S6)."""
     if reading is None or reading.count == 0 or reading.value is None or not isfinite(reading.value):
         return None
@@ -263,9 +261,7 @@ def holds_circulation(lock: Refused | None) -> bool:
     """
     if lock is None:
         return False
-    return lock.reason is Reason.OVERCURRENT or (
-        lock.reason is Reason.DRY_RUN and lock.cause is not Cause.UNKNOWN
-    )
+    return lock.reason is Reason.OVERCURRENT or (lock.reason is Reason.DRY_RUN and lock.cause is not Cause.UNKNOWN)
 
 
 def may_release(lock: Refused | None) -> Verdict:
@@ -281,10 +277,7 @@ def may_reset(lock: Refused, limits: Limits, readings: Readings, now: float) -> 
         case Reason.OVERFLOW:
             return room(limits, readings, now)
         case Reason.OVERCURRENT:
-            if (
-                readings.current_ma is not None
-                and known(readings.current_ma, limits, CURRENT_RANGE, now) is None
-            ):
+            if readings.current_ma is not None and known(readings.current_ma, limits, CURRENT_RANGE, now) is None:
                 return Refused(Reason.OVERCURRENT, Cause.UNKNOWN, None, limits.max_current_ma)
             return overcurrent(limits, readings, now)
         case Reason.PUMP_STUCK_ON:
@@ -302,9 +295,7 @@ def may_reset(lock: Refused, limits: Limits, readings: Readings, now: float) -> 
             assert_never(unreachable)
 
 
-def off_until(
-    limits: Limits, off_since: float, asked_s: float | None = None, *, water_change: bool = False
-) -> float:
+def off_until(limits: Limits, off_since: float, asked_s: float | None = None, *, water_change: bool = False) -> float:
     """When circulation must run again, whoever switched it off and however often (S5)."""
     longest = limits.drain_off_s if water_change else limits.max_off_s
     return off_since + (min(asked_s, longest) if asked_s is not None and asked_s > 0 else longest)
@@ -407,9 +398,7 @@ def watch_run(
         if high is not None and watch.current.over(now, _count(readings.current_ma), limits.current_dwell_s)
         else None,
         Trip(full, locks=True) if full is not None else None,
-        Trip(dry, locks=True)
-        if dry is not None and watch.dry.over(now, level_count, limits.dry_dwell_s)
-        else None,
+        Trip(dry, locks=True) if dry is not None and watch.dry.over(now, level_count, limits.dry_dwell_s) else None,
     )
     hard = next((trip for trip in trips if trip is not None), None)
     if hard is not None or (limits.circulates and lock is not None):
@@ -438,9 +427,7 @@ def watch_rest(watch: Watch, limits: Limits, readings: Readings, now: float) -> 
     """Look at a pump that has been switched off."""
     moving = _refused(stuck(limits, readings, now))
     count = _count(readings.current_ma) + _count(readings.flow)
-    watch = replace(
-        watch, looks=watch.looks + 1, stuck=watch.stuck.follow(now, count, holds=moving is not None)
-    )
+    watch = replace(watch, looks=watch.looks + 1, stuck=watch.stuck.follow(now, count, holds=moving is not None))
     if moving is not None and watch.stuck.over(now, count, limits.stuck_dwell_s):
         return watch, Trip(moving, locks=True)
     return watch, None
