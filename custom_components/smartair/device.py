@@ -35,6 +35,7 @@ from .pysmartair import (
     expire,
     fold,
     next_expiry,
+    without_markup,
 )
 from .store import DeviceRecord, Night
 
@@ -313,6 +314,12 @@ class SmartAirDevice:
         record.revision = applied.revision + 1
         self.hub.async_create_task(self._async_republish_config(), f"take back settings of {self.uid}")
 
+    @callback
+    def async_remind(self) -> None:
+        """Publish the wanted configuration again where it is not confirmed, for it may never have gone out."""
+        if self.pending:
+            self.hub.async_create_task(self._async_republish_config(), f"remind {self.uid}")
+
     async def _async_republish_config(self) -> None:
         try:
             await self._async_publish_config()
@@ -377,7 +384,7 @@ class SmartAirDevice:
             translation_placeholders={
                 "device": self.name,
                 "command": name,
-                "error": response.error_code or "–",
+                "error": without_markup(response.error_code or "–"),
             },
         )
 
@@ -390,7 +397,7 @@ class SmartAirDevice:
     def name(self) -> str:
         """The name that the device gives itself, or its uid."""
         descriptor = self.snapshot.descriptor
-        return (descriptor.name if descriptor else None) or self.uid
+        return without_markup((descriptor.name if descriptor else None) or self.uid)
 
     @callback
     def async_stop(self) -> None:

@@ -113,6 +113,15 @@ def clean_text(value: object, limit: int = MAX_TEXT) -> str | None:
     return text or None
 
 
+# What makes a link, a picture, a tag or code of a text where Home Assistant shows Markdown.
+_MARKUP = str.maketrans("[]<>`|", "()‹›'¦")
+
+
+def without_markup(text: str) -> str:
+    """Return a device's words so that they stay words wherever they are shown."""
+    return text.translate(_MARKUP)
+
+
 def _json_object(uid: str, payload: bytes) -> dict[str, Any]:
     try:
         content = orjson.loads(payload)
