@@ -153,8 +153,9 @@ bool SmartAir::answer_duplicate_(const Command &command) {
     again.details = json::build_json([&](JsonObject details) {
       if (!a.answer.details.empty()) {
         json::parse_json(a.answer.details, [&](JsonObject first) {
+          // As std::string: ArduinoJson keeps a bare pointer, and the first answer's document is gone by then.
           for (JsonPair pair : first)
-            details[pair.key().c_str()] = pair.value();
+            details[std::string(pair.key().c_str())] = pair.value();
           return true;
         });
       }
