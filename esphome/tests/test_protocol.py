@@ -121,6 +121,7 @@ def test_an_orderly_shutdown_says_offline_itself(air: Air) -> None:
 
 
 def test_status_and_descriptor_are_retained_and_telemetry_is_not(air: Air, make_ears: Callable) -> None:
+    air.ears.wait("status", "online")
     air.ears.wait("telemetry")
     late = make_ears(UID)
     late.wait("config/state")

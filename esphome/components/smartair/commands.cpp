@@ -13,8 +13,8 @@ static constexpr size_t MAX_ID = 64;
 // A broker sends what it has retained within a round trip of the subscription. ESPHome does not tell a component
 // whether a message was retained, so in this time one counts as retained unless its own timestamp shows otherwise.
 static constexpr uint64_t SETTLE_MS = 2000;
-// Clocks kept by NTP differ by far less; a retained command from before a restart is older than this.
-static constexpr int64_t SKEW_MS = 500;
+// A timestamp of whole seconds lies up to one second before the moment that it means.
+static constexpr int64_t SKEW_MS = 1000;
 
 // Of a cmd_id: eight bytes of a good hash, so that two ids never meet.
 static uint64_t fingerprint(const std::string &id) {
@@ -153,8 +153,9 @@ bool SmartAir::answer_duplicate_(const Command &command) {
     again.details = json::build_json([&](JsonObject details) {
       if (!a.answer.details.empty()) {
         json::parse_json(a.answer.details, [&](JsonObject first) {
+          // As std::string: ArduinoJson keeps a bare pointer, and the first answer's document is gone by then.
           for (JsonPair pair : first)
-            details[pair.key().c_str()] = pair.value();
+            details[std::string(pair.key().c_str())] = pair.value();
           return true;
         });
       }
