@@ -1,7 +1,7 @@
 """Fixtures of the firmware tests. Nothing here touches Home Assistant."""
 
-import json
 from collections.abc import Callable, Iterator
+import json
 from pathlib import Path
 
 import pytest

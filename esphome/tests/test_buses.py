@@ -1,10 +1,10 @@
 """Real I²C and UART drivers, from emulated chips to telemetry: good values, damaged ones, silence, and hung sensors."""
 
+from collections.abc import Iterator
+from pathlib import Path
 import struct
 import tempfile
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -40,8 +40,7 @@ class Lab:
         return self.ears.wait(
             "telemetry",
             lambda m: (
-                "buffered" not in m
-                and all(m[k] == pytest.approx(v, abs=0.02, rel=0.002) for k, v in values.items())
+                "buffered" not in m and all(m[k] == pytest.approx(v, abs=0.02, rel=0.002) for k, v in values.items())
             ),
             since=self.ears.mark() if since is None else since,
             timeout=timeout,
@@ -209,9 +208,7 @@ def test_an_mpu6050_that_lost_power_is_woken_again(lab: Lab) -> None:
     lab.ears.wait("telemetry", lambda m: m["vibration_rms"] > 1, since=lab.ears.mark(), timeout=15)
 
 
-def test_an_ina219_in_the_place_of_an_ina209_is_not_believed(
-    tmp_path: Path, broker: Broker, lab: Lab
-) -> None:
+def test_an_ina219_in_the_place_of_an_ina209_is_not_believed(tmp_path: Path, broker: Broker, lab: Lab) -> None:
     lab.device.power_cut()
     wrong = lab.chips[0x40]
     lab.chips[0x40] = INA219()

@@ -1,9 +1,9 @@
 """One running monitor that is only talked to: what it answers, and what it does not let itself be talked into."""
 
-import json
-import time
 from collections.abc import Iterator
+import json
 from pathlib import Path
+import time
 
 import pytest
 from test_protocol import GOOD, UID, Air
@@ -26,9 +26,7 @@ from lab.ears import Ears
         (True, False),
     ],
 )
-def test_night_mode_takes_hours_or_clock_times_or_null(
-    air_shared: Air, value: object, accepted: bool
-) -> None:
+def test_night_mode_takes_hours_or_clock_times_or_null(air_shared: Air, value: object, accepted: bool) -> None:
     since = air_shared.ears.mark()
     revision = time.time_ns() // 1000
     air_shared.ears.say("config", {"revision": revision, "night_mode": value})
@@ -80,10 +78,7 @@ def test_calibration_reaches_the_sensor_and_refuses_an_impossible_reference(air_
     assert (wrong["status"], wrong["error_code"]) == ("ERROR", "bad_reference")
     assert wrong["details"] == {"metric": "co2", "min": 380, "max": 2000}
     assert air_shared.ears.command("calibrate", metric="co2")["error_code"] == "bad_reference"
-    assert (
-        air_shared.ears.command("calibrate", metric="humidity", reference=50)["error_code"]
-        == "unknown_metric"
-    )
+    assert air_shared.ears.command("calibrate", metric="humidity", reference=50)["error_code"] == "unknown_metric"
 
 
 def test_an_unknown_command_is_an_error_and_not_silence(air_shared: Air) -> None:
@@ -125,10 +120,7 @@ def test_an_expired_command_is_not_carried_out(air_shared: Air) -> None:
 def test_an_expiry_that_is_no_time_counts_as_past(air_shared: Air, expires: object) -> None:
     since = air_shared.ears.mark()
     air_shared.ears.say("commands", {"command": "identify", "cmd_id": f"odd-{expires}", "expires": expires})
-    assert (
-        air_shared.ears.wait("command_response", {"cmd_id": f"odd-{expires}"}, since=since)["status"]
-        == "EXPIRED"
-    )
+    assert air_shared.ears.wait("command_response", {"cmd_id": f"odd-{expires}"}, since=since)["status"] == "EXPIRED"
 
 
 HOSTILE = [

@@ -1,9 +1,9 @@
 """Every product file through ESPHome's own checks, what must be refused, and what an ESP32 build is made of."""
 
-import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
+import re
+import shutil
 
 import pytest
 
@@ -209,12 +209,8 @@ def test_unsafe_configurations_are_refused_with_their_reason(
 # ---- what an ESP32 build is made of -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", ["zone-node.yaml", "co2-mhz19.yaml", "co2-scd4x.yaml", "vibration-node.yaml"]
-)
-def test_an_esp32_build_can_roll_back_and_takes_signed_images_only(
-    name: str, source: Path, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("name", ["zone-node.yaml", "co2-mhz19.yaml", "co2-scd4x.yaml", "vibration-node.yaml"])
+def test_an_esp32_build_can_roll_back_and_takes_signed_images_only(name: str, source: Path, tmp_path: Path) -> None:
     result = esphome(*LOCAL, "compile", "--only-generate", str(source / "devices" / name), data=tmp_path)
     assert result.returncode == 0, result.stdout[-3000:]
     [build] = (tmp_path / "build").iterdir()
@@ -238,15 +234,11 @@ def test_an_esp32_build_can_roll_back_and_takes_signed_images_only(
     defines = (build / "src/esphome/core/defines.h").read_text()
     assert "USE_OTA_ROLLBACK" in defines
     assert "USE_OTA_DOWNGRADE_PROTECTION" in defines
-    assert "USE_SAFE_MODE_BOOT_IS_GOOD_ON_SHUTDOWN" not in defines, (
-        "only a passed self test confirms an image"
-    )
+    assert "USE_SAFE_MODE_BOOT_IS_GOOD_ON_SHUTDOWN" not in defines, "only a passed self test confirms an image"
 
 
 def test_relays_are_written_before_anything_that_can_wait(source: Path, tmp_path: Path) -> None:
-    result = esphome(
-        *LOCAL, "compile", "--only-generate", str(source / "devices/zone-node.yaml"), data=tmp_path
-    )
+    result = esphome(*LOCAL, "compile", "--only-generate", str(source / "devices/zone-node.yaml"), data=tmp_path)
     assert result.returncode == 0, result.stdout[-3000:]
     [build] = (tmp_path / "build").iterdir()
     main = (build / "src/main.cpp").read_text()

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
+from pathlib import Path
 import random
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,9 +39,7 @@ def compiled(name: str) -> Path:
 
 
 def test_the_rules_hold_over_days_and_across_the_wrap_of_millis() -> None:
-    done = subprocess.run(
-        [compiled("pump_rules_test")], capture_output=True, text=True, timeout=200, check=False
-    )
+    done = subprocess.run([compiled("pump_rules_test")], capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout == "ok\n"
 
@@ -68,25 +66,19 @@ def said(verdict: object) -> str:
 
 @pytest.mark.parametrize("case", VECTORS["start"], ids=lambda c: c["name"])
 def test_the_gate_says_what_the_shared_vectors_say(case: dict) -> None:
-    line = " ".join(
-        ["kind=start", *pairs(case["limits"]), *pairs(case["readings"]), *pairs(case["situation"])]
-    )
+    line = " ".join(["kind=start", *pairs(case["limits"]), *pairs(case["readings"]), *pairs(case["situation"])])
     assert answers([line]) == [said(case["verdict"])]
 
 
 @pytest.mark.parametrize("case", VECTORS["reset"], ids=lambda c: c["name"])
 def test_a_reset_is_allowed_exactly_where_the_shared_vectors_allow_it(case: dict) -> None:
     line = f"kind=reset lock={case['lock']} lock_cause={case['lock_cause']} "
-    assert answers([line + " ".join(pairs(case["limits"]) + pairs(case["readings"]))]) == [
-        said(case["verdict"])
-    ]
+    assert answers([line + " ".join(pairs(case["limits"]) + pairs(case["readings"]))]) == [said(case["verdict"])]
 
 
 @pytest.mark.parametrize("case", VECTORS["run"], ids=lambda c: c["name"])
 def test_a_run_trips_when_the_shared_vectors_say(case: dict) -> None:
-    lines = [
-        " ".join([f"kind=run run={case['kind']} segments={len(case['segments'])}", *pairs(case["limits"])])
-    ]
+    lines = [" ".join([f"kind=run run={case['kind']} segments={len(case['segments'])}", *pairs(case["limits"])])]
     lines += [" ".join([f"for_s={s['for_s']}", *pairs(s["readings"])]) for s in case["segments"]]
     [answer] = answers(lines)
     if case["trip"] is None:
@@ -125,9 +117,7 @@ NOISE = np.random.default_rng(7)
 def measure(acceleration: np.ndarray) -> dict[str, float]:
     """What the firmware's header makes of samples in m/s²."""
     text = "\n".join(" ".join(f"{v:.7g}" for v in row) for row in acceleration)
-    done = subprocess.run(
-        [compiled("vibration_test")], input=text, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([compiled("vibration_test")], input=text, capture_output=True, text=True, check=True)
     return dict(zip(("rms", "peak", "crest", "frequency"), map(float, done.stdout.split()), strict=True))
 
 

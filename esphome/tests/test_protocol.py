@@ -1,11 +1,11 @@
 """The real firmware on the host against a real broker: everything protocol.md promises of a device."""
 
-import hashlib
-import signal
-import time
 from collections.abc import Callable
+import hashlib
 from itertools import pairwise
 from pathlib import Path
+import signal
+import time
 
 import pytest
 
@@ -134,9 +134,7 @@ def test_status_and_descriptor_are_retained_and_telemetry_is_not(air: Air, make_
 # ---- offline ------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_measured_while_the_broker_is_away_comes_later_with_its_own_time(
-    air: Air, broker: Broker
-) -> None:
+def test_what_is_measured_while_the_broker_is_away_comes_later_with_its_own_time(air: Air, broker: Broker) -> None:
     air.ears.wait("telemetry", {"seq": 2})
     broker.stop()
     away = time.time()
@@ -289,9 +287,7 @@ def test_live_mode_reports_fast_for_a_while(air: Air) -> None:
     assert 3 <= len(air.ears.all("telemetry", since=since)) <= 6
 
 
-def test_a_retained_command_is_never_carried_out(
-    make_device: Callable, make_ears: Callable, air_image: Path
-) -> None:
+def test_a_retained_command_is_never_carried_out(make_device: Callable, make_ears: Callable, air_image: Path) -> None:
     ears = make_ears(UID)
     old = {
         "command": "calibrate",

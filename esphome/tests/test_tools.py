@@ -2,10 +2,10 @@
 
 import hashlib
 import json
+from pathlib import Path
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -117,14 +117,10 @@ def test_signing_makes_images_that_verify_with_the_digest_that_the_firmware_know
     environment = {"PATH": f"{tools}:/usr/bin:/bin"}
 
     def espsecure(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(tools / "espsecure"), *arguments], capture_output=True, text=True, check=False
-        )
+        return subprocess.run([str(tools / "espsecure"), *arguments], capture_output=True, text=True, check=False)
 
     key = tmp_path / "key.pem"
-    assert (
-        espsecure("generate-signing-key", "--version", "2", "--scheme", "rsa3072", str(key)).returncode == 0
-    )
+    assert espsecure("generate-signing-key", "--version", "2", "--scheme", "rsa3072", str(key)).returncode == 0
     (tmp_path / "zone-node-1.0.0.ota.bin").write_bytes(b"\xe9" + bytes(9000))
     done = subprocess.run(
         [str(ESPHOME / "tools/sign.sh"), str(key), str(tmp_path)],

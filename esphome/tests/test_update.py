@@ -1,12 +1,12 @@
 """A whole update, and every way in which one can fail. The host has one slot, so the boot loader is played here."""
 
+from collections.abc import Callable, Iterator
 import hashlib
 import itertools
+from pathlib import Path
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,9 +139,7 @@ def test_an_update_passes_through_all_its_states_and_ends_when_the_new_version_h
     assert progress == sorted(progress)
     assert progress[0] == 0
     assert len(progress) > 1
-    assert all(
-        s["cmd_id"] == cmd_id and s["version"] == "2.0.0" for s in zone.ears.all("ota/state", since=since)
-    )
+    assert all(s["cmd_id"] == cmd_id and s["version"] == "2.0.0" for s in zone.ears.all("ota/state", since=since))
     confirmed_at = time.monotonic() - began
     assert confirmed_at - new_version_at > 1.5, "only after contact for the time of the self test"
     REACTIONS["update ordered to new version running"] = round(new_version_at, 2)
@@ -253,9 +251,7 @@ def test_junk_with_the_right_checksum_is_not_installed(zone: Updated) -> None:
     zone.fails("image_invalid", zone.server.url("good", "junk"), junk)
 
 
-def test_a_checksum_that_failed_is_remembered_over_a_power_cut_and_refused(
-    zone: Updated, new_image: bytes
-) -> None:
+def test_a_checksum_that_failed_is_remembered_over_a_power_cut_and_refused(zone: Updated, new_image: bytes) -> None:
     zone.fails("checksum_mismatch", zone.server.url("good", "flipped"), new_image)
     zone.device.power_cut()
     since = zone.ears.mark()

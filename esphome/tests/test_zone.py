@@ -1,10 +1,10 @@
 """A zone node in the real firmware on the host: fail-safe states and orders, seen at the relays."""
 
+from collections.abc import Callable
 import json
+from pathlib import Path
 import signal
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 

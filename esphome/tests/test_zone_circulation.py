@@ -57,9 +57,7 @@ def test_lost_contact_ends_runs_and_brings_circulation_back(zone: Zone, broker: 
     assert (pins[DRAIN], pins[RECIRC]) == (False, False)
     since = zone.ears.mark()
     broker.start()
-    zone.ears.wait(
-        "event", {"event": "circulation_released", "cause": "contact_lost"}, since=since, timeout=20
-    )
+    zone.ears.wait("event", {"event": "circulation_released", "cause": "contact_lost"}, since=since, timeout=20)
     time.sleep(1)
     assert pins[DRAIN] is False, "contact that comes back starts nothing"
 

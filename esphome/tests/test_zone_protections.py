@@ -50,9 +50,7 @@ def test_a_glitch_shorter_than_the_dwell_trips_nothing(zone: Zone) -> None:
 
 
 def test_dry_run_stops_circulation_and_holds_it_off_beyond_the_longest_pause(zone: Zone) -> None:
-    zone.trips(
-        "dry run, recirculation", RECIRC, high=True, within=6, code="dry_run", channel="pump_recirc", level=5
-    )
+    zone.trips("dry run, recirculation", RECIRC, high=True, within=6, code="dry_run", channel="pump_recirc", level=5)
     refused = zone.ears.command("reset_safety_lock", channel="pump_recirc")
     assert (refused["status"], refused["error_code"]) == ("ERROR", "dry_run"), "the cause is still there"
     time.sleep(9)
@@ -96,9 +94,7 @@ def test_a_lock_survives_a_power_cut_and_holds_the_relay_from_the_start(zone: Zo
 
 def test_no_flow_locks_but_circulation_comes_back_after_the_longest_pause(zone: Zone) -> None:
     time.sleep(1)
-    zone.trips(
-        "no flow, recirculation", RECIRC, high=True, within=4, code="no_flow", channel="pump_recirc", flow=0.1
-    )
+    zone.trips("no flow, recirculation", RECIRC, high=True, within=4, code="no_flow", channel="pump_recirc", flow=0.1)
     back = zone.device.wait_pin(RECIRC, high=False, timeout=10)
     assert 7 < back < 9
     REACTIONS["circulation back after max_off (8 s)"] = round(back, 2)

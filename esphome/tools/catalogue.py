@@ -8,16 +8,16 @@ Between the two, the update images are signed (README, "Signing"): the private k
 """
 
 import argparse
+from dataclasses import asdict, dataclass
 import hashlib
 import json
 import os
+from pathlib import Path
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
-from pathlib import Path
 
 ESPHOME = Path(__file__).resolve().parents[1]
 DEVICES = ESPHOME / "devices"
@@ -57,9 +57,7 @@ class Release:
 
 def products(only: list[str]) -> list[str]:
     """Names of the device files, without the factory ones."""
-    names = sorted(
-        p.stem for p in DEVICES.glob("*.yaml") if not p.stem.endswith(".factory") and p.stem != "secrets"
-    )
+    names = sorted(p.stem for p in DEVICES.glob("*.yaml") if not p.stem.endswith(".factory") and p.stem != "secrets")
     if unknown := set(only) - set(names):
         raise SystemExit(f"no such device: {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     return only or names
@@ -192,9 +190,7 @@ def write(images: Path, out: Path, url: str, channel: str, changelog: str) -> in
 
 def main() -> int:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     actions = parser.add_subparsers(dest="action", required=True)
     one = actions.add_parser("build")
     one.add_argument("images", type=Path)

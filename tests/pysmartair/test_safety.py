@@ -1,7 +1,7 @@
 """The rules that the integration and the firmware share, against the same situations and verdicts."""
 
-import json
 from dataclasses import replace
+import json
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +176,7 @@ def test_nothing_holds_circulation_that_is_not_locked() -> None:
 )
 def test_circulation_has_an_end_to_its_pause_whatever_was_asked(
     asked: float | None,
-    water_change: bool,  # noqa: FBT001 - a parameter of the test
+    water_change: bool,
     until: float,
 ) -> None:
     bounds = replace(RECIRCULATION, drain_off_s=2400)
@@ -203,9 +203,7 @@ def test_circulation_that_runs_in_spite_of_its_lock_is_stopped_only_by_what_may_
     watch, trips = Watch(since=NOW), []
     for step in range(600):
         at = NOW + step / 10
-        seen = replace(
-            GOOD, level=Reading(50.0, at, step + 1), flow=Reading(0.0, at, step + 1), current_ma=None
-        )
+        seen = replace(GOOD, level=Reading(50.0, at, step + 1), flow=Reading(0.0, at, step + 1), current_ma=None)
         watch, trip = watch_run(watch, RECIRCULATION, seen, at, lock)
         trips.append(trip)
     assert not any(trips)

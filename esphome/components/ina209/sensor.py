@@ -59,9 +59,7 @@ CONFIG_SCHEMA = cv.All(
             cv.Optional(CONF_BUS_VOLTAGE): _sensor(UNIT_VOLT, 2, DEVICE_CLASS_VOLTAGE),
             cv.Optional(CONF_CURRENT): _sensor(UNIT_AMPERE, 3, DEVICE_CLASS_CURRENT),
             cv.Optional(CONF_POWER): _sensor(UNIT_WATT, 2, DEVICE_CLASS_POWER),
-            cv.Optional(CONF_SHUNT_RESISTANCE, default=0.1): cv.All(
-                cv.resistance, cv.Range(min=0.0001, max=10)
-            ),
+            cv.Optional(CONF_SHUNT_RESISTANCE, default=0.1): cv.All(cv.resistance, cv.Range(min=0.0001, max=10)),
             cv.Optional(CONF_MAX_CURRENT, default=3.2): cv.All(cv.current, cv.Range(min=0.001)),
         }
     )

@@ -3,9 +3,8 @@
 import re
 
 import esphome.codegen as cg
-import esphome.config_validation as cv
-import esphome.final_validate as fv
 from esphome.components.safe_mode import SafeModeComponent
+import esphome.config_validation as cv
 from esphome.const import (
     CONF_CHANNEL,
     CONF_ID,
@@ -16,10 +15,10 @@ from esphome.const import (
     CONF_TRIGGER_ID,
 )
 from esphome.core import CORE
+import esphome.final_validate as fv
 
 from esphome import automation
-from esphome.components import sensor, socket
-from esphome.components import time as time_
+from esphome.components import sensor, socket, time as time_
 
 AUTO_LOAD = ["json", "network", "sensor", "socket"]
 DEPENDENCIES = ["mqtt", "ota", "safe_mode", "time"]
@@ -218,9 +217,7 @@ def _final_validate(config):
             "delivers them hours later"
         )
     if mqtt["reboot_timeout"].total_milliseconds != 0:
-        raise cv.Invalid(
-            "mqtt: reboot_timeout: must be 0s, or the device restarts whenever the broker is away"
-        )
+        raise cv.Invalid("mqtt: reboot_timeout: must be 0s, or the device restarts whenever the broker is away")
 
 
 FINAL_VALIDATE_SCHEMA = _final_validate
@@ -279,11 +276,7 @@ async def to_code(config):
     for calibration in config[CONF_CALIBRATIONS]:
         trigger = cg.new_Pvariable(calibration[CONF_TRIGGER_ID])
         await automation.build_automation(trigger, [(cg.float_, "reference")], calibration)
-        cg.add(
-            var.add_calibration(
-                calibration[CONF_METRIC], calibration[CONF_MIN], calibration[CONF_MAX], trigger
-            )
-        )
+        cg.add(var.add_calibration(calibration[CONF_METRIC], calibration[CONF_MIN], calibration[CONF_MAX], trigger))
     for key, getter, args in (
         (CONF_ON_IDENTIFY, var.get_identify_trigger(), []),
         (CONF_ON_NIGHT, var.get_night_trigger(), [(cg.bool_, "night")]),

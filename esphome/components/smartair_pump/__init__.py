@@ -2,9 +2,9 @@
 
 import esphome.codegen as cg
 import esphome.config_validation as cv
-import esphome.final_validate as fv
 from esphome.const import CONF_CHANNEL, CONF_CURRENT, CONF_ID, CONF_LEVEL
 from esphome.core import CORE
+import esphome.final_validate as fv
 
 from esphome.components import binary_sensor, output, sensor
 
@@ -174,8 +174,7 @@ def _final_validate(config):
         timeout = full.get(component, {}).get("reboot_timeout")
         if timeout is not None and timeout.total_milliseconds != 0:
             raise cv.Invalid(
-                f"{component}: reboot_timeout: must be 0s on a device with pumps, "
-                "or it moves relays for nothing"
+                f"{component}: reboot_timeout: must be 0s on a device with pumps, or it moves relays for nothing"
             )
 
 

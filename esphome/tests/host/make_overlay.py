@@ -5,9 +5,9 @@ ESPHome's C++ is GPLv3. Each place must be found exactly once, so that a new ESP
 and not somewhere in a test.
 """
 
+from pathlib import Path
 import shutil
 import sys
-from pathlib import Path
 
 from esphome.const import __version__
 
@@ -50,9 +50,7 @@ def make(out: Path) -> None:
         text = (target / name).read_text()
         for old, new in changes:
             if text.count(old) != 1:
-                raise SystemExit(
-                    f"ESPHome {__version__}: mqtt/{name} has {text.count(old)} places like {old!r}"
-                )
+                raise SystemExit(f"ESPHome {__version__}: mqtt/{name} has {text.count(old)} places like {old!r}")
             text = text.replace(old, new)
         (target / name).write_text(text)
     shutil.copy(HERE / "mqtt_backend_host.h", target)

@@ -2,11 +2,11 @@
 
 import getpass
 import os
+from pathlib import Path
 import shutil
 import socket
 import subprocess
 import time
-from pathlib import Path
 
 
 def find_mosquitto() -> str | None:

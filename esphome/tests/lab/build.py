@@ -3,10 +3,10 @@
 import fcntl
 import hashlib
 import os
+from pathlib import Path
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
 ESPHOME = TESTS.parent

@@ -4,13 +4,13 @@ import contextlib
 import errno
 import math
 import os
+from pathlib import Path
 import pty
 import socket
 import struct
 import threading
 import time
 import tty
-from pathlib import Path
 
 
 class NotAcknowledgedError(Exception):
@@ -75,9 +75,7 @@ class SCD4x(Chip):
         out = b""
         for word in words:
             raw = struct.pack(">H", word)
-            out += raw + bytes(
-                [sensirion_crc(raw) ^ (0x5A if self.corrupt and self.command == 0xEC05 else 0)]
-            )
+            out += raw + bytes([sensirion_crc(raw) ^ (0x5A if self.corrupt and self.command == 0xEC05 else 0)])
         return out[:count].ljust(count, b"\0")
 
 
@@ -172,14 +170,7 @@ class MPU6050(Chip):
         for _ in range(new):
             self.samples += 1
             t = 0.0 if self.frozen else self.samples / 1000
-            a = (
-                self.velocity
-                / 1000
-                * 2
-                * math.pi
-                * self.frequency
-                * math.sin(2 * math.pi * self.frequency * t)
-            )
+            a = self.velocity / 1000 * 2 * math.pi * self.frequency * math.sin(2 * math.pi * self.frequency * t)
             noise = 0 if self.frozen else self.samples * 7919 % 5 - 2
             z = round((9.80665 + a) / 9.80665 * one_g) + noise
             self.fifo += struct.pack(">3h", round(a / 4 / 9.80665 * one_g), 12, z)

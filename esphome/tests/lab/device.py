@@ -2,13 +2,13 @@
 
 import contextlib
 import os
+from pathlib import Path
 import re
 import shutil
 import signal
 import subprocess
 import threading
 import time
-from pathlib import Path
 
 PIN = re.compile(r"\[host:\d+\]: Setting pin (\d+) to (HIGH|LOW)")
 

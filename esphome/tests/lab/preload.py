@@ -1,7 +1,7 @@
 """The small libraries that stand between the firmware and the machine, built when first needed."""
 
-import subprocess
 from pathlib import Path
+import subprocess
 
 from .build import BUILD, HOST
 

@@ -55,6 +55,4 @@ class Zone:
         since = self.ears.mark()
         self.device.set(**inputs)
         REACTIONS[name] = round(self.device.wait_pin(pin, high=high, timeout=within), 2)
-        return self.ears.wait(
-            "event", {"event": "safety_trip", "channel": channel, "code": code}, since=since
-        )
+        return self.ears.wait("event", {"event": "safety_trip", "channel": channel, "code": code}, since=since)
