@@ -1,7 +1,7 @@
 """Diagnostics, free of what would tell where somebody lives or how to reach their devices."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
@@ -60,12 +60,14 @@ def _device(device: SmartAirDevice) -> dict[str, Any]:
         "pending": sorted(device.pending),
         "desired": device.record.desired,
         "desired_revision": device.record.revision,
-        "snapshot": async_redact_data(_plain(asdict(snapshot)), TO_REDACT),
+        "snapshot": async_redact_data(_plain(snapshot), TO_REDACT),
     }
 
 
 def _plain(value: Any) -> Any:
     """Return a value that JSON can carry, keeping whether there was an identity to redact."""
+    if is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, Mapping):
         return {key: REDACTED if key in TO_REDACT and item else _plain(item) for key, item in value.items()}
     if isinstance(value, (set, frozenset)):

@@ -97,8 +97,8 @@ class DeviceRecord:
             "config_state": {
                 "revision": self.applied.revision,
                 "applied": self.applied.applied,
-                "config": self.applied.config,
-                "rejected": self.applied.rejected,
+                "config": dict(self.applied.config),
+                "rejected": dict(self.applied.rejected),
             }
             if self.applied
             else None,

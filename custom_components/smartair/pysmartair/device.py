@@ -1,11 +1,12 @@
 """What is known of a device, and how each message changes it: values in, values out, and no clock."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from statistics import median_low
 
 from .messages import (
+    NONE,
     Buffered,
     ChannelState,
     CommandResponse,
@@ -31,6 +32,8 @@ MAX_INTERVAL = 3600
 MAX_UNKNOWN = 32
 MAX_CHANNELS = 64
 _GAPS = 5
+# A pause that differs from the last by less than a twentieth is the same pause.
+_STEADY = 20
 # A sequence that is this far behind the last one has begun anew; anything nearer is a late or second copy.
 _SEQUENCE_WINDOW = 1000
 
@@ -53,20 +56,20 @@ NOTHING: frozenset[str] = frozenset()
 class Snapshot:
     """All that is known of a device at one moment; times are Unix seconds by the receiver's clock.
 
-    `measured` is when each of `values` came. `reported` remembers that beyond the value's term, for how often
-    a slow device reports is only seen by its next report. `heard` is what `fresh` is measured from: the last sign
+    Values came at `told_at`, when the device last measured, or else at their own of the `times`; those remember
+    what is past its term as well, for how often a slow device reports is only seen by its next report. `heard` is what `fresh` is measured from: the last sign
     of life, or a birth message that the broker kept and that must soon be followed by one.
     """
 
     uid: str
     online: bool | None = None
     fresh: bool = False
-    values: Mapping[str, float] = field(default_factory=dict)
-    measured: Mapping[str, float] = field(default_factory=dict)
-    reported: Mapping[str, float] = field(default_factory=dict)
+    values: Mapping[str, float] = NONE
+    told_at: float = 0
+    times: Mapping[str, float] = NONE
     metrics: frozenset[str] = frozenset()
-    channels: Mapping[str, ChannelState] = field(default_factory=dict)
-    channels_seen: Mapping[str, float] = field(default_factory=dict)
+    channels: Mapping[str, ChannelState] = NONE
+    channels_seen: Mapping[str, float] = NONE
     descriptor: Descriptor | None = None
     applied: ConfigState | None = None
     ota: OtaState | None = None
@@ -80,10 +83,20 @@ class Snapshot:
     seq: int | None = None
     boot_id: str | None = None
     gaps: tuple[float, ...] = ()
-    unknown: Mapping[str, int] = field(default_factory=dict)
-    rejected: Mapping[str, int] = field(default_factory=dict)
+    unknown: Mapping[str, int] = NONE
+    rejected: Mapping[str, int] = NONE
     buffered: int = 0
     duplicates: int = 0
+
+    @property
+    def measured(self) -> Mapping[str, float]:
+        """When each of the values was measured."""
+        return {name: self.times.get(name, self.told_at) for name in self.values}
+
+    @property
+    def reported(self) -> Mapping[str, float]:
+        """When each metric was last reported, its value still being true or not."""
+        return {**dict.fromkeys(self.values, self.told_at), **self.times}
 
     @property
     def device_type(self) -> str:
@@ -207,16 +220,16 @@ def _fold_telemetry(before: Snapshot, message: Telemetry, now: float) -> tuple[S
     if sample.unknown or sample.rejected:
         unknown, rejected = _count(unknown, sample.unknown), _count(rejected, sample.rejected)
 
-    times = dict.fromkeys(sample.values, now)
+    values, times, gaps = _with_values(before, sample.values, now)
     channels, channels_seen = _with_channels(before, message.channels, now)
     after = Snapshot(
         uid=before.uid,
         # Whoever speaks is there, whatever a last will that came late has said.
         online=True if before.online is False else before.online,
         fresh=True,
-        values={**before.values, **sample.values},
-        measured={**before.measured, **times},
-        reported={**before.reported, **times},
+        values=values,
+        told_at=now,
+        times=times,
         metrics=_with_metrics(before.metrics, sample.values),
         channels=channels,
         channels_seen=channels_seen,
@@ -232,7 +245,7 @@ def _fold_telemetry(before: Snapshot, message: Telemetry, now: float) -> tuple[S
         skew=skew,
         seq=message.seq,
         boot_id=message.boot_id,
-        gaps=_next_gaps(before, sample.values, now),
+        gaps=gaps,
         unknown=unknown,
         rejected=rejected,
         buffered=before.buffered,
@@ -243,8 +256,11 @@ def _fold_telemetry(before: Snapshot, message: Telemetry, now: float) -> tuple[S
 
 def _telemetry_changes(before: Snapshot, after: Snapshot, message: Telemetry) -> frozenset[str]:
     old = before.values
-    changed = {name for name, value in message.sample.values.items() if old.get(name) != value}
-    changed.add(KEY_LAST_SEEN)
+    changed = {KEY_LAST_SEEN}
+    if after.values is not old:
+        for name, value in message.sample.values.items():
+            if old.get(name) != value:
+                changed.add(name)
     if not before.fresh or before.online is False:
         changed.add(KEY_STATUS)
     if (after.skew is None) != (before.skew is None):
@@ -264,10 +280,25 @@ def _telemetry_changes(before: Snapshot, after: Snapshot, message: Telemetry) ->
     return frozenset(changed)
 
 
-def _next_gaps(before: Snapshot, names: Collection[str], now: float) -> tuple[float, ...]:
+def _with_values(
+    before: Snapshot, told: Mapping[str, float], now: float
+) -> tuple[Mapping[str, float], Mapping[str, float], tuple[float, ...]]:
+    """Return the values, the times of those that were not told of now, and the last pauses between reports."""
+    if not before.times and told.keys() == before.values.keys():
+        # Nearly every report is of all that was ever reported, and then nothing has to be merged.
+        values = before.values if told == before.values else told
+        return values, NONE, _next_gaps(before.gaps, now - before.told_at if told else 0)
+    reported = before.reported
+    latest = max((at for name in told if (at := reported.get(name, now)) < now), default=now)
+    times = {name: at for name, at in reported.items() if name not in told}
+    return {**before.values, **told}, times, _next_gaps(before.gaps, now - latest)
+
+
+def _next_gaps(gaps: tuple[float, ...], gap: float) -> tuple[float, ...]:
     """Return the last pauses between two reports of the same, their median being robust against one long absence."""
-    earlier = [at for name in names if (at := before.reported.get(name, now)) < now]
-    return (*before.gaps[1 - _GAPS :], now - max(earlier)) if earlier else before.gaps
+    if gap <= 0 or (len(gaps) == _GAPS and abs(gap - gaps[-1]) * _STEADY < gap):
+        return gaps
+    return (*gaps[1 - _GAPS :], gap)
 
 
 def _with_channels(
@@ -331,7 +362,8 @@ def expire(before: Snapshot, *, now: float) -> tuple[Snapshot, frozenset[str]]:
     def past(times: Mapping[str, float]) -> set[str]:
         return {name for name, at in times.items() if not oldest < at < newest}
 
-    gone, mute = past(before.measured), past(before.channels_seen)
+    measured = before.measured
+    gone, mute = past(measured), past(before.channels_seen)
     silent = before.fresh and (before.heard is None or not oldest < before.heard < newest)
     if not gone and not mute and not silent:
         return before, NOTHING
@@ -339,7 +371,7 @@ def expire(before: Snapshot, *, now: float) -> tuple[Snapshot, frozenset[str]]:
         before,
         fresh=before.fresh and not silent,
         values=_without(before.values, gone),
-        measured=_without(before.measured, gone),
+        times={**before.times, **{name: measured[name] for name in gone}},
         channels=_without(before.channels, mute),
         channels_seen=_without(before.channels_seen, mute),
     )

@@ -1,8 +1,13 @@
 """The closed union of what a device can say, as frozen values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+NONE: Mapping[str, Any] = MappingProxyType({})
+"""What a message that says nothing of a kind has in its place; one for all, as a fleet says nothing very often."""
 
 
 class Rejection(StrEnum):
@@ -28,7 +33,7 @@ class Sample:
 
     values: Mapping[str, float]
     timestamp: float | None = None
-    rejected: Mapping[str, Rejection] = field(default_factory=dict)
+    rejected: Mapping[str, Rejection] = NONE
     unknown: tuple[str, ...] = ()
 
 
@@ -38,7 +43,7 @@ class Telemetry:
 
     uid: str
     sample: Sample
-    channels: Mapping[str, ChannelState] = field(default_factory=dict)
+    channels: Mapping[str, ChannelState] = NONE
     firmware_version: str | None = None
     ip: str | None = None
     uptime: float | None = None
@@ -148,7 +153,7 @@ class ConfigState:
     revision: int
     applied: bool
     config: Mapping[str, ConfigValue]
-    rejected: Mapping[str, str] = field(default_factory=dict)
+    rejected: Mapping[str, str] = NONE
 
 
 class ResponseStatus(StrEnum):
@@ -170,7 +175,7 @@ class CommandResponse:
     cmd_id: str
     status: ResponseStatus
     error_code: str | None = None
-    details: Mapping[str, object] = field(default_factory=dict)
+    details: Mapping[str, object] = NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +196,7 @@ class DeviceEvent:
 
     uid: str
     event: str
-    data: Mapping[str, object] = field(default_factory=dict)
+    data: Mapping[str, object] = NONE
 
 
 Message = Telemetry | Buffered | Status | Descriptor | ConfigState | CommandResponse | OtaState | DeviceEvent

@@ -76,7 +76,5 @@ _TABLE = (
 CATALOGUE: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _TABLE})
 """Every metric by its canonical name."""
 
-BY_ANY_NAME: Mapping[str, Metric] = MappingProxyType(
-    {name: metric for metric in _TABLE for name in (metric.name, *metric.aliases)}
-)
+BY_ANY_NAME: Mapping[str, Metric] = {name: metric for metric in _TABLE for name in (metric.name, *metric.aliases)}
 """Every metric by its canonical name and by each alias."""
