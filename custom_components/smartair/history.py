@@ -135,7 +135,7 @@ class DeviceHistory:
 
     def _import(self, sensor: SensorEntity, found: Mapping[int, HourStatistics], recorded: _Recorded) -> None:
         missing = {begin: hour for begin, hour in found.items() if begin not in recorded.hours}
-        self.counts["hours_recorded_live"] += len(found) - len(missing)
+        self.counts["hours_recorded"] += len(found) - len(missing)
         if not missing:
             return
         metadata = recorded.metadata.copy() if recorded.metadata else _metadata(sensor)
