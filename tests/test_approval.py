@@ -19,7 +19,8 @@ from .test_config_flow import CODED
     ("channel", "content", "waits"),
     [
         ("info", CO2_INFO, True),
-        ("status", "offline", True),
+        ("status", "online", True),
+        ("status", "offline", False),
         ("telemetry", {"co2": 500}, True),
         ("telemetry", {"channels": {"pump": {"on": True}}}, True),
         ("telemetry", {"buffered": True, "samples": [{"timestamp": NOW - 500, "co2": 500}]}, True),
@@ -68,6 +69,7 @@ async def test_what_a_device_said_of_itself_while_it_waited_holds_once_it_is_app
     hass: HomeAssistant, hub: MockConfigEntry, say: Say
 ) -> None:
     await say("co2_001", "telemetry", {"pm25": 5})
+    await say("co2_001", "telemetry", {"lux": 100})
     await say("co2_001", "info", CO2_INFO, retain=True)
     await say("co2_001", "config/state", {"revision": 3, "config": {"co2_threshold": 1100}}, retain=True)
     await say("co2_001", "status", "online", retain=True)
@@ -76,6 +78,7 @@ async def test_what_a_device_said_of_itself_while_it_waited_holds_once_it_is_app
     await hass.async_block_till_done()
     assert hass.states.get("number.bedroom_bedroom_air_co2_threshold").state == "1100"
     assert hass.states.get("sensor.bedroom_bedroom_air_pm2_5").state == "unknown"
+    assert hass.states.get("sensor.bedroom_bedroom_air_illuminance").state == "unknown"
     assert hass.states.get("event.bedroom_bedroom_air_activity").state == "unknown"
 
 

@@ -204,7 +204,7 @@ async def test_a_new_device_appears_as_a_card_and_is_added_on_approval(
     hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait
 ) -> None:
     flow_id = await _card(hass, say, wait, CO2_INFO)
-    assert _cards(hass)[0]["context"]["title_placeholders"] == {"name": "Bedroom air"}
+    assert _cards(hass)[0]["context"]["title_placeholders"] == {"name": "Bedroom air (co2_001)"}
     form = await hass.config_entries.flow.async_configure(flow_id)
     assert (form["step_id"], form["description_placeholders"]["model"]) == ("device", "smartair-co2")
     assert hass.states.async_all() == []
@@ -216,6 +216,16 @@ async def test_a_new_device_appears_as_a_card_and_is_added_on_approval(
     await say("co2_001", "telemetry", CO2_TELEMETRY)
     assert hass.states.get("sensor.bedroom_bedroom_air_co2").state == "920"
     assert _cards(hass) == []
+
+
+async def test_the_words_of_a_device_stay_words_wherever_they_are_shown(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait
+) -> None:
+    evil = "[Free](https://evil) <img src=x> `rm`"
+    flow_id = await _card(hass, say, wait, CO2_INFO | {"name": evil, "model": evil, "manufacturer": evil})
+    form = await hass.config_entries.flow.async_configure(flow_id)
+    for text in (form["description_placeholders"]["device"], form["description_placeholders"]["model"]):
+        assert text == "(Free)(https://evil) ‹img src=x› 'rm'"
 
 
 async def test_a_device_with_a_code_is_added_with_that_code_only(

@@ -117,6 +117,25 @@ async def test_a_device_that_came_back_without_its_settings_is_told_again(
     assert len(_published(broker)) == 2
 
 
+async def test_a_wish_that_is_not_confirmed_is_repeated_when_the_broker_is_back_and_after_a_restart(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, broker: MqttMockHAClient
+) -> None:
+    await _act(hass, "number", "set_value", THRESHOLD, value=1200)
+    for connected in (False, True):
+        async_dispatcher_send(hass, MQTT_CONNECTION_STATE, connected)
+        await hass.async_block_till_done(wait_background_tasks=True)
+    wish = {"revision": 1, "co2_threshold": 1200}
+    assert _published(broker) == [wish, wish]
+    assert await hass.config_entries.async_reload(hub.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert _published(broker) == [wish, wish, wish]
+
+    await say(co2, "config/state", {"revision": 1, "config": {"co2_threshold": 1200}})
+    assert await hass.config_entries.async_reload(hub.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert len(_published(broker)) == 3
+
+
 async def test_a_wish_is_kept_when_the_broker_fails_while_it_is_repeated(
     hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, wait: Wait
 ) -> None:

@@ -156,7 +156,7 @@ def used_keys() -> list[tuple[str, str, set[str] | None]]:
         filled: set[str] | None = set()
         match words.get("translation_placeholders"):
             case ast.Dict(keys=names):
-                filled = {name.value if isinstance(name, ast.Constant) else "" for name in names}  # type: ignore[misc]
+                filled = {name.value if isinstance(name, ast.Constant) else "" for name in names}
             case None:
                 pass
             case _:

@@ -19,7 +19,6 @@ from homeassistant.helpers.start import async_at_started
 from .const import ADD_AUTOMATIC, CONF_ADD_NEW_DEVICES, DOMAIN
 from .pysmartair import (
     Buffered,
-    ConfigState,
     Descriptor,
     Message,
     Pairing,
@@ -27,6 +26,7 @@ from .pysmartair import (
     Status,
     Telemetry,
     fold,
+    without_markup,
 )
 
 if TYPE_CHECKING:
@@ -43,29 +43,25 @@ _BATCH = 0.2
 
 @dataclass(slots=True)
 class Candidate:
-    """A device that waits for approval, and what it said of itself meanwhile."""
+    """A device that waits for approval.
+
+    What it says is taken as retained messages are: it tells what the device is and which metrics it has, while of
+    its measurements none counts.
+    """
 
     uid: str
-    first_seen: float
-    descriptor: Descriptor | None = None
-    status: Status | None = None
-    applied: ConfigState | None = None
-    telemetry: Telemetry | None = None
-    last_seen: float = 0
+    known: Snapshot
     tries: list[float] = field(default_factory=list)
+
+    @property
+    def descriptor(self) -> Descriptor | None:
+        """What the device says that it is."""
+        return self.known.descriptor
 
     @property
     def name(self) -> str:
         """The name that the device gives itself, or its uid."""
-        return (self.descriptor and self.descriptor.name) or self.uid
-
-    def snapshot(self) -> Snapshot:
-        """Return what the device said of itself; of its measurements only which they are, for none ever counted."""
-        snapshot = Snapshot(uid=self.uid)
-        for message in (self.descriptor, self.applied, self.telemetry, self.status):
-            if message is not None:
-                snapshot, _ = fold(snapshot, message, now=self.last_seen, retained=True)
-        return snapshot
+        return without_markup((self.descriptor and self.descriptor.name) or self.uid)
 
     @property
     def pairing(self) -> Pairing | None:
@@ -126,29 +122,15 @@ class Approval:
         if candidate is None:
             if not _introduces(message):
                 return
-            candidate = self._add(message.uid, now)
-        candidate.last_seen = now
-        match message:
-            case Descriptor():
-                asked = candidate.pairing
-                candidate.descriptor = message
-                if candidate.pairing != asked or not asked:
-                    self._schedule_offer()
-            case Status():
-                candidate.status = message
-            case ConfigState():
-                candidate.applied = message
-            case Telemetry():
-                candidate.telemetry = message
-            case _:
-                pass
+            candidate = self._add(message.uid)
+        candidate.known, _ = fold(candidate.known, message, now=now, retained=True)
 
-    def _add(self, uid: str, now: float) -> Candidate:
+    def _add(self, uid: str) -> Candidate:
         if len(self.candidates) >= MAX_CANDIDATES:
             oldest = next(iter(self.candidates))
             self._withdraw_card(oldest)
             del self.candidates[oldest]
-        candidate = self.candidates[uid] = Candidate(uid, now)
+        candidate = self.candidates[uid] = Candidate(uid, Snapshot(uid=uid))
         self._schedule_offer()
         return candidate
 
@@ -293,8 +275,11 @@ def _split(candidates: Iterable[Candidate]) -> tuple[list[str], list[str]]:
 def _introduces(message: Message) -> bool:
     """Tell whether an unknown device has shown by this that it is one of ours."""
     match message:
-        case Descriptor() | Status():
+        case Descriptor():
             return True
+        case Status():
+            # That a device is gone is no reason to ask whether it is wanted.
+            return message.online
         case Telemetry():
             return bool(message.sample.values or message.channels)
         case Buffered():

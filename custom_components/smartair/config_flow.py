@@ -38,6 +38,7 @@ from .pysmartair import (
     parse,
     subscription,
     valid_root,
+    without_markup,
 )
 
 CONF_CODE = "code"
@@ -170,7 +171,9 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
         await self.async_set_unique_id(f"{self._hub.namespace}{candidate.uid}")
         self._abort_if_unique_id_configured()
         self._candidate = candidate
-        self.context["title_placeholders"] = {"name": candidate.name}
+        name, uid = candidate.name, candidate.uid
+        # Cards of the same kind of device look alike but for this.
+        self.context["title_placeholders"] = {"name": name if name == uid else f"{name} ({uid})"}
         return await self.async_step_device()
 
     async def async_step_device(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -218,8 +221,8 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
         return {
             "device": self._candidate.name,
             "uid": self._candidate.uid,
-            "model": (descriptor and descriptor.model) or "–",
-            "manufacturer": (descriptor and descriptor.manufacturer) or "–",
+            "model": without_markup((descriptor and descriptor.model) or "–"),
+            "manufacturer": without_markup((descriptor and descriptor.manufacturer) or "–"),
         }
 
 

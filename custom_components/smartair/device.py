@@ -4,12 +4,14 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 import logging
 import time
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util.ulid import ulid_now
 
@@ -35,6 +37,7 @@ from .pysmartair import (
     fold,
     next_expiry,
     samples_of,
+    without_markup,
 )
 from .store import DeviceRecord, Night
 
@@ -88,6 +91,11 @@ class SmartAirDevice:
     def unique_prefix(self) -> str:
         """What the unique ids of the device begin with; no metric's name contains its last sign."""
         return f"{self.hub.namespace}{self.uid}-"
+
+    @property
+    def registered(self) -> dr.DeviceEntry | dr.ChildDeviceEntry | None:
+        """The device as it stands in the device registry."""
+        return dr.async_get(self.hub.hass).async_get(self.device_id) if self.device_id else None
 
     @callback
     def async_begin(self, known: Snapshot) -> None:
@@ -170,11 +178,11 @@ class SmartAirDevice:
         for key in keys:
             self._listeners[key].append(listener)
 
-        def end() -> None:
-            for key in keys:
-                self._listeners[key].remove(listener)
+        return partial(self._end, keys, listener)
 
-        return end
+    def _end(self, keys: tuple[str, ...], listener: Listener) -> None:
+        for key in keys:
+            self._listeners[key].remove(listener)
 
     @callback
     def async_listen_events(self, listener: EventListener) -> CALLBACK_TYPE:
@@ -311,6 +319,12 @@ class SmartAirDevice:
         record.revision = applied.revision + 1
         self.hub.async_create_task(self._async_republish_config(), f"take back settings of {self.uid}")
 
+    @callback
+    def async_remind(self) -> None:
+        """Publish the wanted configuration again where it is not confirmed, for it may never have gone out."""
+        if self.pending:
+            self.hub.async_create_task(self._async_republish_config(), f"remind {self.uid}")
+
     async def _async_republish_config(self) -> None:
         try:
             await self._async_publish_config()
@@ -375,7 +389,7 @@ class SmartAirDevice:
             translation_placeholders={
                 "device": self.name,
                 "command": name,
-                "error": response.error_code or "–",
+                "error": without_markup(response.error_code or "–"),
             },
         )
 
@@ -388,7 +402,7 @@ class SmartAirDevice:
     def name(self) -> str:
         """The name that the device gives itself, or its uid."""
         descriptor = self.snapshot.descriptor
-        return (descriptor.name if descriptor else None) or self.uid
+        return without_markup((descriptor.name if descriptor else None) or self.uid)
 
     @callback
     def async_stop(self) -> None:

@@ -6,7 +6,6 @@ from functools import partial
 from typing import override
 
 from homeassistant.core import callback
-from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
@@ -33,7 +32,9 @@ class SmartAirEntity(Entity):
         self.device = device
         self.entity_description = description
         self._attr_unique_id = f"{device.unique_prefix}{description.key}"
-        self._attr_device_info = DeviceInfo(identifiers={device.hub.identifier(device.uid)})
+        # The hub has registered the device; to describe it again with each of its entities would be to register it
+        # fifteen times over.
+        self.device_entry = device.registered
         # Home Assistant asks for options and limits before the entity is added.
         self.async_refresh()
 

@@ -27,6 +27,7 @@ from .pysmartair import (
     parse,
     parse_topic,
     subscription,
+    without_markup,
 )
 from .store import DeviceRecord, HubStore
 
@@ -89,6 +90,14 @@ class SmartAirHub:
         unload(mqtt.async_subscribe_connection_status(self.hass, self._async_connection_changed))
         unload(await mqtt.async_subscribe(self.hass, subscription(self.root), self._async_receive, 1, None))
         self.approval.async_start()
+        # The connection may have changed while the platforms were being set up.
+        self._async_connection_changed(mqtt.is_connected(self.hass))
+        if self.connected:
+            self._remind_all()
+
+    def _remind_all(self) -> None:
+        for device in self.devices.values():
+            device.async_remind()
 
     async def async_stop(self) -> None:
         """End all that the hub began, after the platforms have gone, and keep what its devices said last."""
@@ -150,6 +159,8 @@ class SmartAirHub:
         self.connected = connected
         for device in self.devices.values():
             device.async_refresh_availability()
+        if connected:
+            self._remind_all()
 
     @callback
     def async_log_availability(self, device: SmartAirDevice) -> None:
@@ -194,7 +205,7 @@ class SmartAirHub:
                 if uid not in self.devices:
                     record = self.store.devices[uid] = DeviceRecord(uid)
                     candidate = self.approval.async_release(uid, flow_id)
-                    added.append(self._adopt(record, candidate.snapshot() if candidate else None))
+                    added.append(self._adopt(record, candidate.known if candidate else None))
             for listener in tuple(self._device_listeners):
                 listener(added)
             # A fleet that is let in at once must not hold up everything else.
@@ -269,7 +280,10 @@ class SmartAirHub:
             is_fixable=fixable,
             severity=ir.IssueSeverity.WARNING,
             translation_key=key,
-            translation_placeholders={"device": device.name if device else uid, **placeholders},
+            translation_placeholders={
+                "device": device.name if device else uid,
+                **{name: without_markup(text) for name, text in placeholders.items()},
+            },
             data={"entry_id": self.entry.entry_id, "uid": uid},
         )
 

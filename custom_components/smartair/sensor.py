@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+import sys
 import time
 from typing import Any, Self, override
 
@@ -13,8 +14,11 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.const import (
+    ATTR_UNIT_OF_MEASUREMENT,
     LIGHT_LUX,
     SIGNAL_STRENGTH_DECIBELS_MILLIWATT,
+    STATE_UNAVAILABLE,
+    STATE_UNKNOWN,
     EntityCategory,
     UnitOfConductivity,
     UnitOfDataRate,
@@ -28,7 +32,7 @@ from homeassistant.const import (
     UnitOfTime,
     UnitOfVolumeFlowRate,
 )
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.restore_state import ExtraStoredData, RestoreEntity
 
@@ -48,6 +52,8 @@ PARALLEL_UPDATES = 0
 
 # The recorder is somebody's SD card: what changes with every message is written once a minute.
 CHATTY_PAUSE = 60
+
+_NO_VALUE = frozenset({STATE_UNAVAILABLE, STATE_UNKNOWN})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,6 +252,35 @@ class MetricSensor(SmartAirEntity, SensorEntity, RestoreEntity):
                 self._restored = reading
         self.async_on_remove(self.device.history.async_listen(self.entity_description.key, self))
         await super().async_added_to_hass()
+
+    @callback
+    @override
+    def _async_changed(self) -> None:
+        restored = self._restored
+        self.async_refresh()
+        if restored is not None or not self._write_value():
+            self.async_write_ha_state()
+
+    def _write_value(self) -> bool:
+        """Write a new value into the last state, all else of which is still as Home Assistant wrote it.
+
+        A fleet's messages bring little but new values, and this is a third of the work of a whole write. Return
+        False where a whole write is called for: there was no value, or it is shown in another unit.
+        """
+        value = self._attr_native_value
+        state = self.hass.states.get(self.entity_id)
+        if (
+            value is None
+            or state is None
+            or state.state in _NO_VALUE
+            or not self.device.available
+            or state.attributes.get(ATTR_UNIT_OF_MEASUREMENT) != self.entity_description.native_unit_of_measurement
+        ):
+            return False
+        # As many digits as Home Assistant writes: all that a float is sure of.
+        text = f"{value:.{sys.float_info.dig}}" if isinstance(value, float) else str(value)
+        self.hass.states.async_set(self.entity_id, text, state.attributes, state_info=state.state_info)
+        return True
 
     @override
     def async_refresh(self) -> None:

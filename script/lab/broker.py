@@ -10,7 +10,7 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, Self
 
-from lab.process import Child, ProcessError, free_port, is_listening, until
+from lab.process import Child, ProcessError, free_port, is_listening, require_free, until
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -122,6 +122,7 @@ class Broker:
         if self._child is None:
             self._child = Child(self._prepare(), self.log)
         child = self._child
+        require_free(self.port)
         child.start()
         await until(lambda: is_listening(self.port) or not child.running, within=20, what="the broker listens")
         if not child.running:

@@ -42,7 +42,7 @@ def _tile(entity: str, name: str) -> Json:
     return {"type": "tile", "entity": entity, "name": name, "features": [trend]}
 
 
-def _gauge(entity: str, name: str, low: float, high: float, severity: Json, columns: int = 6) -> Json:
+def _gauge(entity: str, name: str, low: float, high: float, severity: Json, *, columns: int = 6) -> Json:
     """Return a gauge whose colours begin at the given values, in some of a section's twelve columns."""
     return {
         "type": "gauge",

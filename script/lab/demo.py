@@ -4,6 +4,7 @@ import argparse
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from importlib.util import find_spec
 import os
 from pathlib import Path
 import re
@@ -122,6 +123,7 @@ async def start(options: Options, stack: AsyncExitStack) -> Demo:
     await stack.enter_async_context(hass)
     if not await hass.client.entries("mqtt"):
         await hass.add_mqtt(broker)
+    await excuse_voice(hass.client)
     household = Household(clock=Clock(started=time.time(), speed=options.speed))
     housed = [*household.identities(options.devices), household.host()]
     guest = household.identity("co2", "Guest room", code=household.new_code())
@@ -135,6 +137,12 @@ async def start(options: Options, stack: AsyncExitStack) -> Demo:
     await approve(demo)
     await fleet.add([guest], household.make)
     return demo
+
+
+async def excuse_voice(client: Client) -> None:
+    """Take back what Home Assistant says of its voice assistant where that could not be compiled."""
+    if find_spec("pyspeex_noise") is None:
+        await client.action("persistent_notification", "dismiss", notification_id="invalid_config")
 
 
 async def add_hub(client: Client) -> None:
@@ -247,7 +255,7 @@ def table(found: Sequence[Reading], demo: Demo) -> str:
     rows = []
     for identity in demo.housed:
         cells = [str(reading) for reading in found if reading.uid == identity.uid]
-        rows.append(f"  {identity.uid:<11}{full_name(identity):<25}{'  '.join(cells)}")
+        rows.append(f"  {identity.uid:<11}{full_name(identity):<28}{'  '.join(cells)}")
     return "\n".join(rows)
 
 
@@ -269,13 +277,22 @@ def welcome(demo: Demo) -> None:
     say("  Ctrl-C ends everything.")
 
 
+def dead_part(demo: Demo) -> str | None:
+    """Return what has ended though nobody asked it to."""
+    alive = {
+        "The broker": demo.broker.running,
+        "Home Assistant": demo.hass.running,
+        "The fleet of devices": demo.fleet.running,
+    }
+    return next((name for name, runs in alive.items() if not runs), None)
+
+
 async def watch(demo: Demo) -> int:
     """Wait until somebody ends the demo or a part of it dies."""
-    while demo.broker.running and demo.hass.running:  # noqa: ASYNC110 (processes have no event to wait for)
+    while (dead := dead_part(demo)) is None:  # noqa: ASYNC110 (processes have no event to wait for)
         await asyncio.sleep(0.5)
-    who = "Home Assistant" if demo.broker.running else "The broker"
-    log = demo.hass.log if demo.broker.running else demo.broker.log
-    say(f"{who} has ended:\n" + "\n".join(log.read_text(errors="replace").splitlines()[-20:]))
+    logs = [log.read_text(errors="replace").splitlines()[-10:] for log in (demo.broker.log, demo.hass.log)]
+    say(f"{dead} has ended. What was said last:\n" + "\n".join(line for log in logs for line in log))
     return 1
 
 
@@ -292,7 +309,8 @@ async def run(options: Options) -> int:
         say()
         say(table(found, demo))
         errors = demo.hass.errors()
-        say("\n".join(errors[:5]))
+        for error in errors[:5]:
+            say(error)
         seconds = time.monotonic() - began
         say(f"{len(found)} live values of {len(demo.housed)} devices after {seconds:.0f} s.")
         return 1 if errors else 0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import aiohttp
 
 from lab.client import Client, HassError, Json, eventually
-from lab.process import Child, ProcessError, free_port
+from lab.process import Child, ProcessError, free_port, require_free
 from lab.requirements import CONFIGURED, LEAN
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class Hass:
         if self._child is None:
             self._prepare()
             self._child = self._make_child()
+        require_free(self.port)
         self._child.start()
         try:
             await self._serving(within)

@@ -33,6 +33,12 @@ def is_listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def require_free(port: int) -> None:
+    """Raise when somebody listens on this port already: their answers would be taken for a child's."""
+    if is_listening(port):
+        raise ProcessError(f"port {port} is in use")
+
+
 async def until(condition: Callable[[], bool], *, within: float, what: str, interval: float = 0.05) -> None:
     """Wait until a condition holds, or raise TimeoutError saying what was waited for."""
     deadline = asyncio.get_running_loop().time() + within

@@ -82,18 +82,6 @@ async def test_ctrl_c_ends_everything_that_it_started(running: tuple[subprocess.
     await until_gone(children)
 
 
-async def test_nothing_outlives_a_demo_that_is_killed(running: tuple[subprocess.Popen[bytes], Path]) -> None:
-    process, output = running
-    await until_welcomed(output)
-    children = psutil.Process(process.pid).children(recursive=True)
-    assert len(children) >= 2
-
-    process.kill()
-
-    await asyncio.to_thread(process.wait, 30)
-    await until_gone(children)
-
-
 async def test_the_demo_ends_when_a_part_of_it_dies(running: tuple[subprocess.Popen[bytes], Path]) -> None:
     process, output = running
     await until_welcomed(output)

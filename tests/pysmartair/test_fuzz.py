@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from hypothesis import example, given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+import pytest
 
 from custom_components.smartair.pysmartair import (
     CATALOGUE,
@@ -42,6 +43,9 @@ from custom_components.smartair.pysmartair import (
 from custom_components.smartair.pysmartair.metrics import BY_ANY_NAME
 
 from . import NOW, UID
+
+# A million examples take their time.
+pytestmark = pytest.mark.timeout(0)
 
 # One example of the machine is a life of many messages.
 _LIVES = settings.default.max_examples // 10 if settings.default else 10
@@ -137,6 +141,32 @@ any_json = st.recursive(
 )
 
 
+def some_of(*names: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Return objects with some of these names and anything behind them."""
+    return st.dictionaries(
+        st.sampled_from(names), scalars | st.just([]) | st.just({}) | st.just(["a", 7]), max_size=4
+    )
+
+
+words = st.sampled_from(INNER) | any_text
+# Anything rarely comes deep enough to be looked at; these do.
+SHAPES: tuple[tuple[str, st.SearchStrategy[Any]], ...] = (
+    ("config", st.dictionaries(words, some_of("min", "max", "step", "unit", "options", "type"), max_size=3)),
+    ("config", some_of("night_mode", "report_interval", "fan", "led")),
+    ("config", st.fixed_dictionaries({"night_mode": some_of("start", "end")})),
+    ("pairing", st.fixed_dictionaries({"salt": any_text, "sha256": st.sampled_from(["0" * 64, "9f" * 32, "g", 7])})),
+    ("channels", st.lists(some_of("id", "type", "role", "fail_safe_mode"), max_size=3)),
+    ("channels", st.dictionaries(words, some_of("on", "current_ma", "flow_l_min", "lock"), max_size=3)),
+    ("samples", st.lists(some_of("timestamp", "co2", "temp", "radon"), max_size=3)),
+    ("metrics", st.lists(st.sampled_from(list(BY_ANY_NAME)) | any_text, max_size=4)),
+    ("rejected", st.dictionaries(words, scalars, max_size=3)),
+    ("details", st.dictionaries(words, scalars, max_size=3)),
+    ("data", st.dictionaries(words, scalars, max_size=3)),
+    ("name", any_text),
+    ("protocol", scalars),
+)
+
+
 def written(pairs: list[tuple[str, Any]]) -> bytes:
     """Return an object as it is written, names that come twice included."""
     return ("{" + ",".join(f"{json.dumps(name)}:{json.dumps(value)}" for name, value in pairs) + "}").encode()
@@ -152,7 +182,9 @@ def objects(channel: str) -> st.SearchStrategy[bytes]:
         "event": [("event", "boot")],
     }.get(channel, [])
     names = st.sampled_from(FIELDS[channel]) | any_text
-    return st.lists(st.tuples(names, any_json), max_size=5).map(lambda pairs: written([*must, *pairs]))
+    shaped = [st.tuples(st.just(name), shape) for name, shape in SHAPES if name in FIELDS[channel]]
+    pairs = st.one_of(*shaped, st.tuples(names, scalars), st.tuples(names, any_json))
+    return st.lists(pairs, max_size=5).map(lambda pairs: written([*must, *pairs]))
 
 
 CHANNELS = tuple(FIELDS)

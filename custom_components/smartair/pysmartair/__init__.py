@@ -52,7 +52,7 @@ from .messages import (
     ToggleSetting,
 )
 from .metrics import CATALOGUE, Metric
-from .parser import ParseError, config_values, parse, parse_clock, unparse_descriptor
+from .parser import ParseError, config_values, parse, parse_clock, unparse_descriptor, without_markup
 from .profiles import PROFILES, guess_type
 from .topics import (
     DEFAULT_ROOT,
@@ -133,4 +133,5 @@ __all__ = [
     "unparse_descriptor",
     "valid_root",
     "valid_uid",
+    "without_markup",
 ]

@@ -107,8 +107,19 @@ def clean_text(value: object, limit: int = MAX_TEXT) -> str | None:
     """Return a text that is safe to show and store, at most `limit` characters, or None when there is none."""
     if not isinstance(value, str):
         return None
+    if len(value) <= limit and value.isprintable():
+        return value.strip() or None
     text = "".join(sign for sign in value[: 4 * limit] if sign.isprintable()).strip()[:limit].rstrip()
     return text or None
+
+
+# What makes a link, a picture, a tag or code of a text where Home Assistant shows Markdown.
+_MARKUP = str.maketrans("[]<>`|", "()‹›'¦")
+
+
+def without_markup(text: str) -> str:
+    """Return a device's words so that they stay words wherever they are shown."""
+    return text.translate(_MARKUP)
 
 
 def _json_object(uid: str, payload: bytes) -> dict[str, Any]:
@@ -137,7 +148,7 @@ def _lenient_json(payload: bytes) -> object:
 
 def _number(value: object, minimum: float = -MAX_EXACT, maximum: float = MAX_EXACT) -> float | None:
     """Return a number inside the limits, which are finite, or None."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not minimum <= value <= maximum:
+    if (type(value) is not float and type(value) is not int) or not minimum <= value <= maximum:
         return None
     return float(value)
 

@@ -30,7 +30,13 @@ BEHIND = 1.0
 """Seconds of lag, or of work left when the last message was sent, from which on the loop has fallen behind."""
 _TAIL = 0.2
 """Seconds that the last messages of a load are given to arrive."""
-COMMON_RATE = 500
+_FLEET = 500
+"""Devices from which on all may speak at once without one of them being held back."""
+_FLOOD = 15
+"""Messages of each device when all come at once."""
+_AT_REST = 0.02
+"""Processor seconds between two looks at a process that has nothing to do."""
+COMMON_RATE = 1000
 """Messages in a second at which processor time and lag are measured, for all alike."""
 
 
@@ -42,12 +48,14 @@ class Effort:
     """How long each load lasts."""
     settle: float
     """How long to wait until the memory is at rest."""
+    turns: int
+    """How often to measure processor time, of which the best counts: what else the machine does only adds."""
     ramp: bool
     """Whether to look for the most messages in a second."""
 
 
-THOROUGH = Effort(seconds=6, settle=5, ramp=True)
-SMOKE = Effort(seconds=1, settle=0.2, ramp=False)
+THOROUGH = Effort(seconds=4, settle=5, turns=3, ramp=True)
+SMOKE = Effort(seconds=1, settle=0.2, turns=1, ramp=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +68,8 @@ class Figures:
     """Entities in the registry that are disabled."""
     discovery_s: float
     """From the first descriptor to every entity being there with a value."""
+    discovery_cpu_s: float
+    """Processor time of the same."""
     memory_kib: float
     """Unshared memory for each device, after the discovery."""
     memory_restarted_kib: float
@@ -78,8 +88,12 @@ class Figures:
     """Messages in a second, all of whose values are new, until the event loop falls behind."""
     throughput_bounded: bool
     """Whether it was the bench that ended at this rate, so as not to be helped by held back writes."""
+    messages_per_cpu_s: float
+    """Messages that a second of processor time suffices for, with the loop never idle; 0 where not measured."""
     start_s: float
     """From the start of the process to every known entity being available."""
+    start_cpu_s: float
+    """Processor time from the start to Home Assistant running with all of them."""
     start_empty_s: float
     """From the start of the process without a device to Home Assistant running."""
     messages: int
@@ -126,23 +140,31 @@ class Measurement:
         await asyncio.sleep(self._effort.settle)
         empty = await self._memory()
         with Publisher(broker.port) as publisher:
-            discovery = await self._discover(publisher)
+            discovery, discovery_cpu = await self._discover(publisher)
             await asyncio.sleep(self._effort.settle)
             memory = await self._memory()
             enabled, disabled = await self._count_entities()
             idle = await self._idle()
             rate = min(float(COMMON_RATE), float(GUARD * len(self._uids)))
-            changing, lags = await self._load(publisher, rate, idle, changing=True)
-            unchanged, _ = await self._load(publisher, rate, idle, changing=False)
+            lags: list[float] = []
+            changing = unchanged = float("inf")
+            for _ in range(self._effort.turns):
+                spent, late = await self._load(publisher, rate, idle, changing=True)
+                changing = min(changing, spent)
+                lags += late
+                unchanged = min(unchanged, (await self._load(publisher, rate, idle, changing=False))[0])
             throughput, bounded = await self._ramp(publisher, changing) if self._effort.ramp else (0.0, True)
+            flood = await self._flood(publisher) if self._effort.ramp else 0.0
             self._lost += devices.missing(await hass.client.states(), self._uids, self._round - 1)
         start = await self._restart(self._entities)
+        start_cpu = sum(psutil.Process(hass.pid).cpu_times()[:2])
         await asyncio.sleep(self._effort.settle)
         restarted = await self._memory()
         return Figures(
             entities=enabled,
             disabled=disabled,
             discovery_s=discovery,
+            discovery_cpu_s=discovery_cpu,
             memory_kib=(memory - empty) / 1024 / len(self._uids),
             memory_restarted_kib=(restarted - empty) / 1024 / len(self._uids),
             rate=rate,
@@ -153,7 +175,9 @@ class Measurement:
             lag_max_ms=max(lags) * 1e3,
             throughput=throughput,
             throughput_bounded=bounded,
+            messages_per_cpu_s=flood,
             start_s=start,
+            start_cpu_s=start_cpu,
             start_empty_s=start_empty,
             messages=self._messages,
             lost=self._lost,
@@ -180,8 +204,9 @@ class Measurement:
         await self._hass.client.call(f"{PROBE}/reset")
         return int(psutil.Process(self._hass.pid).memory_full_info().uss)
 
-    async def _discover(self, publisher: Publisher) -> float:
-        """Introduce the devices, let each speak once when all are there, and return how long it took."""
+    async def _discover(self, publisher: Publisher) -> tuple[float, float]:
+        """Introduce the devices, let each speak once when all are there; return the time and processor time."""
+        before = await self._reset()
         started = time.perf_counter()
         packets = [packet for uid in self._uids for packet in self._variant.introduce(uid)]
         await asyncio.to_thread(publisher.publish, packets)
@@ -192,7 +217,7 @@ class Measurement:
         await eventually(there, within=300, what="all entities there")
         await self._speak(publisher, 1)
         await self._settled(within=300)
-        return time.perf_counter() - started
+        return time.perf_counter() - started, (await self._read())["cpu"] - before
 
     async def _count_entities(self) -> tuple[int, int]:
         entities = (await self._hass.client.entities(self._variant.platform)).values()
@@ -241,6 +266,23 @@ class Measurement:
             if kept == 0:
                 rate = broken * 0.7
         return kept, False
+
+    async def _flood(self, publisher: Publisher) -> float:
+        """Return the messages worked off in a second of processor time when they all come at once."""
+        if len(self._uids) < _FLEET:
+            return 0.0
+        best = 0.0
+        for _ in range(self._effort.turns):
+            before = await self._reset()
+            await self._speak(publisher, _FLOOD)
+            await asyncio.sleep(_TAIL)
+            spent, now = -1.0, 0.0
+            while now - spent > _AT_REST:
+                await asyncio.sleep(_TAIL)
+                spent, now = now, float((await self._read())["cpu"]) - before
+            best = max(best, _FLOOD * len(self._uids) / now)
+            await self._settled(within=60)
+        return best
 
     async def _keeps_up(self, publisher: Publisher, rate: float) -> bool:
         """Tell whether the event loop keeps up with a rate."""

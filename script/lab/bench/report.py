@@ -31,12 +31,15 @@ class Row:
 
 ROWS = (
     Row(key="throughput", title="messages per second", unit="/s", target=2.5, more_is_better=True),
+    Row(key="messages_per_cpu_s", title="… in a processor second", unit="/s", target=2.5, more_is_better=True),
     Row(key="cpu_changing_us", title="CPU per message, new values", unit="µs", target=0.5),
     Row(key="cpu_unchanged_us", title="CPU per message, same values", unit="µs", target=0.25),
     Row(key="memory_kib", title="memory per device", unit="KiB", target=0.5),
     Row(key="memory_restarted_kib", title="… after a restart", unit="KiB"),
     Row(key="discovery_s", title="discovery", unit="s", target=0.5),
+    Row(key="discovery_cpu_s", title="… processor time", unit="s"),
     Row(key="start_s", title="restart until all available", unit="s", target=0.6),
+    Row(key="start_cpu_s", title="… processor time", unit="s"),
     Row(key="lag_p50_ms", title="event loop lag, median", unit="ms"),
     Row(key="lag_p99_ms", title="event loop lag, 99 %", unit="ms"),
 )
@@ -65,8 +68,8 @@ def ratio(row: Row, results: Mapping[str, Figures], other: str) -> float | None:
         return None
     if row.key == "throughput" and (ours.throughput_bounded or theirs.throughput_bounded):
         return None
-    divisor = getattr(theirs, row.key)
-    return getattr(ours, row.key) / divisor if divisor else None
+    dividend, divisor = getattr(ours, row.key), getattr(theirs, row.key)
+    return dividend / divisor if dividend and divisor else None
 
 
 def as_json(results: Results, conditions: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,5 +114,7 @@ def _ratio(value: float | None) -> str:
 
 def _cell(row: Row, figures: Figures) -> str:
     value = getattr(figures, row.key)
+    if not value:
+        return "–"
     least = "≥ " if row.key == "throughput" and figures.throughput_bounded else ""
     return f"{least}{value:,.{0 if value >= 100 else 1}f} {row.unit}"  # noqa: PLR2004 (three figures are enough)

@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import Future
+import contextlib
 from dataclasses import dataclass
 import heapq
 import itertools
@@ -104,7 +105,9 @@ class Connection:
     def cut(self) -> None:
         """Close the socket under the connection."""
         if isinstance(sock := self._client.socket(), socket.socket):
-            sock.shutdown(socket.SHUT_RDWR)
+            # The broker may have been quicker.
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
             self._client.loop_read()
 
     def connect(self) -> None:
@@ -193,6 +196,11 @@ class Fleet:
         self._ending = False
 
     # For everybody
+
+    @property
+    def running(self) -> bool:
+        """Return whether the devices live."""
+        return self._thread.is_alive()
 
     def start(self) -> None:
         """Start the thread."""

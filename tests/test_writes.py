@@ -1,0 +1,59 @@
+"""New values are written into the last state; what is shown is as if Home Assistant had written all of it."""
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+import pytest
+
+from custom_components.smartair.const import DOMAIN
+
+from .conftest import CO2_TELEMETRY, Say
+
+TEMPERATURE = "sensor.bedroom_bedroom_air_temperature"
+
+
+@pytest.mark.parametrize("value", [21.5, 22.0, 23, 20.1 + 0.2, 1 / 3, -0.0, 1e-7])
+async def test_a_new_value_has_the_digits_that_home_assistant_would_write(
+    hass: HomeAssistant, co2: str, say: Say, value: float
+) -> None:
+    await say(co2, "telemetry", CO2_TELEMETRY | {"temperature": value})
+    shown = hass.states.get(TEMPERATURE)
+    entity = hass.data["entity_components"]["sensor"].get_entity(TEMPERATURE)
+    entity.async_write_ha_state()
+    written = hass.states.get(TEMPERATURE)
+    assert shown is not None
+    assert written is not None
+    assert (shown.state, shown.attributes, shown.state_info) == (
+        written.state,
+        written.attributes,
+        written.state_info,
+    )
+
+
+async def test_a_new_value_is_shown_in_the_unit_that_its_owner_chose(hass: HomeAssistant, co2: str, say: Say) -> None:
+    options = {"unit_of_measurement": "°F"}
+    er.async_get(hass).async_update_entity_options(TEMPERATURE, "sensor", options)
+    await hass.async_block_till_done()
+    await say(co2, "telemetry", CO2_TELEMETRY | {"temperature": 20})
+    shown = hass.states.get(TEMPERATURE)
+    assert shown is not None
+    assert (float(shown.state), shown.attributes["unit_of_measurement"]) == (68, "°F")
+
+
+async def test_a_new_value_is_shown_under_the_name_that_its_owner_gave(
+    hass: HomeAssistant, co2: str, say: Say
+) -> None:
+    er.async_get(hass).async_update_entity(TEMPERATURE, name="Warmth", icon="mdi:fire")
+    await hass.async_block_till_done()
+    await say(co2, "telemetry", CO2_TELEMETRY | {"temperature": 20})
+    shown = hass.states.get(TEMPERATURE)
+    assert shown is not None
+    assert (shown.state, shown.attributes["icon"]) == ("20", "mdi:fire")
+    assert shown.attributes["friendly_name"].endswith("Warmth")
+
+
+async def test_entities_belong_to_the_device_that_the_hub_registered(hass: HomeAssistant, co2: str) -> None:
+    registered = {entry.device_id for entry in er.async_get(hass).entities.values() if entry.platform == DOMAIN}
+    assert len(registered) == 1
+    device = dr.async_get(hass).async_get(registered.pop() or "")
+    assert device is not None
+    assert device.identifiers == {(DOMAIN, co2)}
