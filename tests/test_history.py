@@ -19,6 +19,7 @@ from homeassistant.helpers import entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_mqtt_message
 from pytest_homeassistant_custom_component.components.recorder.common import (
+    async_block_recorder,
     async_wait_recording_done,
     do_adhoc_statistics,
 )
@@ -166,6 +167,15 @@ async def test_the_current_hour_waits_for_its_end_and_gives_way_to_what_was_live
     assert _counts(hub) == {"kept": 2, "hours_imported": 1, "hours_recorded": 1}
 
 
+async def test_a_burst_need_not_wait_for_the_end_of_the_current_hour(
+    hass: HomeAssistant, co2: str, say: Say, rows: Rows
+) -> None:
+    await say(co2, "telemetry", _burst(CURRENT, 700))
+    assert await rows() == {}
+    await say(co2, "telemetry", _burst(TEN, 900))
+    assert await rows() == {TEN: (900, 900, 900)}
+
+
 async def test_a_row_comes_in_the_unit_that_the_statistic_has(
     hass: HomeAssistant, co2: str, say: Say, rows: Rows
 ) -> None:
@@ -243,6 +253,18 @@ async def test_a_sensor_that_the_owner_keeps_out_of_the_recorder_gets_no_row(
     assert await rows() == {}
     assert await rows(TEMPERATURE) == {TEN: (20, 20, 20)}
     assert _counts(hub) == {"kept": 2, "hours_without_sensor": 1, "hours_imported": 1}
+
+
+async def test_the_recorders_own_rows_come_first_whatever_waits_in_its_queue(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, wait: Wait, rows: Rows
+) -> None:
+    await async_wait_recording_done(hass)
+    await say(co2, "telemetry", _burst(CURRENT, 700))
+    await wait(CURRENT + 3600 + 59 - NOW)
+    await async_block_recorder(hass, 0.5)
+    do_adhoc_statistics(hass, start=datetime.fromtimestamp(CURRENT + 3300, UTC))
+    assert await rows() == {CURRENT: (920, 920, 920)}
+    assert _counts(hub) == {"kept": 1, "hours_recorded": 1}
 
 
 async def test_without_a_recorder_history_is_counted_and_dropped(
