@@ -2,7 +2,8 @@
 
 An hour of it becomes one row of the measurement's sensor, once the hour is over and if the recorder has none. So
 nothing that was recorded live is ever touched: where a device was online for a part of an hour, that part alone
-makes the row. The rest of the current hour waits for its end, in memory; it is lost when the hub is unloaded before.
+makes the row, and hours in which Home Assistant was down keep the flat rows that the recorder makes of them when it
+starts. The current hour waits for its end, in memory; what waits when the hub is unloaded is lost.
 """
 
 from collections import Counter
