@@ -16,6 +16,7 @@ from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util.ulid import ulid_now
 
 from .const import DOMAIN
+from .history import DeviceHistory
 from .pysmartair import (
     ANSWER_TIMEOUT,
     KEY_CONFIG,
@@ -35,6 +36,7 @@ from .pysmartair import (
     expire,
     fold,
     next_expiry,
+    samples_of,
     without_markup,
 )
 from .store import DeviceRecord, Night
@@ -71,6 +73,7 @@ class SmartAirDevice:
         self.record = record
         self.snapshot = record.snapshot()
         self.available = False
+        self.history = DeviceHistory(hub, record.uid)
         self.device_id: str | None = None
         self._listeners: defaultdict[str, list[Listener]] = defaultdict(list)
         self._event_listeners: list[EventListener] = []
@@ -117,6 +120,8 @@ class SmartAirDevice:
             case _:
                 before = self.snapshot
                 self.snapshot, changed = fold(before, message, now=now, retained=retained)
+                if self.snapshot.buffered > before.buffered:
+                    self.history.async_add(samples_of(message), now)
                 if changed:
                     self._after_change(before, changed, now)
 
@@ -402,6 +407,7 @@ class SmartAirDevice:
     @callback
     def async_stop(self) -> None:
         """End every timer, and tell those who wait for an answer that none will come."""
+        self.history.async_stop()
         if self._expiry is not None:
             self._expiry()
             self._expiry = None

@@ -64,6 +64,7 @@ class SmartAirHub:
         self.store = HubStore(hass, entry.entry_id)
         self.devices: dict[str, SmartAirDevice] = {}
         self.approval = Approval(self)
+        self.import_turn = asyncio.Lock()
         self.connected = False
         self.counts: Counter[str] = Counter()
         self.recent_errors: deque[dict[str, Any]] = deque(maxlen=MAX_RECENT_ERRORS)

@@ -250,6 +250,7 @@ class MetricSensor(SmartAirEntity, SensorEntity, RestoreEntity):
             reading = StoredReading.from_dict(stored.as_dict())
             if reading.measured is not None:
                 self._restored = reading
+        self.async_on_remove(self.device.history.async_listen(self.entity_description.key, self))
         await super().async_added_to_hass()
 
     @callback

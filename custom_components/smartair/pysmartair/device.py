@@ -57,8 +57,9 @@ class Snapshot:
     """All that is known of a device at one moment; times are Unix seconds by the receiver's clock.
 
     Values came at `told_at`, when the device last measured, or else at their own of the `times`; those remember
-    what is past its term as well, for how often a slow device reports is only seen by its next report. `heard` is what `fresh` is measured from: the last sign
-    of life, or a birth message that the broker kept and that must soon be followed by one.
+    what is past its term as well, for how often a slow device reports is only seen by its next report. `heard` is
+    what `fresh` is measured from: the last sign of life, or a birth message that the broker kept and that must soon
+    be followed by one.
     """
 
     uid: str
