@@ -9,6 +9,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+from homeassistant.components.sensor import SensorEntity
 from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr
@@ -73,7 +74,8 @@ class SmartAirDevice:
         self.record = record
         self.snapshot = record.snapshot()
         self.available = False
-        self.history = DeviceHistory(hub, record.uid)
+        self.sensors: dict[str, SensorEntity] = {}
+        self.history: DeviceHistory | None = None
         self.device_id: str | None = None
         self._listeners: defaultdict[str, list[Listener]] = defaultdict(list)
         self._event_listeners: list[EventListener] = []
@@ -121,6 +123,9 @@ class SmartAirDevice:
                 before = self.snapshot
                 self.snapshot, changed = fold(before, message, now=now, retained=retained)
                 if self.snapshot.buffered > before.buffered:
+                    if self.history is None:
+                        # Most devices are never offline.
+                        self.history = DeviceHistory(self.hub, self.uid, self.sensors)
                     self.history.async_add(samples_of(message), now)
                 if changed:
                     self._after_change(before, changed, now)
@@ -407,7 +412,8 @@ class SmartAirDevice:
     @callback
     def async_stop(self) -> None:
         """End every timer, and tell those who wait for an answer that none will come."""
-        self.history.async_stop()
+        if self.history is not None:
+            self.history.async_stop()
         if self._expiry is not None:
             self._expiry()
             self._expiry = None

@@ -60,7 +60,7 @@ def _device(device: SmartAirDevice) -> dict[str, Any]:
         "pending": sorted(device.pending),
         "desired": device.record.desired,
         "desired_revision": device.record.revision,
-        "history": dict(device.history.counts),
+        "history": dict(device.history.counts) if device.history else {},
         "snapshot": async_redact_data(_plain(snapshot), TO_REDACT),
     }
 

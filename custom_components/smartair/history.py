@@ -48,26 +48,16 @@ class _Recorded:
 class DeviceHistory:
     """The way of one device's past into the statistics of its sensors."""
 
-    def __init__(self, hub: SmartAirHub, uid: str) -> None:
-        """Begin with nothing to import."""
+    def __init__(self, hub: SmartAirHub, uid: str, sensors: Mapping[str, SensorEntity]) -> None:
+        """Begin with nothing to import; the sensors, by metric, are those there are at any moment."""
         self.counts: Counter[str] = Counter()
         self._hub = hub
         self._uid = uid
         self._backlog = Backlog()
-        self._sensors: dict[str, SensorEntity] = {}
+        self._sensors = sensors
         self._due = 0.0
         self._timer: CALLBACK_TYPE | None = None
         self._job = HassJob(self._async_ring, cancel_on_shutdown=True)
-
-    @callback
-    def async_listen(self, metric: str, sensor: SensorEntity) -> CALLBACK_TYPE:
-        """Take this sensor for the one of a metric; return how to end that."""
-        self._sensors[metric] = sensor
-
-        def end() -> None:
-            del self._sensors[metric]
-
-        return end
 
     @callback
     def async_add(self, samples: Iterable[Sample], now: float) -> None:

@@ -169,7 +169,7 @@ FACTS: tuple[FactDescription, ...] = (
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
         value_fn=_started,
-        exists_fn=lambda snapshot: True,
+        exists_fn=lambda snapshot: snapshot.uptime is not None,
         chatty=True,
     ),
     FactDescription(
@@ -250,8 +250,13 @@ class MetricSensor(SmartAirEntity, SensorEntity, RestoreEntity):
             reading = StoredReading.from_dict(stored.as_dict())
             if reading.measured is not None:
                 self._restored = reading
-        self.async_on_remove(self.device.history.async_listen(self.entity_description.key, self))
+        self.device.sensors[self.entity_description.key] = self
         await super().async_added_to_hass()
+
+    @override
+    async def async_will_remove_from_hass(self) -> None:
+        """Be the metric's sensor no longer."""
+        del self.device.sensors[self.entity_description.key]
 
     @callback
     @override

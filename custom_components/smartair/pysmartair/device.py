@@ -268,17 +268,18 @@ def _telemetry_changes(before: Snapshot, after: Snapshot, message: Telemetry) ->
         changed.add(KEY_SKEW)
     if after.channels != before.channels:
         changed.add(KEY_CHANNELS)
-    if (after.firmware_version, after.ip, after.hinted_type) != (
-        before.firmware_version,
-        before.ip,
-        before.hinted_type,
-    ):
+    if _facts(after) != _facts(before):
         changed.add(KEY_FACTS)
     if message.uptime is not None:
         changed.add(KEY_UPTIME)
     if after.unknown.keys() != before.unknown.keys():
         changed.add(KEY_UNKNOWN)
     return frozenset(changed)
+
+
+def _facts(snapshot: Snapshot) -> tuple[object, ...]:
+    """Return what makes a difference to what there is to show; of a running uptime, only that there is one."""
+    return snapshot.firmware_version, snapshot.ip, snapshot.hinted_type, snapshot.uptime is None
 
 
 def _with_values(

@@ -45,6 +45,9 @@ METRICS = (
 )
 """What an air monitor measures: gas, climate, dust, volatile compounds, and the weather."""
 
+FACTS = ("firmware_version", "ip", "uptime")
+"""What every message says of the device itself, and nobody looks at until an entity is enabled."""
+
 ENTITIES = len(METRICS) + 2
 """Enabled entities of a device: its metrics, whether it is online, and what happens on it."""
 
@@ -114,6 +117,18 @@ def discovery(uid: str) -> Packet:
         "state_topic": topic(uid, "event"),
         "value_template": '{"event_type": {{ value_json.event | to_json }}}',
     }
+    for fact in FACTS:
+        # SmartAir registers these too, disabled, from the same messages; its other two have no counterpart.
+        components[fact] = {
+            "platform": "sensor",
+            **believed,
+            "unique_id": f"{uid}-{fact}",
+            "name": fact.replace("_", " ").capitalize(),
+            "entity_category": "diagnostic",
+            "enabled_by_default": False,
+            "state_topic": topic(uid, "telemetry"),
+            "value_template": f"{{{{ value_json.{fact} }}}}",
+        }
     described = names(uid)
     content = {
         "device": {"identifiers": [uid], **described, "sw_version": "2.1.0", "hw_version": "B"},

@@ -90,6 +90,8 @@ class Figures:
     """Whether it was the bench that ended at this rate, so as not to be helped by held back writes."""
     messages_per_cpu_s: float
     """Messages that a second of processor time suffices for, with the loop never idle; 0 where not measured."""
+    repeats_per_cpu_s: float
+    """The same of messages without a new value."""
     start_s: float
     """From the start of the process to every known entity being available."""
     start_cpu_s: float
@@ -154,7 +156,8 @@ class Measurement:
                 lags += late
                 unchanged = min(unchanged, (await self._load(publisher, rate, idle, changing=False))[0])
             throughput, bounded = await self._ramp(publisher, changing) if self._effort.ramp else (0.0, True)
-            flood = await self._flood(publisher) if self._effort.ramp else 0.0
+            flood = await self._flood(publisher, changing=True) if self._effort.ramp else 0.0
+            repeats = await self._flood(publisher, changing=False) if self._effort.ramp else 0.0
             self._lost += devices.missing(await hass.client.states(), self._uids, self._round - 1)
         start = await self._restart(self._entities)
         start_cpu = sum(psutil.Process(hass.pid).cpu_times()[:2])
@@ -176,6 +179,7 @@ class Measurement:
             throughput=throughput,
             throughput_bounded=bounded,
             messages_per_cpu_s=flood,
+            repeats_per_cpu_s=repeats,
             start_s=start,
             start_cpu_s=start_cpu,
             start_empty_s=start_empty,
@@ -267,14 +271,18 @@ class Measurement:
                 rate = broken * 0.7
         return kept, False
 
-    async def _flood(self, publisher: Publisher) -> float:
+    async def _flood(self, publisher: Publisher, *, changing: bool) -> float:
         """Return the messages worked off in a second of processor time when they all come at once."""
         if len(self._uids) < _FLEET:
             return 0.0
         best = 0.0
         for _ in range(self._effort.turns):
+            if not changing:
+                await self._speak(publisher, 1)
+                await self._settled(within=60)
+                self._round -= 1
             before = await self._reset()
-            await self._speak(publisher, _FLOOD)
+            await self._speak(publisher, _FLOOD, changing=changing)
             await asyncio.sleep(_TAIL)
             spent, now = -1.0, 0.0
             while now - spent > _AT_REST:
