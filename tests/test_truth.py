@@ -340,14 +340,13 @@ async def test_what_changes_with_every_message_is_written_once_a_minute(
 
 
 @pytest.mark.usefixtures("entity_registry_enabled_by_default")
-async def test_facts_that_a_device_has_not_told_are_not_there_or_unknown(
+async def test_facts_that_a_device_has_not_told_are_unknown(
     hass: HomeAssistant, hub: MockConfigEntry, say: Say
 ) -> None:
     await say("co2_001", "status", "online", retain=True)
     await hub.runtime_data.async_approve(["co2_001"])
     await hass.async_block_till_done()
-    assert hass.states.get("sensor.co2_001_uptime") is None
-    shown = {one: _state(hass, f"sensor.co2_001_{one}") for one in ("last_seen", "clock_skew")}
-    assert shown == {"last_seen": STATE_UNKNOWN, "clock_skew": "0"}
+    shown = {one: _state(hass, f"sensor.co2_001_{one}") for one in ("uptime", "last_seen", "clock_skew")}
+    assert shown == {"uptime": STATE_UNKNOWN, "last_seen": STATE_UNKNOWN, "clock_skew": "0"}
     await say("co2_001", "telemetry", {"uptime": 60, "co2": 500})
     assert _state(hass, "sensor.co2_001_uptime") == datetime.fromtimestamp(NOW - 60, UTC).isoformat()

@@ -169,7 +169,7 @@ FACTS: tuple[FactDescription, ...] = (
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
         value_fn=_started,
-        exists_fn=lambda snapshot: snapshot.uptime is not None,
+        exists_fn=lambda snapshot: True,
         chatty=True,
     ),
     FactDescription(

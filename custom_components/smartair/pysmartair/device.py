@@ -278,8 +278,7 @@ def _telemetry_changes(before: Snapshot, after: Snapshot, message: Telemetry) ->
 
 
 def _facts(snapshot: Snapshot) -> tuple[object, ...]:
-    """Return what makes a difference to what there is to show; of a running uptime, only that there is one."""
-    return snapshot.firmware_version, snapshot.ip, snapshot.hinted_type, snapshot.uptime is None
+    return snapshot.firmware_version, snapshot.ip, snapshot.hinted_type
 
 
 def _with_values(
