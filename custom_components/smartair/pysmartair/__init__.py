@@ -9,6 +9,7 @@ from .commands import (
     configuration,
     forget,
 )
+from .descriptor import unparse_descriptor
 from .device import (
     KEY_CHANNELS,
     KEY_CONFIG,
@@ -27,6 +28,7 @@ from .device import (
     fold,
     next_expiry,
 )
+from .fields import ParseError, without_markup
 from .history import HOUR, PAUSE, Backlog, Hours, HourStatistics, samples_of
 from .messages import (
     Buffered,
@@ -52,7 +54,7 @@ from .messages import (
     ToggleSetting,
 )
 from .metrics import CATALOGUE, Metric
-from .parser import ParseError, config_values, parse, parse_clock, unparse_descriptor, without_markup
+from .parser import config_values, parse, parse_clock
 from .profiles import PROFILES, guess_type
 from .topics import (
     DEFAULT_ROOT,

@@ -1,0 +1,106 @@
+"""The parts that every payload is made of: texts, numbers and names that can be trusted afterwards."""
+
+from collections.abc import Iterable
+import json
+import re
+from typing import Any
+
+import orjson
+
+MAX_TEXT = 64
+MAX_NAMES = 64
+# Up to here every whole number is exactly itself, in JSON as in a float.
+MAX_EXACT = 2**53
+
+NOT_SETTINGS = frozenset({"device_uid", "revision", "timestamp"})
+NAME = re.compile(r"[a-z][a-z0-9_]{0,47}", re.ASCII)
+CHANNEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,31}", re.ASCII)
+# What printf makes of no number, and, so as to be passed over, any text in quotation marks.
+_NOT_A_NUMBER = re.compile(
+    r'"(?:[^"\\]|\\.)*+"?|[-+]?\b(?:nan|inf(?:inity)?)\b', re.ASCII | re.DOTALL | re.IGNORECASE
+)
+
+
+class ParseError(ValueError):
+    """A message on one of our topics that cannot be understood; `reason` is a fixed word for counting."""
+
+    def __init__(self, reason: str, uid: str | None = None, detail: str = "") -> None:
+        """Keep the reason, whose message it was, and a detail for people."""
+        detail = clean_text(detail) or ""
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.uid = uid
+
+
+def clean_text(value: object, limit: int = MAX_TEXT) -> str | None:
+    """Return a text that is safe to show and store, at most `limit` characters, or None when there is none."""
+    if not isinstance(value, str):
+        return None
+    if len(value) <= limit and value.isprintable():
+        return value.strip() or None
+    text = "".join(sign for sign in value[: 4 * limit] if sign.isprintable()).strip()[:limit].rstrip()
+    return text or None
+
+
+# What makes a link, a picture, a tag or code of a text where Home Assistant shows Markdown.
+_MARKUP = str.maketrans("[]<>`|", "()‹›'¦")
+
+
+def without_markup(text: str) -> str:
+    """Return a device's words so that they stay words wherever they are shown."""
+    return text.translate(_MARKUP)
+
+
+def json_object(uid: str, payload: bytes) -> dict[str, Any]:
+    """Return the JSON object of a payload that speaks for this device, or raise ParseError."""
+    try:
+        content = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        content = _lenient_json(payload)
+    if type(content) is not dict:
+        raise ParseError("not_an_object")
+    said = content.get("device_uid")
+    if said is not None and said != uid:
+        raise ParseError("foreign_uid", detail=f"{clean_text(said)} on the topic of {uid}")
+    return content
+
+
+def _lenient_json(payload: bytes) -> object:
+    """Read what many a device's C library writes: NaN and infinity spoil one metric, not the message."""
+    try:
+        text = payload.decode("utf-8-sig")
+        return json.loads(_NOT_A_NUMBER.sub(lambda found: found[0] if found[0][0] == '"' else "NaN", text))
+    except UnicodeDecodeError as err:
+        raise ParseError("not_utf8") from err
+    except (ValueError, RecursionError) as err:
+        raise ParseError("not_json", detail=str(err)) from err
+
+
+def number(value: object, minimum: float = -MAX_EXACT, maximum: float = MAX_EXACT) -> float | None:
+    """Return a number inside the limits, which are finite, or None."""
+    if (type(value) is not float and type(value) is not int) or not minimum <= value <= maximum:
+        return None
+    return float(value)
+
+
+def integer(value: object) -> int | None:
+    """Return a whole number that fits 64 bits and is not negative, or None."""
+    return value if type(value) is int and 0 <= value < 2**63 else None
+
+
+def objects(value: object, limit: int = MAX_NAMES) -> Iterable[dict[str, Any]]:
+    """Return the objects in a list, at most `limit`; none where it is no list."""
+    return (item for item in value[:limit] if isinstance(item, dict)) if isinstance(value, list) else ()
+
+
+def strings(value: object, pattern: re.Pattern[str] = NAME) -> tuple[str, ...]:
+    """Return the different texts in a list that fit a pattern; none where it is no list."""
+    if not isinstance(value, list):
+        return ()
+    good = (item for item in value[:MAX_NAMES] if isinstance(item, str) and pattern.fullmatch(item))
+    return tuple(dict.fromkeys(good))
+
+
+def type_code(value: object) -> str | None:
+    """Return a word of lower case, or None."""
+    return value if isinstance(value, str) and NAME.fullmatch(value) else None
