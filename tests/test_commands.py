@@ -129,6 +129,14 @@ async def test_a_command_to_a_device_that_is_away_fails_at_once(
     assert error.value.translation_key == "device_unavailable"
 
 
+async def test_a_stop_is_sent_to_a_device_that_seems_away_and_never_said_that_it_has_a_pump(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, answers: list[dict[str, Any]]
+) -> None:
+    await say(co2, "status", "offline")
+    await hub.runtime_data.devices[co2].async_command("stop_pump", {"channel": "pump_fill"})
+    assert answers[-1]["sent"]["command"] == "stop_pump"
+
+
 async def test_who_waits_for_an_answer_is_told_when_the_hub_is_unloaded(
     hass: HomeAssistant, hub: MockConfigEntry, co2: str, wait: Wait
 ) -> None:

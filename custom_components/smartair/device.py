@@ -26,6 +26,7 @@ from .pysmartair import (
     KEY_SKEW,
     KEY_UNKNOWN,
     STALE_MINIMUM,
+    CommandName,
     CommandResponse,
     ConfigValue,
     DeviceEvent,
@@ -341,14 +342,16 @@ class SmartAirDevice:
 
     async def async_command(self, name: str, params: Mapping[str, Any] | None = None) -> CommandResponse:
         """Send a command and return the first answer; raise HomeAssistantError when there is none, or a refusal."""
-        if not self.available:
+        # A stop is tried whatever is believed of the device (safety contract, S1): a silent one may well hear it.
+        is_stop = name == CommandName.STOP_PUMP
+        if not self.available and not is_stop:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
                 translation_key="device_unavailable",
                 translation_placeholders={"device": self.name},
             )
         offered = self.snapshot.commands
-        if self.snapshot.descriptor is not None and name not in offered:
+        if self.snapshot.descriptor is not None and name not in offered and not is_stop:
             raise ServiceValidationError(
                 translation_domain=DOMAIN,
                 translation_key="command_not_offered",
