@@ -29,6 +29,8 @@ from .pysmartair import (
 _LOGGER = logging.getLogger(__name__)
 
 STORAGE_VERSION = 1
+CONCERNS = ("alerts", "firmware", "pumps", "usage", "zones")
+"""What has a file of its own beside the devices: a lock must not wait for a thousand descriptors to be written."""
 # What devices say of themselves may be written late: after a crash they say it again.
 _SAVE_DELAY = 10
 # Any root will do to have a payload parsed that was parsed before under another.
@@ -134,11 +136,17 @@ def _reparse(uid: str, channel: Channel, content: Mapping[str, Any] | None) -> o
     return parse(_ROOT, topic_for(_ROOT, uid, channel), json.dumps(content)) if content else None
 
 
+def concern_store(hass: HomeAssistant, entry_id: str, concern: str) -> Store[dict[str, Any]]:
+    """Return the file of one of the CONCERNS of a hub, which goes when the hub does."""
+    return Store(hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}.{concern}", atomic_writes=True)
+
+
 class HubStore:
     """The stored devices of one hub."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Name the file; nothing is read yet."""
+        self._concerns = [concern_store(hass, entry_id, concern) for concern in CONCERNS]
         self._store: Store[dict[str, Any]] = Store(hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}", atomic_writes=True)
         self.devices: dict[str, DeviceRecord] = {}
 
@@ -161,8 +169,9 @@ class HubStore:
         await self._store.async_save(self._data())
 
     async def async_remove(self) -> None:
-        """Delete the file."""
-        await self._store.async_remove()
+        """Delete the file, and those of every concern."""
+        for store in (self._store, *self._concerns):
+            await store.async_remove()
 
     def _data(self) -> dict[str, Any]:
         return {"devices": {uid: record.as_dict() for uid, record in self.devices.items()}}
