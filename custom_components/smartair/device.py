@@ -68,7 +68,7 @@ type ReportListener = Callable[[Telemetry], None]
 type ResponseListener = Callable[[CommandResponse], None]
 
 
-class CommandRefused(HomeAssistantError):
+class CommandRefusedError(HomeAssistantError):
     """The device answered that it did not do what it was asked for."""
 
     def __init__(self, response: CommandResponse, **kwargs: Any) -> None:
@@ -428,7 +428,7 @@ class SmartAirDevice:
                 key = "command_expired"
             case ResponseStatus.ERROR:
                 key = "command_failed"
-        raise CommandRefused(
+        raise CommandRefusedError(
             response,
             translation_domain=DOMAIN,
             translation_key=key,

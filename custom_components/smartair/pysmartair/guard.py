@@ -3,6 +3,7 @@
 Every path that energises a pump ends here (safety contract, S2), and what it decides comes out as effects.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from math import isfinite
 
@@ -101,6 +102,31 @@ def begin(limits: Limits, memory: Memory, now: float, *, protected: bool = False
 def lock_of(code: str) -> Reason:
     """Return the reason for a lock that a device reports; a code that nobody knows is a lock all the same."""
     return Reason(code) if code in _LOCKS else Reason.DEVICE_LOCK
+
+
+def refusal_of(code: str | None, details: Mapping[str, object], *, locked: bool = False) -> Refused | None:
+    """Return what a device's code and its details say; None where the code is no reason of the contract.
+
+    With `locked` a code that nobody knows is a lock all the same.
+    """
+    if code is None or code not in _REASONS:
+        return Refused(Reason.DEVICE_LOCK) if locked else None
+    cause = details.get("cause")
+    return Refused(
+        Reason(code),
+        Cause(cause) if isinstance(cause, str) and cause in _CAUSES else Cause.NONE,
+        _first(details, "value", "level", "current_ma", "flow_l_min"),
+        _first(details, "limit", "threshold", "threshold_ma"),
+    )
+
+
+def _first(details: Mapping[str, object], *names: str) -> float | None:
+    found = (details.get(name) for name in names)
+    return next((float(one) for one in found if isinstance(one, (int, float)) and not isinstance(one, bool)), None)
+
+
+_REASONS = frozenset(Reason)
+_CAUSES = frozenset(Cause)
 
 
 def step(guard: Guard, event: Event, now: float) -> tuple[Guard, tuple[Effect, ...]]:

@@ -44,11 +44,12 @@ UNCONFIRMED = "biz_command_unconfirmed"
 REFUSED = "biz_run_refused"
 RELEASED = "biz_circulation_released"
 FROZEN = "biz_sensor_frozen"
+RESET = "biz_lock_reset"
 
 
 def alarm_code(reason: Reason) -> str:
     """Return the code of the alert that a reason brings."""
-    return f"biz_{reason}"
+    return REFUSED if reason is Reason.DEVICE_LOCK else f"biz_{reason}"
 
 
 class Turn:
@@ -107,6 +108,7 @@ class Turn:
             self.do(Alarm(Kind.RESOLVE, alarm_code(self.guard.lock.reason)))
         if self.guard.stuck:
             self.do(Alarm(Kind.RESOLVE, alarm_code(Reason.PUMP_STUCK_ON)))
+        self.do(Alarm(Kind.NOTE, RESET, self.guard.lock))
         self.set(lock=None, device_lock=None, stuck=False, failures=(), failed_run=None)
 
     def fail(self, run_id: str, verdict: Refused) -> None:
