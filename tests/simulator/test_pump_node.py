@@ -57,7 +57,8 @@ class Story:
         return self.rack.pumps[channel].on
 
     def lock(self, channel: str) -> str | None:
-        return self.node.rules[channel].lock and str(self.node.channel_states()[channel]["lock"])
+        told: str | None = self.node.channel_states()[channel]["lock"]
+        return told
 
     def events(self, name: str) -> list[dict[str, Any]]:
         return [event for event in self.wire.of("event") if event["event"] == name]
