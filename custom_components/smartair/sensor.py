@@ -37,6 +37,8 @@ from homeassistant.helpers.restore_state import ExtraStoredData, RestoreEntity
 from .device import SmartAirDevice
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
+from .pump_entity import async_setup_pump_entities
+from .pump_sensor import pump_sensors
 from .pysmartair import (
     CATALOGUE,
     KEY_FACTS,
@@ -203,6 +205,7 @@ async def async_setup_entry(
 ) -> None:
     """Set up the sensors."""
     async_setup_entities(entry, async_add_entities, _sensors)
+    async_setup_pump_entities(entry, async_add_entities, pump_sensors)
 
 
 def _sensors(device: SmartAirDevice) -> list[SmartAirEntity]:
