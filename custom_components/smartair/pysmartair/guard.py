@@ -16,6 +16,7 @@ from .guard_data import (
     Configured,
     Contacted,
     DeviceReset,
+    Earlier,
     Effect,
     Ended,
     Event,
@@ -84,6 +85,9 @@ _EARLY_S = 1.0
 
 def begin(limits: Limits, memory: Memory, now: float, *, protected: bool = False, ends_itself: bool = True) -> Guard:
     """Return a guard that has yet to learn what its pump does; its lock is what it was (S3, S9)."""
+    earlier = None
+    if memory.run_id is not None and memory.run_since is not None:
+        earlier = Earlier(memory.run_id, min(memory.run_since, now))
     return Guard(
         limits=limits,
         state=Unknown(since=now),
@@ -95,6 +99,7 @@ def begin(limits: Limits, memory: Memory, now: float, *, protected: bool = False
         stuck=memory.stuck,
         failures=tuple(min(at, now) for at in memory.failures),
         off_since=None if memory.off_since is None else min(memory.off_since, now),
+        earlier=earlier,
         kept=memory,
     )
 
@@ -271,10 +276,10 @@ def _reported_off(turn: Turn) -> None:
 
 def _forget_run(turn: Turn) -> None:
     """Write down a run from before a restart whose end nobody saw."""
-    kept = turn.guard.kept
-    if kept.run_id is not None and kept.run_since is not None:
-        turn.do(Ended(run_id=kept.run_id, since=kept.run_since, seconds=None, litres=None, by="interrupted"))
-        turn.set(kept=replace(kept, run_id=None, run_since=None))
+    earlier = turn.guard.earlier
+    if earlier is not None:
+        turn.do(Ended(run_id=earlier.run_id, since=earlier.since, seconds=None, litres=None, by="interrupted"))
+        turn.set(earlier=None)
 
 
 def _ended_by_device(turn: Turn, run: Running) -> None:
