@@ -389,6 +389,21 @@ def an_abort_stops_everything_and_nothing_planned_begins_before_the_next_day(eng
 
 
 @course
+def a_stop_that_is_lost_is_told_again_until_the_pump_is_seen_off(engine: Engine) -> None:
+    rack = Rack(engine)
+    rack.tick()
+    rack.start()
+    rack.wait(5)
+    rack.faults.add("drain_stop_lost")
+    rack.send(engine.model.Abort())
+    rack.wait(5)
+    assert rack.drain.on
+    rack.faults.clear()
+    rack.wait(11)
+    assert not rack.drain.on
+
+
+@course
 def an_abort_stops_the_water_also_where_there_is_no_change(engine: Engine) -> None:
     rack = Rack(engine)
     rack.drain.on, rack.drain.until = True, 1e12
@@ -900,7 +915,11 @@ MUTATIONS: list[tuple[str, str, str]] = [
         "wrong = state.wrong_way.since is not None",
     ),
     ("water_change", "again = bool(unseen) and", "again = False and"),
-    ("water_change", "unseen = tuple(role for role in state.unseen if", "unseen = tuple(role for role in on if"),
+    (
+        "water_change",
+        "unseen = tuple(role for role in memory.stopping.unseen if",
+        "unseen = tuple(role for role in on if",
+    ),
     (
         "water_change",
         "    return insist(rules, memory, now, rules.change_off_s)\n\n\ndef _seen",
@@ -927,7 +946,7 @@ MUTATIONS: list[tuple[str, str, str]] = [
     ("water", "return Hindrance(Refusal.FAILED)", "return _against(rules, Step.DRAIN, sight)"),
     ("water", "return Hindrance(Refusal.CHANGE_RUNNING)\n", "return _against(rules, Step.DRAIN, sight)\n"),
     ("water", "effects = (*stop_water(), Circulate())\n", "effects = (Circulate(),)\n"),
-    ("water", "aborted_at=now.at), (*effects, told)", "aborted_at=None), (*effects, told)"),
+    ("water", "aborted_at=now.at)\n", "aborted_at=None)\n"),
     ("water", "if memory.clock is None or now.elapsed < memory.clock.settled_at:", "if False:"),
     ("water", "if memory.retry_at is not None and now.elapsed < memory.retry_at:", "if False:"),
     (

@@ -142,7 +142,7 @@ class WaterMachine(RuleBasedStateMachine):
         lost = rack.faults & {"drain_stop_lost", "fill_stop_lost", "away"}
         assert lost or not (rack.drain.on and rack.fill.on)
         if rack.drain.on or rack.fill.on:
-            assert lost or rack.kind in {"Drain", "Fill"} or rack.elapsed - rack.state.stopped_at <= 10
+            assert lost or rack.kind in {"Drain", "Fill"} or rack.elapsed - rack.memory.stopping.told_at <= 10
 
     def check_circulation(self) -> None:
         if self.off_since is None:

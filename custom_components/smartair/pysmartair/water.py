@@ -9,7 +9,7 @@ from typing import assert_never
 from .safety import Role
 from .schedule import Moment, interval_due, next_due, too_old, turns
 from .solution import DRIFT_DWELL_S, drift
-from .water_change import Outcome, enter, fail, insist, pump, stabilize, stop_water, wait
+from .water_change import Outcome, enter, fail, insist, pump, stabilize, stop_again, stop_water, stopped
 from .water_model import (
     Abort,
     Automatic,
@@ -156,7 +156,7 @@ def _begin(memory: Memory, now: Moment) -> Outcome:
         memory = replace(memory, solution_started_at=now.at)
     match memory.state:
         case Failed() as failed:
-            memory = replace(memory, state=replace(failed, announced=True, stopped_at=now.elapsed))
+            memory = replace(memory, state=replace(failed, announced=True), stopping=stopped(now))
             told = () if failed.announced else (Happened(Happening.FAILED, failed.facts()),)
             return memory, (*stop_water(), Circulate(), *told)
         case NormalRecirc() | Drain() | Fill() | Stabilize():
@@ -232,9 +232,10 @@ def _abort(memory: Memory, now: Moment) -> Outcome:
     effects = (*stop_water(), Circulate())
     state = memory.state
     if isinstance(state, NormalRecirc):
-        return replace(memory, state=NormalRecirc()), effects
+        return replace(memory, state=NormalRecirc(), stopping=stopped(now)), effects
     told = Happened(Happening.ABORTED, {"step": state.step, **state.change.facts()})
-    return replace(memory, state=NormalRecirc(), aborted_at=now.at), (*effects, told)
+    memory = replace(memory, state=NormalRecirc(), stopping=stopped(now), aborted_at=now.at)
+    return memory, (*effects, told)
 
 
 def _renew(memory: Memory, sight: Sight, now: Moment) -> Outcome:
@@ -280,17 +281,19 @@ def _see_circulation(memory: Memory, sight: Sight, now: Moment) -> Memory:
 
 
 def _tick(rules: Rules, memory: Memory, sight: Sight, now: Moment) -> Outcome:
+    if isinstance(memory.state, Drain | Fill):
+        return pump(rules, memory, memory.state, sight, now)
+    memory, again = stop_again(memory, sight, now)
     match memory.state:
         case NormalRecirc():
-            return _normal(rules, memory, sight, now)
-        case Drain() | Fill() as state:
-            return pump(rules, memory, state, sight, now)
+            memory, effects = _normal(rules, memory, sight, now)
         case Stabilize() as state:
-            return stabilize(rules, memory, state, sight, now)
-        case Failed() as state:
-            return wait(rules, memory, state, sight, now)
+            memory, effects = stabilize(rules, memory, state, sight, now)
+        case Failed():
+            memory, effects = insist(rules, memory, now, rules.max_off_s)
         case unreachable:
             assert_never(unreachable)
+    return memory, (*again, *effects)
 
 
 def _normal(rules: Rules, memory: Memory, sight: Sight, now: Moment) -> Outcome:

@@ -26,6 +26,7 @@ from .water_model import (
     Step,
     Stop,
     StopCirculation,
+    Stopping,
 )
 
 # The level must have arrived for this long, and in more than one reading.
@@ -58,16 +59,30 @@ def stop_water() -> tuple[Stop, Stop]:
     return Stop(Role.DRAIN), Stop(Role.FILL)
 
 
+def stopped(now: Moment) -> Stopping:
+    """Return what is remembered of that: a pump counts as stopped when it is seen off."""
+    return Stopping((Role.DRAIN, Role.FILL), now.elapsed)
+
+
+def stop_again(memory: Memory, sight: Sight, now: Moment) -> Outcome:
+    """Stop again what was not seen off since; whoever starts a pump after that is left alone."""
+    on = {Role.DRAIN: sight.draining, Role.FILL: sight.filling}
+    unseen = tuple(role for role in memory.stopping.unseen if on[role] is not False)
+    again = bool(unseen) and now.elapsed - memory.stopping.told_at >= STOP_AGAIN_S
+    told_at = now.elapsed if again else memory.stopping.told_at
+    return replace(memory, stopping=Stopping(unseen, told_at)), tuple(Stop(role) for role in unseen if again)
+
+
 def fail(memory: Memory, cause: Cause, now: Moment, **values: float | None) -> Outcome:
     """Fail the step that is under way: its pumps stop, and a person is waited for. Without a step, do nothing."""
     state = memory.state
     if isinstance(state, NormalRecirc | Failed):
         return memory, ()
-    failed = Failed(state.step, cause, now.at, state.change, values, stopped_at=now.elapsed)
+    failed = Failed(state.step, cause, now.at, state.change, values)
     # Circulation is asked for here, and again only when it does not come.
     circulation = replace(memory.circulation, asked_at=now.elapsed)
     effects = (*stop_water(), Circulate(), Happened(Happening.FAILED, failed.facts()))
-    return replace(memory, state=failed, circulation=circulation), effects
+    return replace(memory, state=failed, circulation=circulation, stopping=stopped(now)), effects
 
 
 def insist(rules: Rules, memory: Memory, now: Moment, allowed_off_s: float) -> Outcome:
@@ -78,16 +93,6 @@ def insist(rules: Rules, memory: Memory, now: Moment, allowed_off_s: float) -> O
     if seen.asked_at is not None and now.elapsed - seen.asked_at < REMIND_S:
         return memory, ()
     return replace(memory, circulation=replace(seen, asked_at=now.elapsed)), (Circulate(),)
-
-
-def wait(rules: Rules, memory: Memory, state: Failed, sight: Sight, now: Moment) -> Outcome:
-    """Wait for a person, and stop again what was not seen off since the step failed."""
-    on = {Role.DRAIN: sight.draining, Role.FILL: sight.filling}
-    unseen = tuple(role for role in state.unseen if on[role] is not False)
-    again = bool(unseen) and now.elapsed - state.stopped_at >= STOP_AGAIN_S
-    state = replace(state, unseen=unseen, stopped_at=now.elapsed if again else state.stopped_at)
-    memory, effects = insist(rules, replace(memory, state=state), now, rules.max_off_s)
-    return memory, (*(Stop(role) for role in unseen if again), *effects)
 
 
 # --- beginning a step ---------------------------------------------------------------------------
@@ -104,6 +109,7 @@ def enter(rules: Rules, memory: Memory, sight: Sight, now: Moment, *, first: Ste
             fill = Fill(now.at, now.elapsed, change, **_outset(sight, now))
             return _begin_fill(rules, memory, fill, told)
         case Step.STABILIZE:
+            memory = replace(memory, stopping=stopped(now))
             stabilizing = Stabilize(now.at, now.elapsed, change, seen_at=now.elapsed)
             return replace(memory, state=stabilizing), (told, *stop_water(), Circulate())
         case unreachable:

@@ -227,7 +227,7 @@ class Stabilize:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A step failed, and a person must resume from it or abort; `unseen` are the pumps not yet seen off since."""
+    """A step failed, and a person must resume from it or abort."""
 
     step: Step
     cause: Cause
@@ -235,8 +235,6 @@ class Failed:
     change: Change
     values: Values = NOTHING
     announced: bool = True
-    unseen: tuple[Role, ...] = (Role.DRAIN, Role.FILL)
-    stopped_at: float = 0.0
 
     def facts(self) -> Values:
         """Return what an event and an alert tell of it."""
@@ -266,6 +264,14 @@ class Circulation:
     asked_at: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """The pumps that were stopped and not seen off since, and when they were last told."""
+
+    unseen: tuple[Role, ...] = ()
+    told_at: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """All that is remembered of a zone; what only goes forward is not kept over a restart."""
@@ -277,6 +283,7 @@ class Memory:
     aborted_at: float | None = None
     clock: Clock | None = None
     circulation: Circulation = field(default=Circulation())
+    stopping: Stopping = field(default=Stopping())
     denied: Hindrance | None = None
     retry_at: float | None = None
     drifting_since: float | None = None
