@@ -17,6 +17,7 @@ from .device import SmartAirDevice
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
 from .pysmartair import KEY_CONFIG, KEY_STATUS
+from .zone_entities import async_setup_zones, zone_binary_sensors
 
 PARALLEL_UPDATES = 0
 
@@ -58,6 +59,7 @@ async def async_setup_entry(
         async_add_entities,
         lambda device: [SmartAirBinarySensor(device, one) for one in BINARY_SENSORS if one.exists_fn(device)],
     )
+    async_setup_zones(entry, async_add_entities, zone_binary_sensors)
 
 
 class SmartAirBinarySensor(SmartAirEntity, BinarySensorEntity):

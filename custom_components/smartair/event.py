@@ -11,6 +11,7 @@ from .device import SmartAirDevice
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
 from .pysmartair import DeviceEvent
+from .zone_entities import async_setup_zones, zone_events
 
 PARALLEL_UPDATES = 0
 
@@ -38,6 +39,7 @@ async def async_setup_entry(
 ) -> None:
     """Set up the events."""
     async_setup_entities(entry, async_add_entities, _events)
+    async_setup_zones(entry, async_add_entities, zone_events)
 
 
 def _events(device: SmartAirDevice) -> list[SmartAirEntity]:

@@ -32,6 +32,7 @@ from .pysmartair import (
     without_markup,
 )
 from .store import DeviceRecord, HubStore
+from .zones import Zones
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ class SmartAirHub:
         self.approval = Approval(self)
         self.alerts = AlertLog(hass, entry.entry_id, self.async_create_task)
         self.pumps = Pumps(self)
+        self.zones = Zones(self)
         self.import_turn = asyncio.Lock()
         self.connected = False
         self.counts: Counter[str] = Counter()
@@ -90,6 +92,7 @@ class SmartAirHub:
         for record in self.store.devices.values():
             self._adopt(record)
         self.pumps.async_start()
+        await self.zones.async_load()
 
     async def async_listen(self) -> None:
         """Subscribe, once every platform is ready for what will be heard."""
@@ -101,6 +104,7 @@ class SmartAirHub:
         self._async_connection_changed(mqtt.is_connected(self.hass))
         if self.connected:
             self._remind_all()
+        self.zones.async_begin()
 
     def _remind_all(self) -> None:
         for device in self.devices.values():
@@ -109,6 +113,7 @@ class SmartAirHub:
     async def async_stop(self) -> None:
         """End all that the hub began, after the platforms have gone, and keep what its devices said last."""
         self.approval.async_stop()
+        await self.zones.async_stop()
         await self.pumps.async_stop()
         for device in self.devices.values():
             device.async_stop()

@@ -45,6 +45,7 @@ from .pysmartair import (
     KEY_UPTIME,
     Snapshot,
 )
+from .zone_entities import async_setup_zones, zone_sensors
 
 PARALLEL_UPDATES = 0
 
@@ -203,6 +204,7 @@ async def async_setup_entry(
 ) -> None:
     """Set up the sensors."""
     async_setup_entities(entry, async_add_entities, _sensors)
+    async_setup_zones(entry, async_add_entities, zone_sensors)
 
 
 def _sensors(device: SmartAirDevice) -> list[SmartAirEntity]:

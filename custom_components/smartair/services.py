@@ -20,6 +20,7 @@ from .const import DOMAIN
 from .device import SmartAirDevice
 from .hub import SmartAirConfigEntry, SmartAirHub
 from .pysmartair import CATALOGUE, CommandName, CommandResponse
+from .usage_service import async_setup_usage_service
 
 ATTR_COMMAND = "command"
 ATTR_PARAMS = "params"
@@ -58,6 +59,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
         DOMAIN, "send_command", _async_send_command, _SEND_COMMAND, SupportsResponse.OPTIONAL
     )
     hass.services.async_register(DOMAIN, "calibrate", _async_calibrate, _CALIBRATE, SupportsResponse.OPTIONAL)
+    async_setup_usage_service(hass)
     async_register_admin_service(
         hass,
         DOMAIN,
