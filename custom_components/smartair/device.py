@@ -185,8 +185,10 @@ class SmartAirDevice:
                 self.hub.async_delete_issue("clock_skew", self.uid)
             else:
                 self.hub.async_create_issue("clock_skew", self.uid, seconds=str(round(snapshot.skew)))
+            self.hub.infra.async_clock_changed(self)
         if KEY_UNKNOWN in changed:
             self.hub.async_create_issue("unknown_metric", self.uid, names=", ".join(sorted(snapshot.unknown)))
+            self.hub.infra.async_unknown_grew(self)
 
     def _keep(self, before: Snapshot, changed: frozenset[str]) -> None:
         """Bring registry, store and settings up to date with what the device now says of itself."""
