@@ -67,8 +67,8 @@ class PumpNode(Device):
     sensors: RackSensors
     protections: bool = True
     """Whether its firmware knows the safety contract; a plain one only ends each run in time."""
-    reports_runs: bool = True
-    """Whether it reports at once and fast while water moves on order."""
+    reports_runs: bool = False
+    """Whether it reports at once and fast while water moves on order; the firmware does so only when told `live`."""
 
     rules: dict[str, Channel] = field(default_factory=dict)
     _runs: dict[str, Run] = field(default_factory=dict)
