@@ -19,6 +19,7 @@ from .alerts import AlertLog
 from .approval import Approval
 from .const import CONF_NAMESPACE, CONF_ROOT, DOMAIN
 from .device import SmartAirDevice
+from .pumps import Pumps
 from .pysmartair import (
     Channel,
     ParseError,
@@ -66,6 +67,7 @@ class SmartAirHub:
         self.devices: dict[str, SmartAirDevice] = {}
         self.approval = Approval(self)
         self.alerts = AlertLog(hass, entry.entry_id, self.async_create_task)
+        self.pumps = Pumps(self)
         self.import_turn = asyncio.Lock()
         self.connected = False
         self.counts: Counter[str] = Counter()
@@ -81,11 +83,13 @@ class SmartAirHub:
         try:
             await self.store.async_load()
             await self.alerts.async_load()
+            await self.pumps.async_load()
         except UnsupportedStorageVersionError as err:
             raise ConfigEntryError(translation_domain=DOMAIN, translation_key="stored_by_later_version") from err
         self.connected = mqtt.is_connected(self.hass)
         for record in self.store.devices.values():
             self._adopt(record)
+        self.pumps.async_start()
 
     async def async_listen(self) -> None:
         """Subscribe, once every platform is ready for what will be heard."""
@@ -105,6 +109,7 @@ class SmartAirHub:
     async def async_stop(self) -> None:
         """End all that the hub began, after the platforms have gone, and keep what its devices said last."""
         self.approval.async_stop()
+        await self.pumps.async_stop()
         for device in self.devices.values():
             device.async_stop()
         await self.alerts.async_stop()
@@ -221,11 +226,13 @@ class SmartAirHub:
         if known is not None:
             device.async_begin(known)
         self.async_register(device)
+        self.pumps.async_add_device(device)
         return device
 
     async def async_forget(self, uid: str) -> None:
         """Forget a device and have the broker forget it, so that only what it says anew brings it back."""
         device = self.devices.pop(uid)
+        self.pumps.async_remove_device(uid)
         device.async_stop()
         del self.store.devices[uid]
         self.alerts.async_forget(uid)

@@ -79,6 +79,7 @@ from .messages import (
 from .metrics import CATALOGUE, Metric
 from .parser import config_values, parse, parse_clock
 from .profiles import PROFILES, guess_type
+from .safety import Role
 from .topics import (
     DEFAULT_ROOT,
     Address,
@@ -89,6 +90,7 @@ from .topics import (
     valid_root,
     valid_uid,
 )
+from .usage import RunRecord
 
 __all__ = [
     "ANSWER_TIMEOUT",
@@ -144,6 +146,8 @@ __all__ = [
     "Rejection",
     "Report",
     "ResponseStatus",
+    "Role",
+    "RunRecord",
     "Sample",
     "Setting",
     "Severity",
