@@ -1,5 +1,6 @@
 """The simulator's channel does what the firmware's rules do, whatever is ordered and whatever the sensors say."""
 
+import math
 from pathlib import Path
 import random
 import shutil
@@ -42,7 +43,8 @@ _TIMES = (*_TIMES, "current_dwell", "stuck_dwell", "stale_after", "stale_grace",
 
 def limits(role: Any) -> Any:
     plain = safety.Limits(role=role)
-    return safety.Limits(role=role, **{f"{name}_s": getattr(plain, f"{name}_s") * 1000 for name in _TIMES})
+    times = {f"{name}_s": getattr(plain, f"{name}_s") * 1000 for name in _TIMES}
+    return safety.Limits(role=role, **times, progress_s=math.inf, frozen_s=math.inf)
 
 
 class Pair:
