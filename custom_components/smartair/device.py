@@ -63,6 +63,7 @@ _REPORTED = frozenset({KEY_SKEW, KEY_UNKNOWN})
 
 type Listener = Callable[[], None]
 type EventListener = Callable[[DeviceEvent], None]
+type Watcher = Callable[[Message, bool], None]
 
 
 class SmartAirDevice:
@@ -78,6 +79,8 @@ class SmartAirDevice:
         self.sensors: dict[str, SensorEntity] = {}
         self.history: DeviceHistory | None = None
         self.device_id: str | None = None
+        # Whoever follows an update hears every message, for a version that is reported anew changes nothing else.
+        self.watcher: Watcher | None = None
         self._listeners: defaultdict[str, list[Listener]] = defaultdict(list)
         self._event_listeners: list[EventListener] = []
         self._growth_listeners: list[Listener] = []
@@ -118,8 +121,7 @@ class SmartAirDevice:
                 self._handle_response(message, retained=retained)
             case DeviceEvent():
                 if not retained:
-                    for listener in tuple(self._event_listeners):
-                        listener(message)
+                    self.async_happened(message)
             case _:
                 before = self.snapshot
                 self.snapshot, changed = fold(before, message, now=now, retained=retained)
@@ -130,6 +132,14 @@ class SmartAirDevice:
                     self.history.async_add(samples_of(message), now)
                 if changed:
                     self._after_change(before, changed, now)
+        if self.watcher is not None:
+            self.watcher(message, retained)
+
+    @callback
+    def async_happened(self, event: DeviceEvent) -> None:
+        """Tell those who listen for events of one."""
+        for listener in tuple(self._event_listeners):
+            listener(event)
 
     @callback
     def async_refresh_availability(self) -> None:

@@ -18,6 +18,7 @@ from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from .approval import Approval
 from .const import CONF_NAMESPACE, CONF_ROOT, DOMAIN
 from .device import SmartAirDevice
+from .ota import Updates
 from .pysmartair import (
     Channel,
     ParseError,
@@ -64,6 +65,7 @@ class SmartAirHub:
         self.store = HubStore(hass, entry.entry_id)
         self.devices: dict[str, SmartAirDevice] = {}
         self.approval = Approval(self)
+        self.updates = Updates(self)
         self.import_turn = asyncio.Lock()
         self.connected = False
         self.counts: Counter[str] = Counter()
@@ -83,6 +85,7 @@ class SmartAirHub:
         self.connected = mqtt.is_connected(self.hass)
         for record in self.store.devices.values():
             self._adopt(record)
+        await self.updates.async_start()
 
     async def async_listen(self) -> None:
         """Subscribe, once every platform is ready for what will be heard."""
@@ -98,12 +101,14 @@ class SmartAirHub:
     def _remind_all(self) -> None:
         for device in self.devices.values():
             device.async_remind()
+        self.updates.async_resume()
 
     async def async_stop(self) -> None:
         """End all that the hub began, after the platforms have gone, and keep what its devices said last."""
         self.approval.async_stop()
         for device in self.devices.values():
             device.async_stop()
+        await self.updates.async_stop()
         await self.store.async_save_now()
 
     def async_create_task(self, work: Coroutine[Any, Any, None], name: str) -> None:
@@ -223,6 +228,7 @@ class SmartAirHub:
         """Forget a device and have the broker forget it, so that only what it says anew brings it back."""
         device = self.devices.pop(uid)
         device.async_stop()
+        self.updates.async_forget(uid)
         del self.store.devices[uid]
         await self.store.async_save_now()
         self.async_delete_issues(uid)

@@ -1,5 +1,6 @@
 """What SmartAir devices mean: the protocol in plain Python, with no Home Assistant, no input or output, no clock."""
 
+from . import firmware, rollout, updating
 from .commands import (
     ANSWER_TIMEOUT,
     COMMAND_LIFETIME,
@@ -8,6 +9,7 @@ from .commands import (
     command,
     configuration,
     forget,
+    update_order,
 )
 from .descriptor import unparse_descriptor
 from .device import (
@@ -122,6 +124,7 @@ __all__ = [
     "config_values",
     "configuration",
     "expire",
+    "firmware",
     "fold",
     "forget",
     "guess_type",
@@ -129,10 +132,13 @@ __all__ = [
     "parse",
     "parse_clock",
     "parse_topic",
+    "rollout",
     "samples_of",
     "subscription",
     "topic_for",
     "unparse_descriptor",
+    "update_order",
+    "updating",
     "valid_root",
     "valid_uid",
     "without_markup",
