@@ -15,6 +15,7 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryError, HomeAssistantError, UnsupportedStorageVersionError
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 
+from .alerts import AlertLog
 from .approval import Approval
 from .const import CONF_NAMESPACE, CONF_ROOT, DOMAIN
 from .device import SmartAirDevice
@@ -66,6 +67,7 @@ class SmartAirHub:
         self.devices: dict[str, SmartAirDevice] = {}
         self.approval = Approval(self)
         self.updates = Updates(self)
+        self.alerts = AlertLog(hass, entry.entry_id, self.async_create_task)
         self.import_turn = asyncio.Lock()
         self.connected = False
         self.counts: Counter[str] = Counter()
@@ -80,6 +82,7 @@ class SmartAirHub:
         """Bring back the stored devices; raise ConfigEntryError if a later version of SmartAir stored them."""
         try:
             await self.store.async_load()
+            await self.alerts.async_load()
         except UnsupportedStorageVersionError as err:
             raise ConfigEntryError(translation_domain=DOMAIN, translation_key="stored_by_later_version") from err
         self.connected = mqtt.is_connected(self.hass)
@@ -109,6 +112,7 @@ class SmartAirHub:
         for device in self.devices.values():
             device.async_stop()
         await self.updates.async_stop()
+        await self.alerts.async_stop()
         await self.store.async_save_now()
 
     def async_create_task(self, work: Coroutine[Any, Any, None], name: str) -> None:
@@ -230,6 +234,7 @@ class SmartAirHub:
         device.async_stop()
         self.updates.async_forget(uid)
         del self.store.devices[uid]
+        self.alerts.async_forget(uid)
         await self.store.async_save_now()
         self.async_delete_issues(uid)
         try:

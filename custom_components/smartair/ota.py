@@ -16,6 +16,7 @@ from .catalogue import async_get_folder
 from .const import DOMAIN
 from .pysmartair import (
     KEY_OTA,
+    Code,
     Descriptor,
     DeviceEvent,
     Message,
@@ -53,6 +54,11 @@ _EVENTS = {
     updating.Outcome.CONFIRMED: "updated",
     updating.Outcome.FAILED: "update_failed",
     updating.Outcome.ROLLED_BACK: "update_rolled_back",
+}
+
+_ALERTS = {
+    updating.Outcome.FAILED: Code.OTA_FAILED,
+    updating.Outcome.ROLLED_BACK: Code.OTA_ROLLED_BACK,
 }
 
 type Listener = Callable[[], None]
@@ -315,6 +321,7 @@ class DeviceUpdate:
             self.device.uid, order.previous, order.version, ended.outcome, ended.error or "",
         )  # fmt: skip
         facts = {"version": order.version, "previous": order.previous, "error": ended.error}
+        self._alert(ended)
         self.device.async_happened(
             DeviceEvent(
                 uid=self.device.uid,
@@ -323,6 +330,26 @@ class DeviceUpdate:
             )
         )
         self._updates.async_finished(self.device.uid, ended)
+
+    def _alert(self, ended: updating.Ended) -> None:
+        """Raise the alert of how it ended, and take back what an earlier end raised."""
+        alerts, uid = self._updates.hub.alerts, self.device.uid
+        raised = _ALERTS.get(ended.outcome)
+        for code in _ALERTS.values():
+            if code is not raised:
+                alerts.async_resolve(code, uid=uid)
+        self._updates.hub.async_delete_issue("firmware_rolled_back", uid)
+        if raised is not None:
+            values = {"version": ended.order.version, "previous": ended.order.previous}
+            alerts.async_raise(raised, uid=uid, cause=ended.error, values=values)
+        if ended.outcome is updating.Outcome.ROLLED_BACK:
+            self._updates.hub.async_create_issue(
+                "firmware_rolled_back",
+                uid,
+                fixable=True,
+                version=ended.order.version,
+                previous=ended.order.previous or "–",
+            )
 
     def _revoke(self) -> None:
         async_revoke(self._updates.hub.hass, self._token)
