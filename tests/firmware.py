@@ -1,4 +1,4 @@
-"""Firmware for tests: images as chips read them, catalogues as esphome/tools writes them, and a device that updates."""
+"""Firmware for tests: images as chips read them, and catalogues as esphome/tools writes them."""
 
 import hashlib
 import json

@@ -95,7 +95,7 @@ async def test_an_update_goes_through_its_stages_and_is_confirmed_by_the_version
 
     async def says(state: str, progress: int, **more: Any) -> None:
         content = {"cmd_id": order["cmd_id"], "state": state, "progress": progress, "version": "2.0.0", **more}
-        await say(UID, "ota/state", content, retain=True)
+        await say(UID, "ota/state", content)
 
     await says("accepted", 0)
     await says("deferred", 0)
@@ -108,7 +108,7 @@ async def test_an_update_goes_through_its_stages_and_is_confirmed_by_the_version
         assert shown(hass)[3] == state
     await report(say, "1.0.0")
     assert shown(hass)[3] == "rebooting"
-    await say(UID, "status", "offline", retain=True)
+    await say(UID, "status", "offline")
     assert hass.states.get(UPDATE).state == STATE_ON
     await say(UID, "status", "online")
     await say(UID, "info", {**INFO, "firmware_version": "2.0.0"})

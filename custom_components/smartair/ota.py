@@ -20,6 +20,7 @@ from .pysmartair import (
     Descriptor,
     DeviceEvent,
     Message,
+    OtaState,
     Status,
     Telemetry,
     firmware,
@@ -251,6 +252,9 @@ class DeviceUpdate:
                 order = updating.order_of(self.state)
                 if version is not None and not (retained and order and version != order.version):
                     self._apply(updating.Reported(version))
+            case OtaState():
+                # Not left to the listeners of keys, who may be called late when a device has much to say.
+                self._said()
             case _:
                 pass
 

@@ -71,6 +71,12 @@ class FirmwareUpdate(SmartAirEntity, UpdateEntity):
         """Whether the device is there, or away because it restarts into its new version."""
         return self.device.available or (self.device.hub.connected and self.update.busy)
 
+    @property
+    @override
+    def in_progress(self) -> bool:
+        """Whether the device is being updated; ordering ends long before that."""
+        return self.update.busy
+
     @override
     async def async_added_to_hass(self) -> None:
         """Listen to the update as well."""
@@ -88,7 +94,6 @@ class FirmwareUpdate(SmartAirEntity, UpdateEntity):
         self._attr_release_url = image.release_url if image else None
         self._notes = image.changelog if image else ""
         self._attr_release_summary = self._notes or None
-        self._attr_in_progress = self.update.busy
         state = self.update.state
         self._attr_update_percentage = state.percent if isinstance(state, updating.Working) else None
         self._attr_extra_state_attributes = _details(state)
