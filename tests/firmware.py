@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 import zlib
 
-from .conftest import CO2_INFO
-
 CHIPS = {"ESP32": 0, "ESP32-C3": 5, "ESP32-S3": 9}
 
 
@@ -56,6 +54,3 @@ def fill(folder: Path, *versions: str, **changes: Any) -> dict[str, bytes]:
     entries = [entry(version, data, **changes) for version, data in images.items()]
     (folder / "firmware.json").write_text(catalogue(*entries))
     return images
-
-
-INFO = {**CO2_INFO, "firmware_version": "1.0.0", "ota": {"signed": True}}

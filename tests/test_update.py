@@ -13,10 +13,11 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
-from .conftest import NOW, Say, Wait
-from .firmware import INFO, fill
+from .conftest import CO2_INFO, NOW, Say, Wait
+from .firmware import fill
 
 UID = "co2_001"
+INFO = {**CO2_INFO, "firmware_version": "1.0.0", "ota": {"signed": True}}
 UPDATE = "update.bedroom_bedroom_air_firmware"
 
 type Orders = Callable[[], list[dict[str, Any]]]
