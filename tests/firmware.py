@@ -12,7 +12,8 @@ CHIPS = {"ESP32": 0, "ESP32-C3": 5, "ESP32-S3": 9}
 def image(version: str, *, chip: str = "ESP32-C3", signed: bool = True, sectors: int = 4) -> bytes:
     """Return the bytes of an image: its header names the chip, its last sector is a signature block."""
     header = bytes([0xE9, 1, 2, 0x20]) + bytes(8) + CHIPS[chip].to_bytes(2, "little") + bytes(10)
-    body = (header + version.encode() * 9000)[: sectors * 4096]
+    size = sectors * 4096
+    body = (header + version.encode() * (size // len(version) + 1))[:size]
     if not signed:
         return body
     block = bytes([0xE7, 2, 0, 0]) + hashlib.sha256(body).digest()

@@ -1,16 +1,17 @@
 """What the tests of updates share: a firmware folder, a look at the update entity, devices that take updates."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lab.client import eventually
-from lab.simulator.device import Identity
+from lab.simulator.device import Device, Identity
 from lab.simulator.ota import Updater
 from tests.firmware import catalogue, entry
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lab.simulator.device import Device, Link
+    from lab.simulator.device import Link
     from lab.simulator.ota import Fault
 
     from .conftest import House
@@ -18,6 +19,17 @@ if TYPE_CHECKING:
 type Json = dict[str, Any]
 
 ENDS = {"confirmed", "failed", "rolled_back"}
+
+
+@dataclass(slots=True, kw_only=True)
+class Pumping(Device):
+    """A device with a pump that is told from outside whether it runs."""
+
+    pumping: bool = False
+
+    def channel_states(self) -> Json:
+        """Return what the pump does."""
+        return {"pump_fill": {"on": self.pumping}}
 
 
 def folder(house: House) -> Path:
@@ -77,8 +89,11 @@ async def updatable(house: House, identity: Identity, fault: Fault | None = None
     """Add a device of the simulator that takes updates, and approve it."""
 
     def make(who: Identity, link: Link) -> Device:
-        device = house.household.make(who, link)
-        device.firmware_version = "1.0.0"
+        plain = house.household.make(who, link)
+        device = Pumping(
+            identity=who, sensors=plain.sensors, settings=plain.settings, link=link, firmware_version="1.0.0"
+        )
+        device.channels = ({"id": "pump_fill", "fail_safe_mode": "NO"},)
         device.updater = Updater(device, fault)
         return device
 
@@ -89,3 +104,10 @@ async def updatable(house: House, identity: Identity, fault: Fault | None = None
     found = house.device(identity.uid).updater
     assert found is not None
     return found
+
+
+def pump(house: House, uid: str, *, on: bool) -> None:
+    """Run the pump of a device, or let it rest."""
+    device = house.device(uid)
+    assert isinstance(device, Pumping)
+    device.pumping = on
