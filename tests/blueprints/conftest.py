@@ -11,12 +11,16 @@ from zoneinfo import ZoneInfo
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import EVENT_CALL_SERVICE, EVENT_HOMEASSISTANT_START, EVENT_HOMEASSISTANT_STARTED
-from homeassistant.core import Context, CoreState, Event, HomeAssistant, ServiceCall, callback
+from homeassistant.core import Context, CoreState, Event, HomeAssistant, ServiceCall, State, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
 from homeassistant.util import slugify
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+    mock_restore_cache,
+)
 
 SOURCE = Path(__file__).parents[2] / "blueprints" / "automation" / "smartair"
 
@@ -128,6 +132,14 @@ class House:
         """Return the state of an entity."""
         found = self.hass.states.get(entity_id)
         return found.state if found else None
+
+    async def memory(self, text: str | None = None) -> str:
+        """Make a text helper, as the screen does; with what it held before a restart."""
+        if text is not None:
+            mock_restore_cache(self.hass, [State("input_text.memory", text)])
+        assert await async_setup_component(self.hass, "input_text", {"input_text": {"memory": {}}})
+        await self.settle()
+        return "input_text.memory"
 
     async def phone(self, name: str) -> str:
         """Register a phone, and return its device's id; what it is sent is kept in `pushed`."""
