@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.components.sensor import SensorEntity
-from homeassistant.core import CALLBACK_TYPE, HassJob, callback
+from homeassistant.core import CALLBACK_TYPE, Context, HassJob, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_track_point_in_utc_time
@@ -76,6 +76,7 @@ class SmartAirDevice:
         self.snapshot = record.snapshot()
         self.available = False
         self.sensors: dict[str, SensorEntity] = {}
+        self.context: Context | None = None
         self.history: DeviceHistory | None = None
         self.device_id: str | None = None
         self._listeners: defaultdict[str, list[Listener]] = defaultdict(list)
@@ -137,7 +138,7 @@ class SmartAirDevice:
         available = self.hub.connected and self.snapshot.available
         if available != self.available:
             self.available = available
-            self._call(self._listeners[_KEY_AVAILABLE])
+            self._call(tuple(self._listeners[_KEY_AVAILABLE]))
             self.hub.async_log_availability(self)
 
     def _after_change(self, before: Snapshot, changed: frozenset[str], now: float) -> None:
@@ -203,7 +204,9 @@ class SmartAirDevice:
         return lambda: self._growth_listeners.remove(listener)
 
     def _notify(self, changed: Iterable[str], now: float) -> None:
-        called = [listener for key in changed for listener in self._listeners.get(key, ())]
+        listeners = self._listeners
+        # Each is called once, however many of its keys have changed.
+        called = {listener: None for key in changed if key in listeners for listener in listeners[key]}
         if not called:
             return
         if not -1 < self._second - now <= 0:
@@ -221,13 +224,14 @@ class SmartAirDevice:
         """Write the last of the values that were held back."""
         self._flush = None
         held, self._held = self._held, set()
-        self._call(listener for key in held for listener in self._listeners.get(key, ()))
+        self._call(dict.fromkeys(listener for key in held for listener in self._listeners.get(key, ())))
 
-    @staticmethod
-    def _call(listeners: Iterable[Listener]) -> None:
-        """Call each listener once; a listener may end itself or others while it is called."""
-        for listener in dict.fromkeys(listeners):
+    def _call(self, listeners: Iterable[Listener]) -> None:
+        """Call listeners, who may end themselves or others meanwhile, and let them share one context."""
+        self.context = Context()
+        for listener in listeners:
             listener()
+        self.context = None
 
     # --- what grows stale -----------------------------------------------------------------------
 

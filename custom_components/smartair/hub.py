@@ -15,6 +15,7 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryError, HomeAssistantError, UnsupportedStorageVersionError
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 
+from .alerts import AlertLog
 from .approval import Approval
 from .const import CONF_NAMESPACE, CONF_ROOT, DOMAIN
 from .device import SmartAirDevice
@@ -64,6 +65,7 @@ class SmartAirHub:
         self.store = HubStore(hass, entry.entry_id)
         self.devices: dict[str, SmartAirDevice] = {}
         self.approval = Approval(self)
+        self.alerts = AlertLog(hass, entry.entry_id, self.async_create_task)
         self.import_turn = asyncio.Lock()
         self.connected = False
         self.counts: Counter[str] = Counter()
@@ -78,6 +80,7 @@ class SmartAirHub:
         """Bring back the stored devices; raise ConfigEntryError if a later version of SmartAir stored them."""
         try:
             await self.store.async_load()
+            await self.alerts.async_load()
         except UnsupportedStorageVersionError as err:
             raise ConfigEntryError(translation_domain=DOMAIN, translation_key="stored_by_later_version") from err
         self.connected = mqtt.is_connected(self.hass)
@@ -104,6 +107,7 @@ class SmartAirHub:
         self.approval.async_stop()
         for device in self.devices.values():
             device.async_stop()
+        await self.alerts.async_stop()
         await self.store.async_save_now()
 
     def async_create_task(self, work: Coroutine[Any, Any, None], name: str) -> None:
@@ -224,6 +228,7 @@ class SmartAirHub:
         device = self.devices.pop(uid)
         device.async_stop()
         del self.store.devices[uid]
+        self.alerts.async_forget(uid)
         await self.store.async_save_now()
         self.async_delete_issues(uid)
         try:

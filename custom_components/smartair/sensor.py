@@ -1,6 +1,6 @@
 """Sensors: one for every metric of the catalogue, and what is to be known of the device itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 import sys
@@ -17,8 +17,6 @@ from homeassistant.const import (
     ATTR_UNIT_OF_MEASUREMENT,
     LIGHT_LUX,
     SIGNAL_STRENGTH_DECIBELS_MILLIWATT,
-    STATE_UNAVAILABLE,
-    STATE_UNKNOWN,
     EntityCategory,
     UnitOfConductivity,
     UnitOfDataRate,
@@ -53,7 +51,7 @@ PARALLEL_UPDATES = 0
 # The recorder is somebody's SD card: what changes with every message is written once a minute.
 CHATTY_PAUSE = 60
 
-_NO_VALUE = frozenset({STATE_UNAVAILABLE, STATE_UNKNOWN})
+_DIGITS = sys.float_info.dig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,6 +240,7 @@ class MetricSensor(SmartAirEntity, SensorEntity, RestoreEntity):
     entity_description: MetricDescription
 
     _restored: StoredReading | None = None
+    _attributes: Mapping[str, Any] | None = None
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -261,49 +260,58 @@ class MetricSensor(SmartAirEntity, SensorEntity, RestoreEntity):
     @callback
     @override
     def _async_changed(self) -> None:
-        restored = self._restored
-        self.async_refresh()
-        if restored is not None or not self._write_value():
-            self.async_write_ha_state()
+        if not self._write_value():
+            super()._async_changed()
+            self._remember_attributes()
 
     def _write_value(self) -> bool:
-        """Write a new value into the last state, all else of which is still as Home Assistant wrote it.
+        """Write a new value beside the attributes of the last whole write; return False where that does not do.
 
-        A fleet's messages bring little but new values, and this is a third of the work of a whole write. Return
-        False where a whole write is called for: there was no value, or it is shown in another unit.
+        A fleet's messages bring little but new values, and this is a fifth of the work of a whole write. Whatever
+        else changes what is shown (a name, a unit, the availability) makes Home Assistant write it all, and the
+        attributes are others from then on.
         """
-        value = self._attr_native_value
-        state = self.hass.states.get(self.entity_id)
-        if (
-            value is None
-            or state is None
-            or state.state in _NO_VALUE
-            or not self.device.available
-            or state.attributes.get(ATTR_UNIT_OF_MEASUREMENT) != self.entity_description.native_unit_of_measurement
-        ):
+        value = self.device.snapshot.values.get(self.entity_description.key)
+        if value is None or self._attributes is None or not self.device.available:
+            return False
+        states = self.hass.states
+        state = states.get(self.entity_id)
+        if state is None or state.attributes is not self._attributes:
             return False
         # As many digits as Home Assistant writes: all that a float is sure of.
-        text = f"{value:.{sys.float_info.dig}}" if isinstance(value, float) else str(value)
-        self.hass.states.async_set(self.entity_id, text, state.attributes, state_info=state.state_info)
+        text = f"{value:.{_DIGITS}}" if type(value) is float else str(value)
+        states.async_set(
+            self.entity_id, text, self._attributes, context=self.device.context, state_info=state.state_info
+        )
         return True
+
+    def _remember_attributes(self) -> None:
+        """Keep the attributes just written, if they are what any value of now is shown with, and as it is."""
+        state = self.hass.states.get(self.entity_id)
+        as_is = (
+            state is not None
+            and self._restored is None
+            and state.attributes.get(ATTR_UNIT_OF_MEASUREMENT) == self.native_unit_of_measurement
+        )
+        self._attributes = state.attributes if state is not None and as_is else None
+
+    @property
+    @override
+    def native_value(self) -> float | None:
+        """The value of now, or else the one from before the restart while that holds."""
+        value = self.device.snapshot.values.get(self.entity_description.key)
+        return self._restored.value if value is None and self._restored is not None else value
 
     @override
     def async_refresh(self) -> None:
-        """Take over the value."""
-        name = self.entity_description.key
+        """Let go of the value from before the restart where there is one of now, or it has grown stale."""
+        restored = self._restored
+        if restored is None:
+            return
         snapshot = self.device.snapshot
-        if (value := snapshot.values.get(name)) is not None:
-            self._restored = None
-        elif self._restored is not None:
-            value = self._restored_value(self._restored)
-        self._attr_native_value = value
-
-    def _restored_value(self, restored: StoredReading) -> float | None:
         age = time.time() - (restored.measured or 0)
-        if 0 <= age < self.device.snapshot.stale_after:
-            return restored.value
-        self._restored = None
-        return None
+        if self.entity_description.key in snapshot.values or not 0 <= age < snapshot.stale_after:
+            self._restored = None
 
     @property
     @override

@@ -23,6 +23,7 @@ from lab.simulator.fleet import Fleet
 from lab.simulator.house import Clock
 from lab.simulator.household import Household
 from lab.simulator.pump_node import PumpNode
+from lab.simulator.water import Fault
 
 FOLDER = Path(__file__).parent
 START = 1_790_000_000
@@ -161,8 +162,10 @@ async def pump_node(stage: Scene) -> None:
     await asyncio.sleep(4)
     node = stage.fleet.device(identity.uid)
     assert isinstance(node, PumpNode)
-    await stage.fleet.do(lambda: node.trip("pump_drain", "biz_overcurrent", time.time(), current_ma=2300))
+    await stage.fleet.do(lambda: node.sensors.rack.break_(Fault.STALLED, "pump_drain"))
     order("run_pump", "01JD4Q0002", channel="pump_drain", max_run_s=60)
+    await asyncio.sleep(2)
+    order("run_pump", "01JD4Q0003", channel="pump_drain", max_run_s=60)
     await asyncio.sleep(2)
 
 

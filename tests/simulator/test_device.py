@@ -205,7 +205,7 @@ def test_a_retained_command_is_not_done(online: Device, wire: Wire) -> None:
     online.received(online.topic("commands"), b'{"command": "identify", "cmd_id": "1"}', NOW, retained=True)
 
     assert online.identified == 0
-    assert wire.of("command_response")[0]["error_code"] == "retained"
+    assert wire.of("command_response")[0]["error_code"] == "maybe_retained"
 
 
 def test_an_unknown_command_is_refused(online: Device, wire: Wire) -> None:

@@ -60,7 +60,7 @@ def test_vibration_stops_with_the_pump() -> None:
     identity = next(one for one in house.identities(8) if one.device_type == "vibration")
     device = house.make(identity, Silence())
     running = device.measure(1_800_000_010.0)
-    house.reservoir().pumps["pump_recirc"].on = False
+    house.rack().pumps["pump_recirc"].on = False
 
     standing = device.measure(1_800_000_020.0)
 
@@ -85,3 +85,19 @@ def test_a_day_passes_while_a_person_watches() -> None:
 
     assert min(readings) < 500
     assert max(readings) > 1000
+
+
+def test_each_pump_node_has_a_rack_of_its_own_with_its_letter() -> None:
+    house = household()
+    nodes = [house.make(house.identity("pump", "Greenhouse"), Silence()) for _ in range(2)]
+
+    assert [node.identity.name for node in nodes] == ["Rack A pumps", "Rack B pumps"]
+    assert nodes[0].sensors.rack is house.rack(1)
+    assert nodes[1].sensors.rack is not house.rack(1)
+
+
+def test_the_vibration_node_hangs_on_the_pump_of_the_first_rack() -> None:
+    house = household()
+    device = house.make(house.identity("vibration", "Greenhouse"), Silence())
+
+    assert device.sensors.pump is house.rack(1).pumps["pump_recirc"]

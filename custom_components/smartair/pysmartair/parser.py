@@ -1,6 +1,8 @@
 """From a topic and a payload to a message: the one place where what devices send is judged."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 import re
 from typing import Any
 
@@ -19,6 +21,7 @@ from .fields import (
     type_code,
 )
 from .messages import (
+    NONE,
     Buffered,
     ChannelState,
     CommandResponse,
@@ -64,21 +67,29 @@ _TELEMETRY_FIELDS = frozenset(
 
 def parse(root: str, topic: str, payload: bytes | str) -> Message | None:
     """Return what a device said, None when the topic is not a device's or nothing was said, or raise ParseError."""
-    address = parse_topic(root, topic)
-    if address is None:
+    route = _route(root, topic)
+    if route is None or not payload:
         return None
-    read = _READERS.get(address.channel)
-    if read is None or not payload:
-        return None
+    uid, read = route
     if isinstance(payload, str):
         payload = payload.encode("utf-8", "surrogatepass")
     if len(payload) > MAX_PAYLOAD:
-        raise ParseError("too_large", address.uid, f"{len(payload)} bytes")
+        raise ParseError("too_large", uid, f"{len(payload)} bytes")
     try:
-        return read(address.uid, payload)
+        return read(uid, payload)
     except ParseError as err:
-        err.uid = address.uid
+        err.uid = uid
         raise
+
+
+# A fleet says the same few things over and over; invented topics push out one another.
+@lru_cache(maxsize=16_384)
+def _route(root: str, topic: str) -> tuple[str, Callable[[str, bytes], Message]] | None:
+    """Return whom a topic is about and what reads it, or None when nothing on it is for us."""
+    address = parse_topic(root, topic)
+    if address is None or (read := _READERS.get(address.channel)) is None:
+        return None
+    return address.uid, read
 
 
 # --- status ------------------------------------------------------------------------------------
@@ -101,29 +112,47 @@ def _timestamp(value: object) -> float | None:
     return number(value, EARLIEST_TIMESTAMP, LATEST_TIMESTAMP)
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What the names in a message stand for: each metric as sent, its name and its range; and names nobody knows."""
+
+    metrics: tuple[tuple[str, str, float, float], ...]
+    unknown: tuple[str, ...]
+
+
+# Devices of one make send the same names with each message. Names can fill a payload, so no more than 8 MiB of them.
+@lru_cache(maxsize=128)
+def _shape(names: tuple[str, ...]) -> _Shape:
+    known = {name: BY_ANY_NAME[name] for name in names if name in BY_ANY_NAME}
+    unknown = [name for name in names if name not in known and name not in _TELEMETRY_FIELDS]
+    return _Shape(
+        tuple(
+            (name, metric.name, metric.minimum, metric.maximum)
+            for name, metric in known.items()
+            # A canonical name outranks its alias, whichever comes first.
+            if name == metric.name or metric.name not in known
+        ),
+        tuple(clean_text(name) or "?" for name in unknown[:MAX_NAMES]),
+    )
+
+
 def _sample(content: Mapping[str, Any]) -> Sample:
+    shape = _shape(tuple(content))
     values: dict[str, float] = {}
     rejected: dict[str, Rejection] = {}
-    unknown: list[str] = []
-    for name, value in content.items():
-        metric = BY_ANY_NAME.get(name)
-        if metric is None:
-            if name not in _TELEMETRY_FIELDS:
-                unknown.append(name)
-        elif name != metric.name and metric.name in content:
-            # A canonical name outranks its alias, whichever comes first.
-            continue
-        elif (type(value) is int or type(value) is float) and metric.minimum <= value <= metric.maximum:
-            values[metric.name] = value
+    for sent_as, name, minimum, maximum in shape.metrics:
+        value = content[sent_as]
+        if (type(value) is int or type(value) is float) and minimum <= value <= maximum:
+            values[name] = value
         elif value is not None:
             # A null is a sensor's honest way to have no value; it rejects nothing.
             numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
-            rejected[metric.name] = Rejection.OUT_OF_RANGE if numeric else Rejection.NOT_A_NUMBER
+            rejected[name] = Rejection.OUT_OF_RANGE if numeric else Rejection.NOT_A_NUMBER
     return Sample(
         values=values,
         timestamp=_timestamp(content.get("timestamp")),
-        rejected=rejected,
-        unknown=tuple(clean_text(name) or "?" for name in unknown[:MAX_NAMES]),
+        rejected=rejected or NONE,
+        unknown=shape.unknown,
     )
 
 
@@ -134,7 +163,7 @@ def _telemetry(uid: str, payload: bytes) -> Telemetry | Buffered:
     return Telemetry(
         uid=uid,
         sample=_sample(content),
-        channels=_channel_states(content["channels"]) if "channels" in content else {},
+        channels=_channel_states(content["channels"]) if "channels" in content else NONE,
         firmware_version=clean_text(content.get("firmware_version")),
         ip=clean_text(content.get("ip")),
         uptime=number(content.get("uptime"), 0, 1e10),

@@ -1,7 +1,6 @@
 """The topic grammar of the protocol, read and written in this one place."""
 
 from enum import StrEnum
-from functools import lru_cache
 import re
 from typing import NamedTuple
 
@@ -53,8 +52,6 @@ def valid_root(root: str) -> bool:
     )
 
 
-# A fleet says the same few things over and over; invented topics push out one another.
-@lru_cache(maxsize=16_384)
 def parse_topic(root: str, topic: str) -> Address | None:
     """Return whom a topic is about, or None when it is not one of the protocol's."""
     prefix = len(root) + 1

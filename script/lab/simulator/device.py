@@ -21,6 +21,7 @@ BATCH = 200
 MEMORY = 2000
 """Samples that a device without a card keeps; the oldest go first."""
 REMEMBERED_COMMANDS = 64
+REMEMBERED_EVENTS = 32
 REBOOT_SECONDS = 2.0
 WARM_UP = 2.0
 """Seconds after power-on until the sensors give a value that is worth keeping when nobody listens."""
@@ -106,6 +107,8 @@ class Device:
     _last: Json = field(default_factory=dict)
     _buffer: deque[Json] = field(default_factory=lambda: deque(maxlen=MEMORY))
     _seen: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED_COMMANDS))
+    _answers: dict[str, Answer] = field(default_factory=dict)
+    _events: deque[Json] = field(default_factory=lambda: deque(maxlen=REMEMBERED_EVENTS))
     _salt: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def __post_init__(self) -> None:
@@ -165,7 +168,9 @@ class Device:
         self._due = now + WARM_UP
         self._live_until = 0.0
         self._buffer.clear()
-        self._seen.clear()
+        self._events.clear()
+        # That they were done is in flash; how they were answered is not.
+        self._answers.clear()
 
     def connected(self, now: float) -> None:
         """Say everything that a device says when it has reached its broker."""
@@ -180,7 +185,8 @@ class Device:
         self._send("config/state", self.settings.state, retain=True)
         if not self._boot_announced:
             self._boot_announced = True
-            self._send("event", {"event": "boot", "boot_id": self._boot_id, "reason": "power_on"})
+            self._events.appendleft({"event": "boot", "boot_id": self._boot_id, "reason": "power_on"})
+        self._send_events()
         self._send_buffer()
 
     def disconnected(self) -> None:
@@ -219,8 +225,10 @@ class Device:
         return values
 
     def happened(self, event: str, **data: object) -> None:
-        """Report something that happened, such as a pressed button."""
-        self._send("event", {"event": event, **data})
+        """Report something that happened, such as a pressed button, as soon as somebody listens."""
+        self._events.append({"event": event, **data})
+        if self._online:
+            self._send_events()
 
     def leave(self) -> None:
         """Say goodbye: a device that is switched off in order."""
@@ -280,6 +288,11 @@ class Device:
         """Return the state of each channel; a sensor has none."""
         return {}
 
+    def _send_events(self) -> None:
+        """Tell what happened, oldest first."""
+        while self._events:
+            self._send("event", self._events.popleft())
+
     def _send_buffer(self) -> None:
         """Send what was measured while nobody listened, oldest first."""
         while self._buffer:
@@ -323,13 +336,15 @@ class Device:
 
     def _judge(self, name: str, cmd_id: str, content: Json, now: float, *, retained: bool) -> Answer:
         """Decide whether to do it, and do it."""
-        if retained:
-            return refused("retained")
         if cmd_id in self._seen:
-            return Answer("DUPLICATE")
+            first = self._answers.get(cmd_id, Answer("unknown"))
+            return Answer("DUPLICATE", first.error_code, {**(first.details or {}), "first_status": first.status})
         expires = content.get("expires")
         if isinstance(expires, (int, float)) and now > expires:
-            return Answer("EXPIRED")
+            return Answer("EXPIRED", "expired")
+        # Off is never gated; with its id remembered, a retained stop can happen once and no more.
+        if retained and name != "stop_pump":
+            return refused("maybe_retained")
         self._seen.append(cmd_id)
         handler = self.handlers.get(name)
         if handler is None:
@@ -339,6 +354,9 @@ class Device:
 
     def respond(self, name: str, cmd_id: str, answer: Answer) -> None:
         """Say what became of a command."""
+        if cmd_id in self._seen and answer.status != "DUPLICATE":
+            self._answers[cmd_id] = answer
+            self._answers = {known: self._answers[known] for known in self._seen if known in self._answers}
         content: Json = {"cmd": name, "cmd_id": cmd_id, "status": answer.status}
         if answer.error_code:
             content["error_code"] = answer.error_code

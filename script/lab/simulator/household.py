@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from lab.simulator.device import Device, Identity
 from lab.simulator.house import PLANS, Clock, LivedRoom
 from lab.simulator.pump_node import PumpNode
-from lab.simulator.sensors import HostSensors, ReservoirSensors, RoomSensors, VibrationSensors
+from lab.simulator.rack_sensors import RackSensors
+from lab.simulator.sensors import HostSensors, RoomSensors, VibrationSensors
 from lab.simulator.settings import Settings
-from lab.simulator.water import Reservoir
+from lab.simulator.water import Rack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +56,6 @@ _NAMES = {
     "temp": "Thermometer",
     "dust": "Dust meter",
     "multi": "Air monitor",
-    "pump": "Rack pumps",
     "vibration": "Pump vibration",
     "host": "Lab computer",
 }
@@ -88,7 +88,11 @@ class Household:
     report_interval: float = 5.0
     chance: random.Random = field(default_factory=random.Random)
     _rooms: dict[str, LivedRoom] = field(default_factory=dict)
-    _reservoir: Reservoir | None = None
+    rack_size: float = 1.0
+    """The tanks of its racks against those of one with 100 litres."""
+    protections: bool = True
+    """Whether its pump nodes know the safety contract."""
+    _racks: dict[int, Rack] = field(default_factory=dict)
     _counts: dict[str, Iterator[int]] = field(default_factory=dict)
 
     def identities(self, count: int) -> list[Identity]:
@@ -99,7 +103,7 @@ class Household:
         """Return the next device of a type."""
         number = next(self._counts.setdefault(device_type, itertools.count(1)))
         address = 20 + sum(map(ord, device_type)) % 80
-        name = _NAMES[device_type]
+        name = _rack_name(number) if device_type == "pump" else _NAMES[device_type]
         namesakes = next(self._counts.setdefault(f"{area} {name}", itertools.count(1)))
         return Identity(
             uid=f"{_UIDS.get(device_type, device_type)}_{number:03}",
@@ -123,8 +127,14 @@ class Household:
         """Return the device."""
         settings = settings_for(identity.device_type, self.report_interval)
         if identity.device_type == "pump":
-            water = ReservoirSensors(reservoir=self.reservoir(), chance=self._dice())
-            return PumpNode(identity=identity, sensors=water, settings=settings, link=link, root=self.root)
+            return PumpNode(
+                identity=identity,
+                sensors=RackSensors(rack=self.rack(_number(identity)), clock=self.clock, chance=self._dice()),
+                settings=settings,
+                link=link,
+                root=self.root,
+                protections=self.protections,
+            )
         sensors = self._sensors(identity)
         return Device(identity=identity, sensors=sensors, settings=settings, link=link, root=self.root)
 
@@ -132,7 +142,7 @@ class Household:
         if identity.device_type == "host":
             return HostSensors()
         if identity.device_type == "vibration":
-            pump = self.reservoir().pumps["pump_recirc"]
+            pump = self.rack(_number(identity)).pumps["pump_recirc"]
             return VibrationSensors(clock=self.clock, pump=pump, chance=self._dice())
         return RoomSensors(
             room=self.room(identity.area),
@@ -152,11 +162,22 @@ class Household:
             self._rooms[key] = lived
         return self._rooms[key]
 
-    def reservoir(self) -> Reservoir:
-        """Return the reservoir that the pump node and the vibration node share."""
-        if self._reservoir is None:
-            self._reservoir = Reservoir(time=self.clock.started)
-        return self._reservoir
+    def rack(self, number: int = 1) -> Rack:
+        """Return a rack, which the pump node and the vibration node of that number share."""
+        if number not in self._racks:
+            # Plants that drink at the speed of the demo's day would empty the reservoir in an afternoon.
+            pace = max(1.0, self.clock.speed / 10.0)
+            self._racks[number] = Rack(self.rack_size, self.clock.started, pace)
+        return self._racks[number]
 
     def _dice(self) -> random.Random:
         return random.Random(self.chance.random())  # noqa: S311 (noise, not secrets)
+
+
+def _rack_name(number: int) -> str:
+    """Return a rack's name: its letter while there are any."""
+    return f"Rack {chr(64 + number) if number <= 26 else number} pumps"  # noqa: PLR2004 (letters of the alphabet)
+
+
+def _number(identity: Identity) -> int:
+    return int(identity.uid.rpartition("_")[2])

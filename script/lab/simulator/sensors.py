@@ -11,7 +11,7 @@ from lab.simulator.house import Clock, LivedRoom, weather
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lab.simulator.water import Pump, Reservoir
+    from lab.simulator.water import Pump
 
 type Values = dict[str, float]
 
@@ -123,40 +123,6 @@ class RoomSensors:
 
 
 @dataclass(slots=True, kw_only=True)
-class ReservoirSensors:
-    """Level, flow, current, acidity and salts of a reservoir."""
-
-    reservoir: Reservoir
-    chance: random.Random = field(default_factory=random.Random)
-
-    names: ClassVar = ("water_level", "flow_rate", "pump_current", "ph", "ec", "water_temperature")
-
-    def read(self, now: float) -> Values:
-        """Return what the pump node measures; its pumps run in real time, whatever the speed of the day."""
-        self.reservoir.advance(now)
-        pumps = self.reservoir.pumps.values()
-        circulating = (self.reservoir.flow(pump) for pump in pumps if pump.role == "recirculation")
-        values = {
-            "water_level": self.reservoir.level,
-            "flow_rate": sum(circulating),
-            "pump_current": sum(map(self.reservoir.current, pumps)),
-            "ph": self.reservoir.ph,
-            "ec": self.reservoir.ec,
-            "water_temperature": self.reservoir.temperature,
-        }
-        return measured(values, self.names, self.chance)
-
-    def channel(self, pump: Pump) -> dict[str, object]:
-        """Return what telemetry says of one channel."""
-        return {
-            "on": pump.on,
-            "current_ma": round(self.reservoir.current(pump)),
-            "flow_l_min": round(self.reservoir.flow(pump), 2),
-            "lock": pump.lock,
-        }
-
-
-@dataclass(slots=True, kw_only=True)
 class VibrationSensors:
     """An accelerometer on a pump's body, whose bearing wears slowly."""
 
@@ -176,7 +142,7 @@ class VibrationSensors:
         """Return the vibration of the pump, or the stillness of one that stands."""
         at = self.clock.at(now)
         worn = 1.0 + 0.15 * at / 86400.0 / 30.0
-        runs = self.pump is None or self.pump.on
+        runs = self.pump is None or (self.pump.powered and not self.pump.stalled)
         rms = (1.8 if runs else 0.05) * worn * (1.0 + 0.05 * math.sin(at / 900.0))
         crest = 3.2 * worn
         values = {
