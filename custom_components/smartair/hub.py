@@ -21,8 +21,8 @@ from .approval import Approval
 from .const import CONF_NAMESPACE, CONF_ROOT, DOMAIN
 from .device import SmartAirDevice
 from .infra import Infrastructure
-from .pumps import Pumps
 from .ota import Updates
+from .pumps import Pumps
 from .pysmartair import (
     Channel,
     ParseError,
