@@ -12,3 +12,5 @@ SUBENTRY_ZONE: Final = "zone"
 
 ADD_ASK: Final = "ask"
 ADD_AUTOMATIC: Final = "automatic"
+
+EVENT_ALERT: Final = "smartair_alert"

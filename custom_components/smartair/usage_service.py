@@ -96,7 +96,7 @@ def _part(hass: HomeAssistant, hubs: Iterable[SmartAirHub], device_id: str) -> P
         if (device := hub.device_by_id(device_id)) is not None:
             return Part(hub=hub, uid=device.uid)
         for uid, channel in hub.pumps:
-            if f"{hub.devices[uid].unique_prefix}{channel}" in names:
+            if f"{hub.namespace}{uid}:{channel}" in names:
                 return Part(hub=hub, uid=uid, channel=channel)
     raise ServiceValidationError(
         translation_domain=DOMAIN,

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 import logging
-import re
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.config_entries import ConfigSubentry
@@ -170,9 +169,7 @@ class Zones(dict[str, Zone]):
         if entry is None or entry.platform != DOMAIN or entry.config_entry_id != self.hub.entry.entry_id:
             return None
         for (uid, channel), pump in self.hub.pumps.items():
-            prefix = self.hub.devices[uid].unique_prefix
-            rest = entry.unique_id.removeprefix(prefix)
-            if rest != entry.unique_id and channel in re.split(r"[^A-Za-z0-9_]", rest):
+            if entry.unique_id == f"{self.hub.namespace}{uid}-{channel}:pump":
                 return pump
         return None
 
