@@ -8,6 +8,7 @@ from homeassistant.config_entries import (
     ConfigEntry,
     ConfigFlow,
     ConfigFlowResult,
+    ConfigSubentryFlow,
     OptionsFlow,
 )
 from homeassistant.core import callback
@@ -28,8 +29,10 @@ from .const import (
     CONF_NAMESPACE,
     CONF_ROOT,
     DOMAIN,
+    SUBENTRY_ALERT_LIMIT,
 )
 from .hub import SmartAirConfigEntry, SmartAirHub
+from .limit_flow import AlertLimitFlow
 from .pysmartair import (
     DEFAULT_ROOT,
     Descriptor,
@@ -72,6 +75,13 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
     def async_get_options_flow(config_entry: ConfigEntry) -> SmartAirOptionsFlow:
         """Return the options flow of a hub."""
         return SmartAirOptionsFlow()
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(cls, config_entry: ConfigEntry) -> dict[str, type[ConfigSubentryFlow]]:
+        """Return what can be added to a hub."""
+        return {SUBENTRY_ALERT_LIMIT: AlertLimitFlow}
 
     # --- hubs -----------------------------------------------------------------------------------
 

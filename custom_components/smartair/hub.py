@@ -21,6 +21,7 @@ from .approval import Approval
 from .const import CONF_NAMESPACE, CONF_ROOT, DOMAIN
 from .device import SmartAirDevice
 from .infra import Infrastructure
+from .limits import Limits
 from .pysmartair import (
     Channel,
     ParseError,
@@ -69,6 +70,7 @@ class SmartAirHub:
         self.approval = Approval(self)
         self.alerts = AlertLog(hass, entry.entry_id, self.async_create_task)
         self.infra = Infrastructure(self)
+        self.limits = Limits(self)
         self.device_id: str | None = None
         self.import_turn = asyncio.Lock()
         self.connected = False
@@ -92,6 +94,7 @@ class SmartAirHub:
         for record in self.store.devices.values():
             self._adopt(record)
         Announcer(self).async_start()
+        self.limits.async_start()
 
     async def async_listen(self) -> None:
         """Subscribe, once every platform is ready for what will be heard."""
@@ -113,6 +116,7 @@ class SmartAirHub:
         """End all that the hub began, after the platforms have gone, and keep what its devices said last."""
         self.approval.async_stop()
         self.infra.async_stop()
+        self.limits.async_stop()
         for device in self.devices.values():
             device.async_stop()
         await self.alerts.async_stop()
@@ -264,6 +268,7 @@ class SmartAirHub:
         device = self.devices.pop(uid)
         device.async_stop()
         del self.store.devices[uid]
+        self.limits.async_forget(uid)
         self.alerts.async_forget(uid)
         await self.store.async_save_now()
         self.async_delete_issues(uid)
