@@ -76,7 +76,7 @@ def _device(device: SmartAirDevice) -> dict[str, Any]:
         "desired": device.record.desired,
         "desired_revision": device.record.revision,
         "history": dict(device.history.counts) if device.history else {},
-        "snapshot": async_redact_data(_plain(snapshot), TO_REDACT),
+        "snapshot": async_redact_data(_plain(snapshot._asdict()), TO_REDACT),
     }
 
 

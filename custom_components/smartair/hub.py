@@ -22,6 +22,8 @@ from .const import CONF_NAMESPACE, CONF_ROOT, DOMAIN
 from .device import SmartAirDevice
 from .infra import Infrastructure
 from .limits import Limits
+from .ota import Updates
+from .pumps import Pumps
 from .pysmartair import (
     Channel,
     ParseError,
@@ -68,10 +70,12 @@ class SmartAirHub:
         self.store = HubStore(hass, entry.entry_id)
         self.devices: dict[str, SmartAirDevice] = {}
         self.approval = Approval(self)
+        self.updates = Updates(self)
         self.alerts = AlertLog(hass, entry.entry_id, self.async_create_task)
         self.infra = Infrastructure(self)
         self.limits = Limits(self)
         self.device_id: str | None = None
+        self.pumps = Pumps(self)
         self.import_turn = asyncio.Lock()
         self.connected = False
         self.counts: Counter[str] = Counter()
@@ -87,6 +91,7 @@ class SmartAirHub:
         try:
             await self.store.async_load()
             await self.alerts.async_load()
+            await self.pumps.async_load()
         except UnsupportedStorageVersionError as err:
             raise ConfigEntryError(translation_domain=DOMAIN, translation_key="stored_by_later_version") from err
         self.connected = mqtt.is_connected(self.hass)
@@ -95,6 +100,8 @@ class SmartAirHub:
             self._adopt(record)
         Announcer(self).async_start()
         self.limits.async_start()
+        self.pumps.async_start()
+        await self.updates.async_start()
 
     async def async_listen(self) -> None:
         """Subscribe, once every platform is ready for what will be heard."""
@@ -111,14 +118,17 @@ class SmartAirHub:
     def _remind_all(self) -> None:
         for device in self.devices.values():
             device.async_remind()
+        self.updates.async_resume()
 
     async def async_stop(self) -> None:
         """End all that the hub began, after the platforms have gone, and keep what its devices said last."""
         self.approval.async_stop()
         self.infra.async_stop()
         self.limits.async_stop()
+        await self.pumps.async_stop()
         for device in self.devices.values():
             device.async_stop()
+        await self.updates.async_stop()
         await self.alerts.async_stop()
         await self.store.async_save_now()
 
@@ -261,12 +271,15 @@ class SmartAirHub:
         if known is not None:
             device.async_begin(known)
         self.async_register(device)
+        self.pumps.async_add_device(device)
         return device
 
     async def async_forget(self, uid: str) -> None:
         """Forget a device and have the broker forget it, so that only what it says anew brings it back."""
         device = self.devices.pop(uid)
+        self.pumps.async_remove_device(uid)
         device.async_stop()
+        self.updates.async_forget(uid)
         del self.store.devices[uid]
         self.limits.async_forget(uid)
         self.alerts.async_forget(uid)
