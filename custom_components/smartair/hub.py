@@ -21,6 +21,7 @@ from .approval import Approval
 from .const import CONF_NAMESPACE, CONF_ROOT, DOMAIN
 from .device import SmartAirDevice
 from .infra import Infrastructure
+from .limits import Limits
 from .ota import Updates
 from .pumps import Pumps
 from .pysmartair import (
@@ -73,6 +74,7 @@ class SmartAirHub:
         self.updates = Updates(self)
         self.alerts = AlertLog(hass, entry.entry_id, self.async_create_task)
         self.infra = Infrastructure(self)
+        self.limits = Limits(self)
         self.device_id: str | None = None
         self.pumps = Pumps(self)
         self.zones = Zones(self)
@@ -99,6 +101,7 @@ class SmartAirHub:
         for record in self.store.devices.values():
             self._adopt(record)
         Announcer(self).async_start()
+        self.limits.async_start()
         self.pumps.async_start()
         await self.zones.async_load()
         await self.updates.async_start()
@@ -126,6 +129,7 @@ class SmartAirHub:
         self.approval.async_stop()
         await self.zones.async_stop()
         self.infra.async_stop()
+        self.limits.async_stop()
         await self.pumps.async_stop()
         for device in self.devices.values():
             device.async_stop()
@@ -282,6 +286,7 @@ class SmartAirHub:
         device.async_stop()
         self.updates.async_forget(uid)
         del self.store.devices[uid]
+        self.limits.async_forget(uid)
         self.alerts.async_forget(uid)
         await self.store.async_save_now()
         self.async_delete_issues(uid)
