@@ -10,3 +10,5 @@ CONF_ADD_NEW_DEVICES: Final = "add_new_devices"
 
 ADD_ASK: Final = "ask"
 ADD_AUTOMATIC: Final = "automatic"
+
+EVENT_ALERT: Final = "smartair_alert"

@@ -61,6 +61,7 @@ _KEY_AVAILABLE = "$available"
 
 _STORED = frozenset({KEY_DESCRIPTOR, KEY_FACTS, KEY_CONFIG})
 _REPORTED = frozenset({KEY_SKEW, KEY_UNKNOWN})
+_SELDOM = _STORED | _REPORTED
 
 type Listener = Callable[[], None]
 type EventListener = Callable[[DeviceEvent], None]
@@ -166,9 +167,8 @@ class SmartAirDevice:
 
     def _after_change(self, before: Snapshot, changed: frozenset[str], now: float) -> None:
         after = self.snapshot
-        if after.metrics is not before.metrics or not changed.isdisjoint(_STORED):
+        if after.metrics is not before.metrics or not changed.isdisjoint(_SELDOM):
             self._keep(before, changed)
-        if not changed.isdisjoint(_REPORTED):
             self._complain(changed)
         if self._expiry is None:
             self._schedule_expiry(now)
@@ -185,11 +185,15 @@ class SmartAirDevice:
                 self.hub.async_delete_issue("clock_skew", self.uid)
             else:
                 self.hub.async_create_issue("clock_skew", self.uid, seconds=str(round(snapshot.skew)))
+            self.hub.infra.async_clock_changed(self)
         if KEY_UNKNOWN in changed:
             self.hub.async_create_issue("unknown_metric", self.uid, names=", ".join(sorted(snapshot.unknown)))
+            self.hub.infra.async_unknown_grew(self)
 
     def _keep(self, before: Snapshot, changed: frozenset[str]) -> None:
         """Bring registry, store and settings up to date with what the device now says of itself."""
+        if self.snapshot.metrics is before.metrics and changed.isdisjoint(_STORED):
+            return
         self.record.learn(self.snapshot)
         self.hub.store.async_save_soon()
         if not changed.isdisjoint((KEY_DESCRIPTOR, KEY_FACTS)):

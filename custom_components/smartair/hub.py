@@ -16,9 +16,11 @@ from homeassistant.exceptions import ConfigEntryError, HomeAssistantError, Unsup
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 
 from .alerts import AlertLog
+from .announce import Announcer
 from .approval import Approval
 from .const import CONF_NAMESPACE, CONF_ROOT, DOMAIN
 from .device import SmartAirDevice
+from .infra import Infrastructure
 from .pumps import Pumps
 from .pysmartair import (
     Channel,
@@ -67,6 +69,8 @@ class SmartAirHub:
         self.devices: dict[str, SmartAirDevice] = {}
         self.approval = Approval(self)
         self.alerts = AlertLog(hass, entry.entry_id, self.async_create_task)
+        self.infra = Infrastructure(self)
+        self.device_id: str | None = None
         self.pumps = Pumps(self)
         self.import_turn = asyncio.Lock()
         self.connected = False
@@ -87,8 +91,10 @@ class SmartAirHub:
         except UnsupportedStorageVersionError as err:
             raise ConfigEntryError(translation_domain=DOMAIN, translation_key="stored_by_later_version") from err
         self.connected = mqtt.is_connected(self.hass)
+        self._register_hub()
         for record in self.store.devices.values():
             self._adopt(record)
+        Announcer(self).async_start()
         self.pumps.async_start()
 
     async def async_listen(self) -> None:
@@ -99,6 +105,7 @@ class SmartAirHub:
         self.approval.async_start()
         # The connection may have changed while the platforms were being set up.
         self._async_connection_changed(mqtt.is_connected(self.hass))
+        self.infra.async_start()
         if self.connected:
             self._remind_all()
 
@@ -109,6 +116,7 @@ class SmartAirHub:
     async def async_stop(self) -> None:
         """End all that the hub began, after the platforms have gone, and keep what its devices said last."""
         self.approval.async_stop()
+        self.infra.async_stop()
         await self.pumps.async_stop()
         for device in self.devices.values():
             device.async_stop()
@@ -168,12 +176,14 @@ class SmartAirHub:
         self.connected = connected
         for device in self.devices.values():
             device.async_refresh_availability()
+        self.infra.async_connection_changed()
         if connected:
             self._remind_all()
 
     @callback
     def async_log_availability(self, device: SmartAirDevice) -> None:
         """Log once that a device went or came; that the broker did is the MQTT integration's to log."""
+        self.infra.async_look(device)
         if self.connected:
             _LOGGER.info("Device %s is %s", device.uid, "available" if device.available else "unavailable")
 
@@ -195,6 +205,32 @@ class SmartAirHub:
             qos=1,
             retain=message.retain,
             message_expiry_interval=message.expiry if self._expiry else None,
+        )
+
+    # --- the hub in the device registry ---------------------------------------------------------
+
+    @property
+    def unique_prefix(self) -> str:
+        """What the unique ids of the hub's own entities begin with; no uid contains the first sign."""
+        return f"{self.namespace}/hub-"
+
+    @property
+    def registered(self) -> dr.DeviceEntry | dr.ChildDeviceEntry | None:
+        """The hub as it stands in the device registry."""
+        return dr.async_get(self.hass).async_get(self.device_id) if self.device_id else None
+
+    def _register_hub(self) -> None:
+        self.device_id = (
+            dr.async_get(self.hass)
+            .async_get_or_create(
+                config_entry_id=self.entry.entry_id,
+                identifiers={self.identifier("/hub")},
+                entry_type=dr.DeviceEntryType.SERVICE,
+                name=self.entry.title,
+                manufacturer="SmartAir",
+                model="Hub",
+            )
+            .id
         )
 
     # --- devices --------------------------------------------------------------------------------
