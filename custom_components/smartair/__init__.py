@@ -13,6 +13,7 @@ from homeassistant.helpers.typing import ConfigType
 from .const import DOMAIN
 from .hub import SmartAirConfigEntry, SmartAirHub
 from .services import async_setup_services
+from .serving import FirmwareView
 from .store import HubStore
 
 _LOGGER = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ PLATFORMS = (
     Platform.SENSOR,
     Platform.SWITCH,
     Platform.TIME,
+    Platform.UPDATE,
 )
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -34,6 +36,7 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register the actions, which are there whether or not a hub is loaded."""
     async_setup_services(hass)
+    hass.http.register_view(FirmwareView)
     return True
 
 

@@ -67,6 +67,7 @@ type Listener = Callable[[], None]
 type EventListener = Callable[[DeviceEvent], None]
 type ReportListener = Callable[[Telemetry], None]
 type ResponseListener = Callable[[CommandResponse], None]
+type Watcher = Callable[[Message, bool], None]
 
 
 class CommandRefusedError(HomeAssistantError):
@@ -92,6 +93,8 @@ class SmartAirDevice:
         self.context: Context | None = None
         self.history: DeviceHistory | None = None
         self.device_id: str | None = None
+        # Whoever follows an update hears every message, for a version that is reported anew changes nothing else.
+        self.watcher: Watcher | None = None
         self._listeners: defaultdict[str, list[Listener]] = defaultdict(list)
         self._event_listeners: list[EventListener] = []
         self._report_listeners: list[ReportListener] = []
@@ -134,8 +137,7 @@ class SmartAirDevice:
                 self._handle_response(message, retained=retained)
             case DeviceEvent():
                 if not retained:
-                    for listener in tuple(self._event_listeners):
-                        listener(message)
+                    self.async_happened(message)
             case _:
                 before = self.snapshot
                 self.snapshot, changed = fold(before, message, now=now, retained=retained)
@@ -148,6 +150,8 @@ class SmartAirDevice:
                     self._after_change(before, changed, now)
                 if self._report_listeners and isinstance(message, Telemetry) and not retained:
                     self._report(before, message)
+        if self.watcher is not None:
+            self.watcher(message, retained)
 
     def _report(self, before: Snapshot, message: Telemetry) -> None:
         """Hand on a report of how things are now, which a copy and a late one are not."""
@@ -155,6 +159,12 @@ class SmartAirDevice:
         if after.duplicates == before.duplicates and after.buffered == before.buffered:
             for listener in tuple(self._report_listeners):
                 listener(message)
+
+    @callback
+    def async_happened(self, event: DeviceEvent) -> None:
+        """Tell those who listen for events of one."""
+        for listener in tuple(self._event_listeners):
+            listener(event)
 
     @callback
     def async_refresh_availability(self) -> None:

@@ -40,7 +40,7 @@ ACTIVITY = SmartAirEventDescription(
     key="activity",
     translation_key="activity",
     # A closed list, for automations to choose from; what a device adds to the protocol comes as the last.
-    event_types=["boot", "button", "safety_trip", OTHER],
+    event_types=["boot", "button", "safety_trip", "update_failed", "update_rolled_back", "updated", OTHER],
 )
 
 

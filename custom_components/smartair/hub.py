@@ -21,6 +21,7 @@ from .approval import Approval
 from .const import CONF_NAMESPACE, CONF_ROOT, DOMAIN
 from .device import SmartAirDevice
 from .infra import Infrastructure
+from .ota import Updates
 from .pumps import Pumps
 from .pysmartair import (
     Channel,
@@ -68,6 +69,7 @@ class SmartAirHub:
         self.store = HubStore(hass, entry.entry_id)
         self.devices: dict[str, SmartAirDevice] = {}
         self.approval = Approval(self)
+        self.updates = Updates(self)
         self.alerts = AlertLog(hass, entry.entry_id, self.async_create_task)
         self.infra = Infrastructure(self)
         self.device_id: str | None = None
@@ -96,6 +98,7 @@ class SmartAirHub:
             self._adopt(record)
         Announcer(self).async_start()
         self.pumps.async_start()
+        await self.updates.async_start()
 
     async def async_listen(self) -> None:
         """Subscribe, once every platform is ready for what will be heard."""
@@ -112,6 +115,7 @@ class SmartAirHub:
     def _remind_all(self) -> None:
         for device in self.devices.values():
             device.async_remind()
+        self.updates.async_resume()
 
     async def async_stop(self) -> None:
         """End all that the hub began, after the platforms have gone, and keep what its devices said last."""
@@ -120,6 +124,7 @@ class SmartAirHub:
         await self.pumps.async_stop()
         for device in self.devices.values():
             device.async_stop()
+        await self.updates.async_stop()
         await self.alerts.async_stop()
         await self.store.async_save_now()
 
@@ -270,6 +275,7 @@ class SmartAirHub:
         device = self.devices.pop(uid)
         self.pumps.async_remove_device(uid)
         device.async_stop()
+        self.updates.async_forget(uid)
         del self.store.devices[uid]
         self.alerts.async_forget(uid)
         await self.store.async_save_now()

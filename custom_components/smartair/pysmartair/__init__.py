@@ -1,5 +1,6 @@
 """What SmartAir devices mean: the protocol in plain Python, with no Home Assistant, no input or output, no clock."""
 
+from . import firmware, rollout, updating
 from .alerts import (
     KEPT_AT_MOST,
     KEPT_FOR,
@@ -31,6 +32,7 @@ from .commands import (
     command,
     configuration,
     forget,
+    update_order,
 )
 from .descriptor import unparse_descriptor
 from .device import (
@@ -162,6 +164,7 @@ __all__ = [
     "config_values",
     "configuration",
     "expire",
+    "firmware",
     "fold",
     "forget",
     "guess_type",
@@ -174,12 +177,15 @@ __all__ = [
     "raise_alert",
     "read_alerts",
     "resolve_alert",
+    "rollout",
     "samples_of",
     "subscription",
     "topic_for",
     "unparse_alert",
     "unparse_alerts",
     "unparse_descriptor",
+    "update_order",
+    "updating",
     "valid_root",
     "valid_uid",
     "without_markup",
