@@ -45,6 +45,7 @@ APPROVED_AT_ONCE = 20
 
 type SmartAirConfigEntry = ConfigEntry[SmartAirHub]
 type DevicesListener = Callable[[Iterable[SmartAirDevice]], None]
+type GrowthListener = Callable[[SmartAirDevice], None]
 
 
 class _Facts(TypedDict):
@@ -84,6 +85,7 @@ class SmartAirHub:
         self.recent_errors: deque[dict[str, Any]] = deque(maxlen=MAX_RECENT_ERRORS)
         self._complained: set[tuple[str, str]] = set()
         self._device_listeners: list[DevicesListener] = []
+        self._growth_listeners: list[GrowthListener] = []
         self._expiry = self._expiry_supported()
 
     # --- beginning and end ----------------------------------------------------------------------
@@ -255,6 +257,18 @@ class SmartAirHub:
         self._device_listeners.append(listener)
         listener(self.devices.values())
         return partial(self._device_listeners.remove, listener)
+
+    @callback
+    def async_listen_growth(self, listener: GrowthListener) -> CALLBACK_TYPE:
+        """Call the listener with each device that may have more to show than before; return how to end that."""
+        self._growth_listeners.append(listener)
+        return partial(self._growth_listeners.remove, listener)
+
+    @callback
+    def async_show_growth(self, device: SmartAirDevice) -> None:
+        """Tell that a device may have more to show than before."""
+        for listener in tuple(self._growth_listeners):
+            listener(device)
 
     async def async_approve(self, uids: Iterable[str], *, flow_id: str | None = None) -> None:
         """Make devices the owner's; a card that is just being answered is named by its flow and left to itself."""

@@ -252,6 +252,15 @@ class MetricSensor(SmartAirEntity, SensorEntity, RestoreEntity):
 
     entity_description: MetricDescription
 
+    # These, too, are not kept in each; with them, its dictionary would be of twice the size.
+    device_info = None
+    entity_picture = None
+    icon = None
+    internal_integration_suggested_object_id = None
+    last_reset = None
+    options = None
+    supported_features = None
+
     _restored: StoredReading | None = None
     _attributes: Mapping[str, Any] | None = None
 
