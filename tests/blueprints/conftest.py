@@ -13,6 +13,7 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import EVENT_CALL_SERVICE, EVENT_HOMEASSISTANT_START, EVENT_HOMEASSISTANT_STARTED
 from homeassistant.core import Context, CoreState, Event, HomeAssistant, ServiceCall, State, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.entity import entity_sources
 from homeassistant.setup import async_setup_component
 from homeassistant.util import slugify
 import pytest
@@ -156,6 +157,20 @@ class House:
         self.pushed[name] = []
         self.hass.services.async_register("notify", f"mobile_app_{slug}", self._push(name))
         return device.id
+
+    async def ours(self, domain: str, name: str, state: Any, **attributes: Any) -> str:
+        """Register an entity of SmartAir on a device of its own."""
+        entry = MockConfigEntry(domain="smartair")
+        entry.add_to_hass(self.hass)
+        device = dr.async_get(self.hass).async_get_or_create(
+            config_entry_id=entry.entry_id, identifiers={("smartair", name)}, name=name.split("_")[0].title()
+        )
+        entity = er.async_get(self.hass).async_get_or_create(
+            domain, "smartair", name, config_entry=entry, device_id=device.id, suggested_object_id=name
+        )
+        entity_sources(self.hass)[entity.entity_id] = {"domain": "smartair", "custom_component": True}
+        await self.put(entity.entity_id, state, **attributes)
+        return entity.entity_id
 
     def _push(self, name: str) -> Callable[[ServiceCall], None]:
         @callback
