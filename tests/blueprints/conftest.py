@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 import logging
+import os
 from pathlib import Path
 import shutil
 from typing import Any
@@ -23,7 +24,10 @@ from pytest_homeassistant_custom_component.common import (
     mock_restore_cache,
 )
 
-SOURCE = Path(__file__).parents[2] / "blueprints" / "automation" / "smartair"
+SOURCE = Path(
+    os.environ.get("SMARTAIR_BLUEPRINTS", Path(__file__).parents[2] / "blueprints" / "automation" / "smartair")
+)
+"""What is tried; the mutation check puts a broken copy in its place."""
 
 COMMANDS = {
     "switch.turn_on": "on",
@@ -34,6 +38,8 @@ COMMANDS = {
     "climate.set_hvac_mode": "fan_only",
     "climate.turn_off": "off",
 }
+HEARD = ("button.press", "update.install")
+"""What has no state to change by itself; a test says what comes of it."""
 OWNER = Context(user_id="owner")
 
 
@@ -49,6 +55,8 @@ class House:
         self._calls: list[tuple[str, dict[str, Any]]] = []
         for command in COMMANDS:
             hass.services.async_register(*command.split("."), self._obey)
+        for command in HEARD:
+            hass.services.async_register(*command.split("."), callback(lambda _: None))
         hass.bus.async_listen(EVENT_CALL_SERVICE, self._note)
 
     @callback
