@@ -13,6 +13,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
 from .pysmartair import CommandName
+from .zone_entities import async_setup_zones, zone_buttons
 
 PARALLEL_UPDATES = 1
 
@@ -60,6 +61,7 @@ async def async_setup_entry(
         async_add_entities,
         lambda device: [CommandButton(device, one) for one in BUTTONS if one.command in device.snapshot.commands],
     )
+    async_setup_zones(entry, async_add_entities, zone_buttons)
 
 
 class CommandButton(SmartAirEntity, ButtonEntity):

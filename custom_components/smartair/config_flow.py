@@ -8,6 +8,7 @@ from homeassistant.config_entries import (
     ConfigEntry,
     ConfigFlow,
     ConfigFlowResult,
+    ConfigSubentryFlow,
     OptionsFlow,
 )
 from homeassistant.core import callback
@@ -28,6 +29,7 @@ from .const import (
     CONF_NAMESPACE,
     CONF_ROOT,
     DOMAIN,
+    SUBENTRY_ZONE,
 )
 from .hub import SmartAirConfigEntry, SmartAirHub
 from .pysmartair import (
@@ -40,6 +42,7 @@ from .pysmartair import (
     valid_root,
     without_markup,
 )
+from .zone_flow import ZoneFlow
 
 CONF_CODE = "code"
 
@@ -72,6 +75,13 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
     def async_get_options_flow(config_entry: ConfigEntry) -> SmartAirOptionsFlow:
         """Return the options flow of a hub."""
         return SmartAirOptionsFlow()
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(cls, config_entry: ConfigEntry) -> dict[str, type[ConfigSubentryFlow]]:
+        """Return what can be added to a hub: zones."""
+        return {SUBENTRY_ZONE: ZoneFlow}
 
     # --- hubs -----------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from .entity import SmartAirEntity, async_setup_entities
 from .hub import SmartAirConfigEntry
 from .pysmartair import NightSetting, ToggleSetting
 from .settings import SettingDescription, SettingEntity, offered
+from .zone_entities import async_setup_zones, zone_switches
 
 PARALLEL_UPDATES = 1
 
@@ -29,6 +30,7 @@ async def async_setup_entry(
 ) -> None:
     """Set up the switches."""
     async_setup_entities(entry, async_add_entities, _switches)
+    async_setup_zones(entry, async_add_entities, zone_switches)
 
 
 def _switches(device: SmartAirDevice) -> list[SmartAirEntity]:

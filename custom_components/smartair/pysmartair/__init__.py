@@ -1,5 +1,6 @@
 """What SmartAir devices mean: the protocol in plain Python, with no Home Assistant, no input or output, no clock."""
 
+from . import firmware, rollout, updating
 from .alerts import (
     KEPT_AT_MOST,
     KEPT_FOR,
@@ -31,6 +32,7 @@ from .commands import (
     command,
     configuration,
     forget,
+    update_order,
 )
 from .descriptor import unparse_descriptor
 from .device import (
@@ -79,6 +81,7 @@ from .messages import (
 from .metrics import CATALOGUE, Metric
 from .parser import config_values, parse, parse_clock
 from .profiles import PROFILES, guess_type
+from .safety import Role
 from .topics import (
     DEFAULT_ROOT,
     Address,
@@ -89,6 +92,7 @@ from .topics import (
     valid_root,
     valid_uid,
 )
+from .usage import RunRecord
 
 __all__ = [
     "ANSWER_TIMEOUT",
@@ -144,6 +148,8 @@ __all__ = [
     "Rejection",
     "Report",
     "ResponseStatus",
+    "Role",
+    "RunRecord",
     "Sample",
     "Setting",
     "Severity",
@@ -158,6 +164,7 @@ __all__ = [
     "config_values",
     "configuration",
     "expire",
+    "firmware",
     "fold",
     "forget",
     "guess_type",
@@ -170,12 +177,15 @@ __all__ = [
     "raise_alert",
     "read_alerts",
     "resolve_alert",
+    "rollout",
     "samples_of",
     "subscription",
     "topic_for",
     "unparse_alert",
     "unparse_alerts",
     "unparse_descriptor",
+    "update_order",
+    "updating",
     "valid_root",
     "valid_uid",
     "without_markup",
