@@ -1,4 +1,4 @@
-"""Binary sensors: whether a device is connected, and whether it has yet to take over its settings."""
+"""Binary sensors: whether a device is connected, has yet to take over its settings, or has an alert."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,16 +9,18 @@ from homeassistant.components.binary_sensor import (
     BinarySensorEntity,
     BinarySensorEntityDescription,
 )
-from homeassistant.const import EntityCategory
-from homeassistant.core import HomeAssistant
+from homeassistant.const import EntityCategory, Platform
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .alert_entity import AlertEntity, async_setup_alert_entities
 from .device import SmartAirDevice
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
 from .pump import Pump
 from .pump_entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
-from .pysmartair import KEY_CONFIG, KEY_STATUS
+from .pysmartair import KEY_CONFIG, KEY_STATUS, worst
+from .zone_entities import async_setup_zones, zone_binary_sensors
 
 PARALLEL_UPDATES = 0
 
@@ -48,6 +50,12 @@ BINARY_SENSORS: tuple[SmartAirBinarySensorDescription, ...] = (
         value_fn=lambda device: bool(device.pending),
         exists_fn=lambda device: bool(device.snapshot.settings),
     ),
+)
+
+ALERT = BinarySensorEntityDescription(
+    key="alert",
+    translation_key="alert",
+    device_class=BinarySensorDeviceClass.PROBLEM,
 )
 
 
@@ -95,6 +103,10 @@ async def async_setup_entry(
         async_add_entities,
         lambda device: [SmartAirBinarySensor(device, one) for one in BINARY_SENSORS if one.exists_fn(device)],
     )
+    async_setup_zones(entry, async_add_entities, zone_binary_sensors)
+    async_setup_alert_entities(
+        entry, async_add_entities, Platform.BINARY_SENSOR, ALERT.key, lambda owner: AlertBinarySensor(owner, ALERT)
+    )
     async_setup_pump_entities(
         entry, async_add_entities, lambda pump: [PumpBinarySensor(pump, one) for one in PUMP_BINARY_SENSORS]
     )
@@ -115,6 +127,22 @@ class SmartAirBinarySensor(SmartAirEntity, BinarySensorEntity):
     def async_refresh(self) -> None:
         """Take over the answer."""
         self._attr_is_on = self.entity_description.value_fn(self.device)
+
+
+class AlertBinarySensor(AlertEntity[BinarySensorEntityDescription], BinarySensorEntity):
+    """Whether there is an active alert."""
+
+    @callback
+    @override
+    def async_refresh(self) -> None:
+        """Take over what is active."""
+        active = self.active()
+        severity = worst(active)
+        self._attr_is_on = bool(active)
+        self._attr_extra_state_attributes: dict[str, Any] = {
+            "codes": sorted({alert.code.value for alert in active}),
+            "severity": severity and severity.value,
+        }
 
 
 class PumpBinarySensor(PumpEntity, BinarySensorEntity):

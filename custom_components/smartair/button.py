@@ -14,6 +14,7 @@ from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entit
 from .hub import SmartAirConfigEntry
 from .pump_entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
 from .pysmartair import CommandName
+from .zone_entities import async_setup_zones, zone_buttons
 
 PARALLEL_UPDATES = 1
 
@@ -70,6 +71,7 @@ async def async_setup_entry(
         async_add_entities,
         lambda device: [CommandButton(device, one) for one in BUTTONS if one.command in device.snapshot.commands],
     )
+    async_setup_zones(entry, async_add_entities, zone_buttons)
     async_setup_pump_entities(entry, async_add_entities, lambda pump: [ResetButton(pump, RESET)])
 
 

@@ -61,11 +61,13 @@ _KEY_AVAILABLE = "$available"
 
 _STORED = frozenset({KEY_DESCRIPTOR, KEY_FACTS, KEY_CONFIG})
 _REPORTED = frozenset({KEY_SKEW, KEY_UNKNOWN})
+_SELDOM = _STORED | _REPORTED
 
 type Listener = Callable[[], None]
 type EventListener = Callable[[DeviceEvent], None]
 type ReportListener = Callable[[Telemetry], None]
 type ResponseListener = Callable[[CommandResponse], None]
+type Watcher = Callable[[Message, bool], None]
 
 
 class CommandRefusedError(HomeAssistantError):
@@ -91,6 +93,8 @@ class SmartAirDevice:
         self.context: Context | None = None
         self.history: DeviceHistory | None = None
         self.device_id: str | None = None
+        # Whoever follows an update hears every message, for a version that is reported anew changes nothing else.
+        self.watcher: Watcher | None = None
         self._listeners: defaultdict[str, list[Listener]] = defaultdict(list)
         self._event_listeners: list[EventListener] = []
         self._report_listeners: list[ReportListener] = []
@@ -133,8 +137,7 @@ class SmartAirDevice:
                 self._handle_response(message, retained=retained)
             case DeviceEvent():
                 if not retained:
-                    for listener in tuple(self._event_listeners):
-                        listener(message)
+                    self.async_happened(message)
             case _:
                 before = self.snapshot
                 self.snapshot, changed = fold(before, message, now=now, retained=retained)
@@ -147,6 +150,8 @@ class SmartAirDevice:
                     self._after_change(before, changed, now)
                 if self._report_listeners and isinstance(message, Telemetry) and not retained:
                     self._report(before, message)
+        if self.watcher is not None:
+            self.watcher(message, retained)
 
     def _report(self, before: Snapshot, message: Telemetry) -> None:
         """Hand on a report of how things are now, which a copy and a late one are not."""
@@ -154,6 +159,12 @@ class SmartAirDevice:
         if after.duplicates == before.duplicates and after.buffered == before.buffered:
             for listener in tuple(self._report_listeners):
                 listener(message)
+
+    @callback
+    def async_happened(self, event: DeviceEvent) -> None:
+        """Tell those who listen for events of one."""
+        for listener in tuple(self._event_listeners):
+            listener(event)
 
     @callback
     def async_refresh_availability(self) -> None:
@@ -166,9 +177,8 @@ class SmartAirDevice:
 
     def _after_change(self, before: Snapshot, changed: frozenset[str], now: float) -> None:
         after = self.snapshot
-        if after.metrics is not before.metrics or not changed.isdisjoint(_STORED):
+        if after.metrics is not before.metrics or not changed.isdisjoint(_SELDOM):
             self._keep(before, changed)
-        if not changed.isdisjoint(_REPORTED):
             self._complain(changed)
         if self._expiry is None:
             self._schedule_expiry(now)
@@ -185,16 +195,21 @@ class SmartAirDevice:
                 self.hub.async_delete_issue("clock_skew", self.uid)
             else:
                 self.hub.async_create_issue("clock_skew", self.uid, seconds=str(round(snapshot.skew)))
+            self.hub.infra.async_clock_changed(self)
         if KEY_UNKNOWN in changed:
             self.hub.async_create_issue("unknown_metric", self.uid, names=", ".join(sorted(snapshot.unknown)))
+            self.hub.infra.async_unknown_grew(self)
 
     def _keep(self, before: Snapshot, changed: frozenset[str]) -> None:
         """Bring registry, store and settings up to date with what the device now says of itself."""
+        if self.snapshot.metrics is before.metrics and changed.isdisjoint(_STORED):
+            return
         self.record.learn(self.snapshot)
         self.hub.store.async_save_soon()
         if not changed.isdisjoint((KEY_DESCRIPTOR, KEY_FACTS)):
             self.hub.async_register(self)
         if self.snapshot.metrics != before.metrics or not changed.isdisjoint((KEY_DESCRIPTOR, KEY_FACTS)):
+            self.hub.async_show_growth(self)
             self._call(tuple(self._growth_listeners))
         if KEY_CONFIG in changed:
             self._settle_config()

@@ -34,6 +34,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.restore_state import ExtraStoredData, RestoreEntity
 
+from .alert_entity import AlertEntity
 from .device import SmartAirDevice
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
@@ -47,6 +48,7 @@ from .pysmartair import (
     KEY_UPTIME,
     Snapshot,
 )
+from .zone_entities import async_setup_zones, zone_sensors
 
 PARALLEL_UPDATES = 0
 
@@ -199,12 +201,20 @@ FACTS: tuple[FactDescription, ...] = (
     ),
 )
 
+ACTIVE_ALERTS = SensorEntityDescription(
+    key="active_alerts",
+    translation_key="active_alerts",
+    state_class=SensorStateClass.MEASUREMENT,
+)
+
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: SmartAirConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Set up the sensors."""
     async_setup_entities(entry, async_add_entities, _sensors)
+    async_setup_zones(entry, async_add_entities, zone_sensors)
+    async_add_entities([ActiveAlertsSensor(entry.runtime_data, ACTIVE_ALERTS)])
     async_setup_pump_entities(entry, async_add_entities, pump_sensors)
 
 
@@ -241,6 +251,15 @@ class MetricSensor(SmartAirEntity, SensorEntity, RestoreEntity):
     """What a device measures, shown for as long as it says how things are."""
 
     entity_description: MetricDescription
+
+    # These, too, are not kept in each; with them, its dictionary would be of twice the size.
+    device_info = None
+    entity_picture = None
+    icon = None
+    internal_integration_suggested_object_id = None
+    last_reset = None
+    options = None
+    supported_features = None
 
     _restored: StoredReading | None = None
     _attributes: Mapping[str, Any] | None = None
@@ -359,3 +378,19 @@ class FactSensor(SmartAirEntity, SensorEntity):
     def async_refresh(self) -> None:
         """Take over the fact."""
         self._attr_native_value = self.entity_description.value_fn(self.device.snapshot)
+
+
+class ActiveAlertsSensor(AlertEntity[SensorEntityDescription], SensorEntity):
+    """How many alerts are active."""
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to all alerts."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self._alerts.async_listen(self.async_tell))
+
+    @callback
+    @override
+    def async_refresh(self) -> None:
+        """Count what is active."""
+        self._attr_native_value = len(self.active())

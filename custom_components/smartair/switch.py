@@ -13,6 +13,7 @@ from .hub import SmartAirConfigEntry
 from .pump_entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
 from .pysmartair import NightSetting, ToggleSetting
 from .settings import SettingDescription, SettingEntity, offered
+from .zone_entities import async_setup_zones, zone_switches
 
 # A stop must not wait until another pump has answered (safety contract, S1).
 PARALLEL_UPDATES = 0
@@ -37,6 +38,7 @@ async def async_setup_entry(
 ) -> None:
     """Set up the switches."""
     async_setup_entities(entry, async_add_entities, _switches)
+    async_setup_zones(entry, async_add_entities, zone_switches)
     async_setup_pump_entities(entry, async_add_entities, lambda pump: [PumpSwitch(pump, PUMP)])
 
 
