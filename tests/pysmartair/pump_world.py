@@ -384,19 +384,24 @@ class PumpWorld(RuleBasedStateMachine):
                     self.raised.add(code)
                 case _:
                     pass
+        if isinstance(event, Tripped) and event.locked:
+            assert after.lock is not None, "S3 a trip of the device that is not kept"
+        if isinstance(after.state, Stopping) and after.state.tries == 1 and isinstance(before.state, Running):
+            name = _LOCKING.get(after.state.by, "")
+            measured = name in self.bad and self._known(_SENSE[name]) is not None
+            assert not measured or after.lock is not None, "S3 a trip that is not kept"
         self._judge_lock(before, event, effects)
 
     def _judge_run(self, before: Guard, event: Event, effect: SendRun) -> None:
         """S2: whatever the path, these hold before a pump is energised."""
         role, circulates = self.limits.role, self.device.circulates
         release = circulates and not isinstance(event, RunAsked)
-        assert isinstance(event, RunAsked) or circulates or _goes_on(before), (
-            "S8 something else than an order started it"
-        )
+        assert isinstance(event, RunAsked) or circulates or _goes_on(before), "S8 it started unasked"
         reset = isinstance(event, (ResetAsked, DeviceReset))
         lock = self.guard.lock if reset and self.guard is not None else before.lock
         assert release or lock is None, "S2 a locked pump was started"
-        assert before.contact and self.heard, "S9 a pump was started before it was known what it does"
+        assert before.contact, "S9 a pump was started out of reach"
+        assert self.heard, "S9 a pump was started before it was known what it does"
         assert not _holds(lock), "S5 circulation was released in spite of a lock that holds it off"
         if not release:
             assert self.around == Around(), "S2 a pump was started against an interlock, a stuck pump or an update"
@@ -418,15 +423,13 @@ class PumpWorld(RuleBasedStateMachine):
         assert after is not None
         if before.lock is not None and after.lock is None:
             assert isinstance(event, (ResetAsked, ResetAnswered, DeviceReset)), "S3 a lock that nobody reset is gone"
-            if any(isinstance(one, WasReset) for one in effects):
-                self._judge_reset(before.lock)
+        if before.lock is not None and any(isinstance(one, WasReset) for one in effects):
+            self._judge_reset(before.lock)
         if after.lock is not None and after.lock != before.lock:
             assert any(isinstance(one, Alarm) and one.kind is Kind.RAISE for one in effects), "S10 a silent lock"
             self._judge_trip(after.lock, event)
         if isinstance(event, DeviceReset) and before.lock is not None and after.lock is None:
-            assert event.code in {None, before.lock.reason, before.device_lock}, (
-                "S3 reset by the reset of another lock"
-            )
+            assert event.code in {None, before.lock.reason, before.device_lock}, "S3 reset by another"
 
     def _judge_reset(self, lock: Refused) -> None:
         level, current = self._known(Sense.LEVEL), self._known(Sense.CURRENT_MA)
@@ -507,6 +510,7 @@ class PumpWorld(RuleBasedStateMachine):
             assert len(recent) < 3, "three failures in an hour, and no lock"
 
 
+_LOCKING = {"dry_run": "dry", "no_flow": "flow", "overflow": "full"}
 _SENSE = {"full": Sense.LEVEL, "dry": Sense.LEVEL, "flow": Sense.FLOW, "current": Sense.CURRENT_MA}
 
 

@@ -285,17 +285,25 @@ def _forget_run(turn: Turn) -> None:
 def _ended_by_device(turn: Turn, run: Running) -> None:
     """Judge a run that the device ended without having been told to."""
     turn.rest()
-    over = run.until is not None and turn.now >= run.until - _EARLY_S
-    if not over:
-        if not run.seen:
-            turn.unconfirmed("start")
-        turn.close(run, "device" if run.seen else "unconfirmed")
-    elif run.order is not None and run.order.planned:
-        turn.close(run, "finished")
-    else:
-        bound = run.order.bound_s if run.order is not None else turn.limits.max_run_s
-        turn.fail(run.run_id, Refused(Reason.MAX_RUN, Cause.MEASURED, turn.now - run.since, bound))
+    if _came_to_its_bound(turn, run):
         turn.close(run, Reason.MAX_RUN)
+    elif run.until is not None and turn.now >= run.until - _EARLY_S:
+        turn.close(run, "finished")
+    elif run.seen:
+        turn.close(run, "device")
+    else:
+        turn.unconfirmed("start")
+        turn.close(run, "unconfirmed")
+
+
+def _came_to_its_bound(turn: Turn, run: Running) -> bool:
+    """Count the run as failed if it went on until its bound, whatever its device calls that."""
+    planned = run.order is not None and run.order.planned
+    if planned or run.until is None or turn.now < run.until - _EARLY_S:
+        return False
+    bound = run.order.bound_s if run.order is not None else turn.limits.max_run_s
+    turn.fail(run.run_id, Refused(Reason.MAX_RUN, Cause.MEASURED, turn.now - run.since, bound))
+    return True
 
 
 # --- orders -------------------------------------------------------------------------------------------
@@ -453,7 +461,7 @@ def _later_answer(turn: Turn, event: RunAnswered, run: Running, *, accounts: boo
 def _account(turn: Turn, event: RunAnswered, run: Running) -> None:
     """Take over the device's account of a run that it ended."""
     turn.rest(told=True)
-    turn.close(run, "device")
+    turn.close(run, Reason.MAX_RUN if _came_to_its_bound(turn, run) else "device")
     turn.account((event.seconds, event.litres, event.ended_by or "finished"))
 
 
