@@ -47,7 +47,7 @@ from .pysmartair.water_model import (
 )
 from .pysmartair.water_record import unparse_memory
 from .refusals import change_refused
-from .sources import MetricSource, Source, StateSource, entity_id_of, source_of
+from .sources import MetricSource, Source, entity_id_of, source_of
 from .zone_hands import Hands, cause_of
 from .zone_settings import ZoneSettings
 
@@ -83,6 +83,7 @@ class Zone:
         self.pumps: dict[Role, Pump] = {}
         self.sources: dict[str, Source] = {}
         self.missing: dict[str, str] = {}
+        self._entity_ids: set[str] = set()
         self.device_id: str | None = None
         # What was raised before a restart stays raised until it is seen to be over.
         active = {alert.code for alert in self.hub.alerts.active(zone=self.zone_id)}
@@ -94,6 +95,7 @@ class Zone:
         self.hands = Hands(self)
         self._stored: dict[str, Any] = unparse_memory(memory)
         self._refreshed = 0.0
+        self._problem = False
 
     @property
     def unique_prefix(self) -> str:
@@ -114,15 +116,14 @@ class Zone:
         """Take hold of the pumps and sensors as they are named now; done again when one is renamed or appears."""
         self.async_let_go()
         self.missing = {}
+        self._entity_ids.clear()
         for role, reference in self.settings.pumps.items():
             pump = self._find(role, reference)
             if pump is not None:
                 self.pumps[role] = pump
         for what, reference in self.settings.sensors.items():
-            entity_id = entity_id_of(self.hub.hass, reference)
-            if entity_id is None:
-                self.missing[what] = reference
-            else:
+            entity_id = self._named(what, reference)
+            if entity_id is not None:
                 self.sources[what] = source_of(self.hub, what, entity_id, partial(self._heard, what))
         for role, pump in self.pumps.items():
             self._ends += [pump.async_listen(self.async_tick), pump.async_listen_runs(partial(self._ended, role))]
@@ -131,10 +132,18 @@ class Zone:
         self.async_register()
         self.zones.async_report_missing(self)
 
-    def _find(self, role: Role, reference: str) -> Pump | None:
+    def _named(self, what: str, reference: str) -> str | None:
+        """Return the entity that a pump or sensor is now, and remember which are missing."""
         entity_id = entity_id_of(self.hub.hass, reference)
         if entity_id is None:
-            self.missing[str(role)] = reference
+            self.missing[what] = reference
+        else:
+            self._entity_ids.add(entity_id)
+        return entity_id
+
+    def _find(self, role: Role, reference: str) -> Pump | None:
+        entity_id = self._named(str(role), reference)
+        if entity_id is None:
             return None
         if (pump := self.zones.pump_of(entity_id)) is not None:
             return pump
@@ -183,9 +192,7 @@ class Zone:
     @property
     def references(self) -> set[str]:
         """What its pumps and sensors are named by, and the entities that they are now."""
-        bound = {source.entity_id for source in self.sources.values() if isinstance(source, StateSource)}
-        switches = {pump.channel for pump in self.pumps.values() if pump.uid is None}
-        return {*self.settings.pumps.values(), *self.settings.sensors.values(), *bound, *switches}
+        return {*self.settings.pumps.values(), *self.settings.sensors.values(), *self._entity_ids}
 
     def is_not(self, subentry: ConfigSubentry) -> bool:
         """Tell whether the owner has changed something."""
@@ -277,18 +284,19 @@ class Zone:
             ph=self.value("ph"),
             ec=self.value("ec"),
             temperature=self.value("temperature"),
-            recirculating=self._on(Role.RECIRCULATION),
-            draining=self._on(Role.DRAIN),
-            filling=self._on(Role.FILL),
+            recirculating=self.on(Role.RECIRCULATION),
+            draining=self.on(Role.DRAIN),
+            filling=self.on(Role.FILL),
             litres=self._litres(),
             hindrances=tuple(self._hindrances()),
         )
 
-    def _on(self, role: Role) -> bool | None:
+    def on(self, role: Role) -> bool | None:
+        """Return whether a pump runs, None where nobody knows now; a pump that the zone has not got does not."""
         if role not in self.settings.pumps:
             return False
         pump = self.pumps.get(role)
-        return None if pump is None else pump.is_on
+        return None if pump is None or not pump.guard.contact else pump.is_on
 
     def _litres(self) -> float | None:
         pump = self.pumps.get(Role.FILL)
@@ -359,7 +367,7 @@ class Zone:
         self.hands.pay_circulation()
         self._watch()
         now = time.monotonic()
-        if now - self._refreshed >= _REFRESH_S:
+        if self.pump_problem != self._problem or now - self._refreshed >= _REFRESH_S:
             self._call()
 
     @callback
@@ -429,6 +437,7 @@ class Zone:
         return partial(self._happening_listeners.remove, listener)
 
     def _call(self) -> None:
+        self._problem = self.pump_problem
         self._refreshed = time.monotonic()
         for listener in tuple(self._listeners):
             listener()

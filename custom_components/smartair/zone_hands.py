@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from homeassistant.exceptions import HomeAssistantError
 
+from .pysmartair.guard_data import Stopping
 from .pysmartair.safety import Role
 from .pysmartair.water_model import Cause, Circulate, Effect, Run, RunFailed, Stop, StopCirculation
 from .refusals import PumpRefusedError
@@ -43,7 +44,7 @@ class Hands:
     def pay_circulation(self) -> None:
         """Have circulation run that could not be asked for while nobody knew what it does (S9)."""
         pump = self.zone.pumps.get(Role.RECIRCULATION)
-        if self._circulation_owed and pump is not None and pump.is_on is not None:
+        if self._circulation_owed and pump is not None and self.zone.on(Role.RECIRCULATION) is not None:
             self._circulation_owed = False
             self.carry_out((Circulate(),))
 
@@ -83,8 +84,10 @@ class Hands:
             return RunFailed(role, Cause.PUMP_MISSING) if role in self.zone.settings.pumps else None
         if isinstance(effect, Circulate):
             # What nobody knows of a pump is learned first (S9); a lock is told of by the pump itself.
-            self._circulation_owed = pump.is_on is None
-            if pump.is_on is not False or pump.lock is not None:
+            ending = isinstance(pump.state, Stopping)
+            on = self.zone.on(role)
+            self._circulation_owed = on is None and not ending
+            if self._circulation_owed or (on and not ending) or pump.lock is not None:
                 return None
         try:
             await pump.async_run(seconds=effect.seconds if isinstance(effect, Run) else None)
