@@ -169,6 +169,18 @@ async def test_a_pump_that_is_locked_triggers(
     assert len(calls) == 1
 
 
+async def test_a_locked_pump_triggers_for_its_own_device_and_not_for_others(
+    hass: HomeAssistant, broker: MqttMockHAClient, hub: MockConfigEntry, calls: list[ServiceCall]
+) -> None:
+    await begin(hass, broker, hub.runtime_data)
+    pump = hub.runtime_data.pumps["rack_a", "pump_drain"]
+    await _automate(hass, {"trigger": "smartair.pump_locked", "target": {"device_id": pump.registered.id}})
+    hub.runtime_data.alerts.async_raise(Code.DRY_RUN, uid="rack_a", channel="pump_fill")
+    hub.runtime_data.alerts.async_raise(Code.DRY_RUN, uid="rack_a", channel="pump_drain")
+    await hass.async_block_till_done()
+    assert len(calls) == 1
+
+
 async def test_an_automation_goes_on_when_the_hub_is_loaded_again(
     hass: HomeAssistant, hub: MockConfigEntry, co2: str, calls: list[ServiceCall]
 ) -> None:
@@ -231,11 +243,13 @@ async def test_where_nothing_measures_the_air_it_is_not_fresh(
     assert not await _is(hass, "air_is_fresh", target, calls)
 
 
+@pytest.mark.parametrize("whole", [True, False])
 async def test_a_pump_may_run_while_nothing_speaks_against_it(
-    hass: HomeAssistant, broker: MqttMockHAClient, hub: MockConfigEntry, calls: list[ServiceCall]
+    hass: HomeAssistant, broker: MqttMockHAClient, hub: MockConfigEntry, calls: list[ServiceCall], whole: bool
 ) -> None:
     node = await begin(hass, broker, hub.runtime_data)
-    target = {"device_id": hub.runtime_data.devices[node.uid].device_id}
+    pump = hub.runtime_data.pumps["rack_a", "pump_drain"]
+    target = {"device_id": hub.runtime_data.devices[node.uid].device_id if whole else pump.registered.id}
     await node.report()
     assert await _is(hass, "pump_may_run", target, calls)
     node.level = 1.0

@@ -45,5 +45,6 @@ def devices_of_alert(hub: SmartAirHub, alert: Alert) -> set[str]:
 
 def devices_of_pump(pump: Pump) -> set[str]:
     """Return the ids of a pump's own device and of the device that it is a part of."""
+    ids = {pump.registered.id} if pump.registered else set()
     device = pump.pumps.hub.devices.get(pump.uid or "")
-    return {device.device_id} if device and device.device_id else set()
+    return ids | ({device.device_id} if device and device.device_id else set())

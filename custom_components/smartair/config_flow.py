@@ -30,6 +30,7 @@ from .const import (
     CONF_ROOT,
     DOMAIN,
     SUBENTRY_ALERT_LIMIT,
+    SUBENTRY_ZONE,
 )
 from .hub import SmartAirConfigEntry, SmartAirHub
 from .limit_flow import AlertLimitFlow
@@ -43,6 +44,7 @@ from .pysmartair import (
     valid_root,
     without_markup,
 )
+from .zone_flow import ZoneFlow
 
 CONF_CODE = "code"
 
@@ -80,8 +82,8 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
     @callback
     @override
     def async_get_supported_subentry_types(cls, config_entry: ConfigEntry) -> dict[str, type[ConfigSubentryFlow]]:
-        """Return what can be added to a hub."""
-        return {SUBENTRY_ALERT_LIMIT: AlertLimitFlow}
+        """Return what can be added to a hub: zones, and limits of what its devices measure."""
+        return {SUBENTRY_ZONE: ZoneFlow, SUBENTRY_ALERT_LIMIT: AlertLimitFlow}
 
     # --- hubs -----------------------------------------------------------------------------------
 

@@ -8,6 +8,8 @@ CONF_ROOT: Final = "topic_root"
 CONF_NAMESPACE: Final = "namespace"
 CONF_ADD_NEW_DEVICES: Final = "add_new_devices"
 
+SUBENTRY_ZONE: Final = "zone"
+
 ADD_ASK: Final = "ask"
 ADD_AUTOMATIC: Final = "automatic"
 

@@ -13,6 +13,7 @@ from .device import SmartAirDevice
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
 from .pysmartair import Alert, Change, DeviceEvent, unparse_alert
+from .zone_entities import async_setup_zones, zone_events
 
 PARALLEL_UPDATES = 0
 
@@ -49,6 +50,7 @@ async def async_setup_entry(
 ) -> None:
     """Set up the events."""
     async_setup_entities(entry, async_add_entities, _events)
+    async_setup_zones(entry, async_add_entities, zone_events)
     async_setup_alert_entities(
         entry, async_add_entities, Platform.EVENT, ALERTS.key, lambda owner: AlertEvent(owner, ALERTS)
     )

@@ -36,6 +36,7 @@ from .pysmartair import (
     without_markup,
 )
 from .store import DeviceRecord, HubStore
+from .zones import Zones
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ APPROVED_AT_ONCE = 20
 
 type SmartAirConfigEntry = ConfigEntry[SmartAirHub]
 type DevicesListener = Callable[[Iterable[SmartAirDevice]], None]
+type GrowthListener = Callable[[SmartAirDevice], None]
 
 
 class _Facts(TypedDict):
@@ -76,12 +78,14 @@ class SmartAirHub:
         self.limits = Limits(self)
         self.device_id: str | None = None
         self.pumps = Pumps(self)
+        self.zones = Zones(self)
         self.import_turn = asyncio.Lock()
         self.connected = False
         self.counts: Counter[str] = Counter()
         self.recent_errors: deque[dict[str, Any]] = deque(maxlen=MAX_RECENT_ERRORS)
         self._complained: set[tuple[str, str]] = set()
         self._device_listeners: list[DevicesListener] = []
+        self._growth_listeners: list[GrowthListener] = []
         self._expiry = self._expiry_supported()
 
     # --- beginning and end ----------------------------------------------------------------------
@@ -101,6 +105,7 @@ class SmartAirHub:
         Announcer(self).async_start()
         self.limits.async_start()
         self.pumps.async_start()
+        await self.zones.async_load()
         await self.updates.async_start()
 
     async def async_listen(self) -> None:
@@ -114,6 +119,7 @@ class SmartAirHub:
         self.infra.async_start()
         if self.connected:
             self._remind_all()
+        self.zones.async_begin()
 
     def _remind_all(self) -> None:
         for device in self.devices.values():
@@ -123,6 +129,7 @@ class SmartAirHub:
     async def async_stop(self) -> None:
         """End all that the hub began, after the platforms have gone, and keep what its devices said last."""
         self.approval.async_stop()
+        await self.zones.async_stop()
         self.infra.async_stop()
         self.limits.async_stop()
         await self.pumps.async_stop()
@@ -250,6 +257,18 @@ class SmartAirHub:
         self._device_listeners.append(listener)
         listener(self.devices.values())
         return partial(self._device_listeners.remove, listener)
+
+    @callback
+    def async_listen_growth(self, listener: GrowthListener) -> CALLBACK_TYPE:
+        """Call the listener with each device that may have more to show than before; return how to end that."""
+        self._growth_listeners.append(listener)
+        return partial(self._growth_listeners.remove, listener)
+
+    @callback
+    def async_show_growth(self, device: SmartAirDevice) -> None:
+        """Tell that a device may have more to show than before."""
+        for listener in tuple(self._growth_listeners):
+            listener(device)
 
     async def async_approve(self, uids: Iterable[str], *, flow_id: str | None = None) -> None:
         """Make devices the owner's; a card that is just being answered is named by its flow and left to itself."""

@@ -38,6 +38,8 @@ from .alert_entity import AlertEntity
 from .device import SmartAirDevice
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
+from .pump_entity import async_setup_pump_entities
+from .pump_sensor import pump_sensors
 from .pysmartair import (
     CATALOGUE,
     KEY_FACTS,
@@ -46,6 +48,7 @@ from .pysmartair import (
     KEY_UPTIME,
     Snapshot,
 )
+from .zone_entities import async_setup_zones, zone_sensors
 
 PARALLEL_UPDATES = 0
 
@@ -210,7 +213,9 @@ async def async_setup_entry(
 ) -> None:
     """Set up the sensors."""
     async_setup_entities(entry, async_add_entities, _sensors)
+    async_setup_zones(entry, async_add_entities, zone_sensors)
     async_add_entities([ActiveAlertsSensor(entry.runtime_data, ACTIVE_ALERTS)])
+    async_setup_pump_entities(entry, async_add_entities, pump_sensors)
 
 
 def _sensors(device: SmartAirDevice) -> list[SmartAirEntity]:
@@ -246,6 +251,15 @@ class MetricSensor(SmartAirEntity, SensorEntity, RestoreEntity):
     """What a device measures, shown for as long as it says how things are."""
 
     entity_description: MetricDescription
+
+    # These, too, are not kept in each; with them, its dictionary would be of twice the size.
+    device_info = None
+    entity_picture = None
+    icon = None
+    internal_integration_suggested_object_id = None
+    last_reset = None
+    options = None
+    supported_features = None
 
     _restored: StoredReading | None = None
     _attributes: Mapping[str, Any] | None = None

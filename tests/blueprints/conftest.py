@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 import logging
+import os
 from pathlib import Path
 import shutil
 from typing import Any
@@ -13,6 +14,7 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import EVENT_CALL_SERVICE, EVENT_HOMEASSISTANT_START, EVENT_HOMEASSISTANT_STARTED
 from homeassistant.core import Context, CoreState, Event, HomeAssistant, ServiceCall, State, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.entity import entity_sources
 from homeassistant.setup import async_setup_component
 from homeassistant.util import slugify
 import pytest
@@ -22,7 +24,10 @@ from pytest_homeassistant_custom_component.common import (
     mock_restore_cache,
 )
 
-SOURCE = Path(__file__).parents[2] / "blueprints" / "automation" / "smartair"
+SOURCE = Path(
+    os.environ.get("SMARTAIR_BLUEPRINTS", Path(__file__).parents[2] / "blueprints" / "automation" / "smartair")
+)
+"""What is tried; the mutation check puts a broken copy in its place."""
 
 COMMANDS = {
     "switch.turn_on": "on",
@@ -33,6 +38,8 @@ COMMANDS = {
     "climate.set_hvac_mode": "fan_only",
     "climate.turn_off": "off",
 }
+HEARD = ("button.press", "update.install")
+"""What has no state to change by itself; a test says what comes of it."""
 OWNER = Context(user_id="owner")
 
 
@@ -48,6 +55,8 @@ class House:
         self._calls: list[tuple[str, dict[str, Any]]] = []
         for command in COMMANDS:
             hass.services.async_register(*command.split("."), self._obey)
+        for command in HEARD:
+            hass.services.async_register(*command.split("."), callback(lambda _: None))
         hass.bus.async_listen(EVENT_CALL_SERVICE, self._note)
 
     @callback
@@ -156,6 +165,22 @@ class House:
         self.pushed[name] = []
         self.hass.services.async_register("notify", f"mobile_app_{slug}", self._push(name))
         return device.id
+
+    async def ours(self, domain: str, name: str, state: Any, **attributes: Any) -> str:
+        """Register an entity of SmartAir on a device of its own."""
+        entry = MockConfigEntry(domain="smartair")
+        entry.add_to_hass(self.hass)
+        device = dr.async_get(self.hass).async_get_or_create(
+            config_entry_id=entry.entry_id,
+            identifiers={("smartair", name)},
+            name=name.split("_", maxsplit=1)[0].title(),
+        )
+        entity = er.async_get(self.hass).async_get_or_create(
+            domain, "smartair", name, config_entry=entry, device_id=device.id, suggested_object_id=name
+        )
+        entity_sources(self.hass)[entity.entity_id] = {"domain": "smartair", "custom_component": True}
+        await self.put(entity.entity_id, state, **attributes)
+        return entity.entity_id
 
     def _push(self, name: str) -> Callable[[ServiceCall], None]:
         @callback

@@ -59,7 +59,7 @@ async def test_it_is_told_after_a_while_and_taken_back_after_a_while(house: Hous
 
 
 async def test_the_edges_belong_to_neither_side(house: House) -> None:
-    await begin(house, delay=0, good_for=0)
+    await begin(house, bad_for=0, good_for=0)
     seen = []
     for value in (1400, 1400.5, 1000, 999.5):
         await house.put(CO2, value)
@@ -68,7 +68,7 @@ async def test_the_edges_belong_to_neither_side(house: House) -> None:
 
 
 async def test_fifty_flaps_in_the_band_are_one_message(house: House) -> None:
-    await begin(house, 1500, delay=0, remind=0)
+    await begin(house, 1500, bad_for=0, remind=0)
     assert told(house) == [BAD]
     for _ in range(25):
         await house.put(CO2, 1390)
@@ -78,7 +78,7 @@ async def test_fifty_flaps_in_the_band_are_one_message(house: House) -> None:
 
 
 async def test_flapping_over_the_whole_band_is_one_message(house: House) -> None:
-    await begin(house, 1500, delay=0, remind=0)
+    await begin(house, 1500, bad_for=0, remind=0)
     told(house)
     for _ in range(50):
         await house.put(CO2, 900)
@@ -97,14 +97,14 @@ async def test_a_peak_that_sinks_into_the_band_is_not_told(house: House) -> None
 
 
 async def test_swapped_values_are_put_in_order(house: House) -> None:
-    await begin(house, 1200, bad_above=1000, good_below=1400, delay=0)
+    await begin(house, 1200, bad_above=1000, good_below=1400, bad_for=0)
     assert told(house) == []
     await house.put(CO2, 1401)
     assert len(told(house)) == 1
 
 
 async def test_reminders_come_with_growing_pauses_up_to_the_longest(house: House) -> None:
-    await begin(house, 1500, delay=0, remind=30, remind_most=2, quiet_start="00:00:00", quiet_end="00:00:00")
+    await begin(house, 1500, bad_for=0, remind=30, remind_most=2, quiet_start="00:00:00", quiet_end="00:00:00")
     minutes = []
     for minute in range(9 * 60):
         minutes += [minute for _ in told(house)]
@@ -113,13 +113,13 @@ async def test_reminders_come_with_growing_pauses_up_to_the_longest(house: House
 
 
 async def test_without_reminders_it_is_told_once(house: House) -> None:
-    await begin(house, 1500, delay=0, remind=0)
+    await begin(house, 1500, bad_for=0, remind=0)
     await house.wait(minutes=60 * 30, step=600)
     assert told(house) == [BAD]
 
 
 async def test_several_rooms_are_one_message_that_is_kept_up_to_date_without_noise(house: House) -> None:
-    await begin(house, 1500, delay=0)
+    await begin(house, 1500, bad_for=0)
     assert told(house) == [BAD]
     await house.put(OTHER, 1600)
     [push] = house.pushes()
@@ -167,7 +167,7 @@ async def test_quiet_hours_never_hold_back_what_is_critical(house: House) -> Non
 
 
 async def test_quiet_hours_without_length_never_come(house: House) -> None:
-    await begin(house, 1500, delay=0, at="2026-09-22 23:00:00", quiet_start="23:00:00", quiet_end="23:00:00")
+    await begin(house, 1500, bad_for=0, at="2026-09-22 23:00:00", quiet_start="23:00:00", quiet_end="23:00:00")
     assert told(house) == [BAD]
 
 
@@ -181,7 +181,7 @@ async def test_quiet_hours_end_by_the_clock_on_the_wall_when_it_changes(house: H
 
 
 async def test_it_is_told_anew_when_it_becomes_critical_even_if_acknowledged(house: House) -> None:
-    await begin(house, 1500, delay=0)
+    await begin(house, 1500, bad_for=0)
     told(house)
     await house.press("SMARTAIR_ACK_smartair-try")
     assert told(house) == [CLEAR]
@@ -194,7 +194,7 @@ async def test_it_is_told_anew_when_it_becomes_critical_even_if_acknowledged(hou
 
 
 async def test_snoozed_it_is_silent_for_an_hour(house: House) -> None:
-    await begin(house, 1500, delay=0, remind=10)
+    await begin(house, 1500, bad_for=0, remind=10)
     told(house)
     await house.press("SMARTAIR_SNOOZE_smartair-try")
     await house.wait(minutes=59)
@@ -204,7 +204,7 @@ async def test_snoozed_it_is_silent_for_an_hour(house: House) -> None:
 
 
 async def test_acknowledged_it_is_silent_until_it_is_over_and_comes_again(house: House) -> None:
-    await begin(house, 1500, delay=0, remind=10, good_for=0)
+    await begin(house, 1500, bad_for=0, remind=10, good_for=0)
     told(house)
     await house.press("SMARTAIR_ACK_smartair-try")
     await house.wait(minutes=300)
@@ -216,7 +216,7 @@ async def test_acknowledged_it_is_silent_until_it_is_over_and_comes_again(house:
 
 
 async def test_the_button_starts_the_ventilation(house: House) -> None:
-    await begin(house, 1500, delay=0, ventilation=[FAN])
+    await begin(house, 1500, bad_for=0, ventilation=[FAN])
     [push] = house.pushes()
     titles = [button["title"] for button in push["data"]["actions"]]
     assert titles == ["Start ventilation", "Snooze for 1 h", "Acknowledge", "Open"]
@@ -226,7 +226,7 @@ async def test_the_button_starts_the_ventilation(house: House) -> None:
 
 
 async def test_the_buttons_of_other_messages_do_nothing(house: House) -> None:
-    await begin(house, 1500, delay=0, ventilation=[FAN], remind=30)
+    await begin(house, 1500, bad_for=0, ventilation=[FAN], remind=30)
     told(house)
     for other in ("SMARTAIR_ACK_smartair-other", "SMARTAIR_AIR_smartair-other", "SMARTAIR_SNOOZE_", "x"):
         await house.press(other)
@@ -297,7 +297,7 @@ async def test_what_began_while_home_assistant_was_down_is_told(house: House) ->
 
 @pytest.mark.parametrize("text", ["", "hello", "bad x 0 0 0 0", "bad 1 2 3", "evil 0 0 0 0 0", "bad 1.5 0 0 0 0"])
 async def test_a_memory_with_something_else_in_it_begins_anew(house: House, text: str) -> None:
-    await begin(house, 1500, memory=text, delay=0)
+    await begin(house, 1500, memory=text, bad_for=0)
     assert told(house) == [BAD]
 
 
@@ -310,7 +310,7 @@ async def test_a_missing_memory_is_told_and_not_every_minute(house: House) -> No
 
 @pytest.mark.parametrize("bad", ["unavailable", "unknown", "error", ""])
 async def test_without_a_reading_nothing_is_raised_and_nothing_taken_back(house: House, bad: str) -> None:
-    await begin(house, 1500, delay=0, remind=0)
+    await begin(house, 1500, bad_for=0, remind=0)
     assert told(house) == [BAD]
     await house.put(CO2, bad)
     await house.wait(minutes=60)
@@ -321,14 +321,14 @@ async def test_without_a_reading_nothing_is_raised_and_nothing_taken_back(house:
 
 
 async def test_an_old_reading_raises_nothing(house: House) -> None:
-    await begin(house, max_age=5, delay=10)
+    await begin(house, max_age=5, bad_for=10)
     await house.put(CO2, 1500)
     await house.wait(minutes=30)
     assert told(house) == []
 
 
 async def test_two_triggers_at_once_are_one_message(house: House) -> None:
-    await begin(house, delay=0)
+    await begin(house, bad_for=0)
     house.hass.states.async_set(CO2, "1500", house.hass.states.get(CO2).attributes)
     house.hass.states.async_set(OTHER, "1600", house.hass.states.get(OTHER).attributes)
     await house.settle()
@@ -336,7 +336,7 @@ async def test_two_triggers_at_once_are_one_message(house: House) -> None:
 
 
 async def test_started_by_hand_it_tells_only_what_is_due(house: House) -> None:
-    await begin(house, 1500, delay=0)
+    await begin(house, 1500, bad_for=0)
     told(house)
     await house.hass.services.async_call("automation", "trigger", {"entity_id": "automation.try"}, blocking=True)
     assert told(house) == []
@@ -355,7 +355,7 @@ async def test_switched_off_and_on_again_it_tells_what_is_due(house: House) -> N
 
 async def test_a_missing_phone_stops_neither_the_other_nor_the_memory(house: House) -> None:
     there = await house.phone("Bob's Phone")
-    await begin(house, 1500, delay=0, phones=["gone", there], notifiers=["notify.gone"])
+    await begin(house, 1500, bad_for=0, phones=["gone", there], notifiers=["notify.gone"])
     assert len(house.pushes("Bob's Phone")) == 1
     assert house.state(MEMORY).startswith("bad ")
 
@@ -364,7 +364,7 @@ async def test_other_notifiers_are_told_too_but_not_the_updates(house: House) ->
     sent: list[dict[str, Any]] = []
     house.hass.services.async_register("notify", "send_message", callback(lambda call: sent.append(dict(call.data))))
     await house.put("notify.mail", "unknown")
-    await begin(house, 1500, delay=0, notifiers=["notify.mail"], phones=[])
+    await begin(house, 1500, bad_for=0, notifiers=["notify.mail"], phones=[])
     await house.put(OTHER, 1600)
     assert [(one["title"], one["message"], one["entity_id"]) for one in sent] == [(*BAD, ["notify.mail"])]
 
@@ -377,7 +377,7 @@ async def test_nothing_is_written_while_the_air_is_good(hass: HomeAssistant, hou
 
 async def test_inputs_of_the_wrong_type_fall_back_to_the_defaults(house: House) -> None:
     wrong = dict.fromkeys(
-        ("bad_above", "good_below", "critical_above", "delay", "good_for", "remind", "remind_most"), "x"
+        ("bad_above", "good_below", "critical_above", "bad_for", "good_for", "remind", "remind_most"), "x"
     )
     await begin(house, 1500, **wrong)
     await house.wait(minutes=6)

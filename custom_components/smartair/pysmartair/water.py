@@ -281,13 +281,14 @@ def _see_circulation(memory: Memory, sight: Sight, now: Moment) -> Memory:
 
 
 def _tick(rules: Rules, memory: Memory, sight: Sight, now: Moment) -> Outcome:
-    if isinstance(memory.state, Drain | Fill):
-        return pump(rules, memory, memory.state, sight, now)
+    state = memory.state
+    if isinstance(state, Drain | Fill):
+        return pump(rules, memory, state, sight, now)
     memory, again = stop_again(memory, sight, now)
-    match memory.state:
+    match state:
         case NormalRecirc():
             memory, effects = _normal(rules, memory, sight, now)
-        case Stabilize() as state:
+        case Stabilize():
             memory, effects = stabilize(rules, memory, state, sight, now)
         case Failed():
             memory, effects = insist(rules, memory, now, rules.max_off_s)

@@ -53,6 +53,9 @@ class Cause(StrEnum):
     INTERLOCK = Reason.INTERLOCK
     UPDATE_IN_PROGRESS = Reason.UPDATE_IN_PROGRESS
     MAX_RUN_MISSING = Reason.MAX_RUN_MISSING
+    DEVICE_LOCK = Reason.DEVICE_LOCK
+    NO_CONTACT = Reason.NO_CONTACT
+    STATE_UNKNOWN = Reason.STATE_UNKNOWN
 
 
 class Refusal(StrEnum):
