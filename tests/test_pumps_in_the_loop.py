@@ -266,9 +266,11 @@ class World:
         self.good_since = self.now
         for channel, lock in locks.items():
             kept = self.pump(channel).lock
-            assert lock is None or (kept is not None and kept.reason == lock.reason), "a restart took a lock away (S3)"
+            assert lock is None or (kept is not None and kept.reason == lock.reason), (
+                "a restart took a lock away (S3)"
+            )
         for topic, payload in self.retained.items():
-            async_fire_mqtt_message(self.hass, topic, payload, 1, True)  # noqa: FBT003 (Home Assistant's)
+            async_fire_mqtt_message(self.hass, topic, payload, 1, True)
         await self.hass.async_block_till_done()
         await self.turn()
 
