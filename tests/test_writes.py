@@ -53,7 +53,8 @@ async def test_a_new_value_is_shown_under_the_name_that_its_owner_gave(
 
 
 async def test_entities_belong_to_the_device_that_the_hub_registered(hass: HomeAssistant, co2: str) -> None:
-    registered = {entry.device_id for entry in er.async_get(hass).entities.values() if entry.platform == DOMAIN}
+    entries = er.async_get(hass).entities.values()
+    registered = {one.device_id for one in entries if one.platform == DOMAIN and one.unique_id.startswith(co2)}
     assert len(registered) == 1
     device = dr.async_get(hass).async_get(registered.pop() or "")
     assert device is not None

@@ -13,6 +13,7 @@ from homeassistant.helpers.typing import ConfigType
 from .const import DOMAIN
 from .hub import SmartAirConfigEntry, SmartAirHub
 from .services import async_setup_services
+from .serving import FirmwareView
 from .store import HubStore
 
 _LOGGER = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ PLATFORMS = (
     Platform.SENSOR,
     Platform.SWITCH,
     Platform.TIME,
+    Platform.UPDATE,
 )
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -34,6 +36,7 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register the actions, which are there whether or not a hub is loaded."""
     async_setup_services(hass)
+    hass.http.register_view(FirmwareView)
     return True
 
 
@@ -66,7 +69,9 @@ async def async_remove_entry(hass: HomeAssistant, entry: SmartAirConfigEntry) ->
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: SmartAirConfigEntry, device_entry: DeviceEntry
 ) -> bool:
-    """Forget a device that its owner deletes."""
+    """Forget a device that its owner deletes; the hub's own goes with the hub."""
+    if device_entry.id == entry.runtime_data.device_id:
+        return False
     device = entry.runtime_data.device_by_id(device_entry.id)
     if device is not None:
         await entry.runtime_data.async_forget(device.uid)
@@ -76,3 +81,6 @@ async def async_remove_config_entry_device(
 async def _async_options_changed(hass: HomeAssistant, entry: SmartAirConfigEntry) -> None:
     # Each message that could have begun a discovery changes the entry too: a reload here would never come to rest.
     entry.runtime_data.approval.async_reconsider()
+    entry.runtime_data.limits.async_rules_changed()
+    # Zones are added, changed and deleted one by one, so that the others go on.
+    await entry.runtime_data.zones.async_reconcile()

@@ -8,5 +8,10 @@ CONF_ROOT: Final = "topic_root"
 CONF_NAMESPACE: Final = "namespace"
 CONF_ADD_NEW_DEVICES: Final = "add_new_devices"
 
+SUBENTRY_ZONE: Final = "zone"
+
 ADD_ASK: Final = "ask"
 ADD_AUTOMATIC: Final = "automatic"
+
+EVENT_ALERT: Final = "smartair_alert"
+SUBENTRY_ALERT_LIMIT: Final = "alert_limit"

@@ -33,6 +33,7 @@ from .pysmartair import (
     Message,
     ResponseStatus,
     Snapshot,
+    Telemetry,
     command,
     configuration,
     expire,
@@ -64,6 +65,18 @@ _SELDOM = _STORED | _REPORTED
 
 type Listener = Callable[[], None]
 type EventListener = Callable[[DeviceEvent], None]
+type ReportListener = Callable[[Telemetry], None]
+type ResponseListener = Callable[[CommandResponse], None]
+type Watcher = Callable[[Message, bool], None]
+
+
+class CommandRefusedError(HomeAssistantError):
+    """The device answered that it did not do what it was asked for."""
+
+    def __init__(self, response: CommandResponse, **kwargs: Any) -> None:
+        """Keep the answer."""
+        super().__init__(**kwargs)
+        self.response = response
 
 
 class SmartAirDevice:
@@ -80,8 +93,12 @@ class SmartAirDevice:
         self.context: Context | None = None
         self.history: DeviceHistory | None = None
         self.device_id: str | None = None
+        # Whoever follows an update hears every message, for a version that is reported anew changes nothing else.
+        self.watcher: Watcher | None = None
         self._listeners: defaultdict[str, list[Listener]] = defaultdict(list)
         self._event_listeners: list[EventListener] = []
+        self._report_listeners: list[ReportListener] = []
+        self._response_listeners: list[ResponseListener] = []
         self._growth_listeners: list[Listener] = []
         self._waiting: dict[str, asyncio.Future[CommandResponse]] = {}
         self._expiry: CALLBACK_TYPE | None = None
@@ -120,8 +137,7 @@ class SmartAirDevice:
                 self._handle_response(message, retained=retained)
             case DeviceEvent():
                 if not retained:
-                    for listener in tuple(self._event_listeners):
-                        listener(message)
+                    self.async_happened(message)
             case _:
                 before = self.snapshot
                 self.snapshot, changed = fold(before, message, now=now, retained=retained)
@@ -132,6 +148,23 @@ class SmartAirDevice:
                     self.history.async_add(samples_of(message), now)
                 if changed:
                     self._after_change(before, changed, now)
+                if self._report_listeners and isinstance(message, Telemetry) and not retained:
+                    self._report(before, message)
+        if self.watcher is not None:
+            self.watcher(message, retained)
+
+    def _report(self, before: Snapshot, message: Telemetry) -> None:
+        """Hand on a report of how things are now, which a copy and a late one are not."""
+        after = self.snapshot
+        if after.duplicates == before.duplicates and after.buffered == before.buffered:
+            for listener in tuple(self._report_listeners):
+                listener(message)
+
+    @callback
+    def async_happened(self, event: DeviceEvent) -> None:
+        """Tell those who listen for events of one."""
+        for listener in tuple(self._event_listeners):
+            listener(event)
 
     @callback
     def async_refresh_availability(self) -> None:
@@ -146,7 +179,7 @@ class SmartAirDevice:
         after = self.snapshot
         if after.metrics is not before.metrics or not changed.isdisjoint(_SELDOM):
             self._keep(before, changed)
-            self._report(changed)
+            self._complain(changed)
         if self._expiry is None:
             self._schedule_expiry(now)
         if (self.hub.connected and after.available) != self.available:
@@ -154,7 +187,7 @@ class SmartAirDevice:
         else:
             self._notify(changed, now)
 
-    def _report(self, changed: frozenset[str]) -> None:
+    def _complain(self, changed: frozenset[str]) -> None:
         """Raise, or take back, the repairs about what the device sends."""
         snapshot = self.snapshot
         if KEY_SKEW in changed:
@@ -162,8 +195,10 @@ class SmartAirDevice:
                 self.hub.async_delete_issue("clock_skew", self.uid)
             else:
                 self.hub.async_create_issue("clock_skew", self.uid, seconds=str(round(snapshot.skew)))
+            self.hub.infra.async_clock_changed(self)
         if KEY_UNKNOWN in changed:
             self.hub.async_create_issue("unknown_metric", self.uid, names=", ".join(sorted(snapshot.unknown)))
+            self.hub.infra.async_unknown_grew(self)
 
     def _keep(self, before: Snapshot, changed: frozenset[str]) -> None:
         """Bring registry, store and settings up to date with what the device now says of itself."""
@@ -199,6 +234,18 @@ class SmartAirDevice:
         """Call the listener with each event of the device; return how to end that."""
         self._event_listeners.append(listener)
         return lambda: self._event_listeners.remove(listener)
+
+    @callback
+    def async_listen_reports(self, listener: ReportListener) -> CALLBACK_TYPE:
+        """Call the listener with each live report as it arrives, none held back; return how to end that."""
+        self._report_listeners.append(listener)
+        return lambda: self._report_listeners.remove(listener)
+
+    @callback
+    def async_listen_responses(self, listener: ResponseListener) -> CALLBACK_TYPE:
+        """Call the listener with each answer of the device, first and later ones; return how to end that."""
+        self._response_listeners.append(listener)
+        return lambda: self._response_listeners.remove(listener)
 
     @callback
     def async_listen_growth(self, listener: Listener) -> CALLBACK_TYPE:
@@ -347,7 +394,9 @@ class SmartAirDevice:
 
     # --- what is asked of the device ------------------------------------------------------------
 
-    async def async_command(self, name: str, params: Mapping[str, Any] | None = None) -> CommandResponse:
+    async def async_command(
+        self, name: str, params: Mapping[str, Any] | None = None, *, cmd_id: str | None = None
+    ) -> CommandResponse:
         """Send a command and return the first answer; raise HomeAssistantError when there is none, or a refusal."""
         # A stop is tried whatever is believed of the device (safety contract, S1): a silent one may well hear it.
         is_stop = name == CommandName.STOP_PUMP
@@ -368,7 +417,7 @@ class SmartAirDevice:
                     "offered": ", ".join(offered) or "–",
                 },
             )
-        cmd_id = ulid_now()
+        cmd_id = cmd_id or ulid_now()
         answer = self._waiting[cmd_id] = self.hub.hass.loop.create_future()
         try:
             await self.hub.async_publish(
@@ -398,7 +447,8 @@ class SmartAirDevice:
                 key = "command_expired"
             case ResponseStatus.ERROR:
                 key = "command_failed"
-        raise HomeAssistantError(
+        raise CommandRefusedError(
+            response,
             translation_domain=DOMAIN,
             translation_key=key,
             translation_placeholders={
@@ -410,8 +460,12 @@ class SmartAirDevice:
 
     def _handle_response(self, response: CommandResponse, *, retained: bool) -> None:
         answer = self._waiting.get(response.cmd_id)
-        if answer is not None and not answer.done() and not retained:
+        if retained:
+            return
+        if answer is not None and not answer.done():
             answer.set_result(response)
+        for listener in tuple(self._response_listeners):
+            listener(response)
 
     @property
     def name(self) -> str:

@@ -16,9 +16,14 @@ from homeassistant.exceptions import ConfigEntryError, HomeAssistantError, Unsup
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 
 from .alerts import AlertLog
+from .announce import Announcer
 from .approval import Approval
 from .const import CONF_NAMESPACE, CONF_ROOT, DOMAIN
 from .device import SmartAirDevice
+from .infra import Infrastructure
+from .limits import Limits
+from .ota import Updates
+from .pumps import Pumps
 from .pysmartair import (
     Channel,
     ParseError,
@@ -31,6 +36,7 @@ from .pysmartair import (
     without_markup,
 )
 from .store import DeviceRecord, HubStore
+from .zones import Zones
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -66,7 +72,13 @@ class SmartAirHub:
         self.store = HubStore(hass, entry.entry_id)
         self.devices: dict[str, SmartAirDevice] = {}
         self.approval = Approval(self)
+        self.updates = Updates(self)
         self.alerts = AlertLog(hass, entry.entry_id, self.async_create_task)
+        self.infra = Infrastructure(self)
+        self.limits = Limits(self)
+        self.device_id: str | None = None
+        self.pumps = Pumps(self)
+        self.zones = Zones(self)
         self.import_turn = asyncio.Lock()
         self.connected = False
         self.counts: Counter[str] = Counter()
@@ -83,11 +95,18 @@ class SmartAirHub:
         try:
             await self.store.async_load()
             await self.alerts.async_load()
+            await self.pumps.async_load()
         except UnsupportedStorageVersionError as err:
             raise ConfigEntryError(translation_domain=DOMAIN, translation_key="stored_by_later_version") from err
         self.connected = mqtt.is_connected(self.hass)
+        self._register_hub()
         for record in self.store.devices.values():
             self._adopt(record)
+        Announcer(self).async_start()
+        self.limits.async_start()
+        self.pumps.async_start()
+        await self.zones.async_load()
+        await self.updates.async_start()
 
     async def async_listen(self) -> None:
         """Subscribe, once every platform is ready for what will be heard."""
@@ -97,18 +116,26 @@ class SmartAirHub:
         self.approval.async_start()
         # The connection may have changed while the platforms were being set up.
         self._async_connection_changed(mqtt.is_connected(self.hass))
+        self.infra.async_start()
         if self.connected:
             self._remind_all()
+        self.zones.async_begin()
 
     def _remind_all(self) -> None:
         for device in self.devices.values():
             device.async_remind()
+        self.updates.async_resume()
 
     async def async_stop(self) -> None:
         """End all that the hub began, after the platforms have gone, and keep what its devices said last."""
         self.approval.async_stop()
+        await self.zones.async_stop()
+        self.infra.async_stop()
+        self.limits.async_stop()
+        await self.pumps.async_stop()
         for device in self.devices.values():
             device.async_stop()
+        await self.updates.async_stop()
         await self.alerts.async_stop()
         await self.store.async_save_now()
 
@@ -165,12 +192,14 @@ class SmartAirHub:
         self.connected = connected
         for device in self.devices.values():
             device.async_refresh_availability()
+        self.infra.async_connection_changed()
         if connected:
             self._remind_all()
 
     @callback
     def async_log_availability(self, device: SmartAirDevice) -> None:
         """Log once that a device went or came; that the broker did is the MQTT integration's to log."""
+        self.infra.async_look(device)
         if self.connected:
             _LOGGER.info("Device %s is %s", device.uid, "available" if device.available else "unavailable")
 
@@ -192,6 +221,32 @@ class SmartAirHub:
             qos=1,
             retain=message.retain,
             message_expiry_interval=message.expiry if self._expiry else None,
+        )
+
+    # --- the hub in the device registry ---------------------------------------------------------
+
+    @property
+    def unique_prefix(self) -> str:
+        """What the unique ids of the hub's own entities begin with; no uid contains the first sign."""
+        return f"{self.namespace}/hub-"
+
+    @property
+    def registered(self) -> dr.DeviceEntry | dr.ChildDeviceEntry | None:
+        """The hub as it stands in the device registry."""
+        return dr.async_get(self.hass).async_get(self.device_id) if self.device_id else None
+
+    def _register_hub(self) -> None:
+        self.device_id = (
+            dr.async_get(self.hass)
+            .async_get_or_create(
+                config_entry_id=self.entry.entry_id,
+                identifiers={self.identifier("/hub")},
+                entry_type=dr.DeviceEntryType.SERVICE,
+                name=self.entry.title,
+                manufacturer="SmartAir",
+                model="Hub",
+            )
+            .id
         )
 
     # --- devices --------------------------------------------------------------------------------
@@ -235,13 +290,17 @@ class SmartAirHub:
         if known is not None:
             device.async_begin(known)
         self.async_register(device)
+        self.pumps.async_add_device(device)
         return device
 
     async def async_forget(self, uid: str) -> None:
         """Forget a device and have the broker forget it, so that only what it says anew brings it back."""
         device = self.devices.pop(uid)
+        self.pumps.async_remove_device(uid)
         device.async_stop()
+        self.updates.async_forget(uid)
         del self.store.devices[uid]
+        self.limits.async_forget(uid)
         self.alerts.async_forget(uid)
         await self.store.async_save_now()
         self.async_delete_issues(uid)

@@ -6,10 +6,13 @@ from typing import Any, cast
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 
 from .hub import SmartAirConfigEntry, SmartAirHub
 from .pysmartair import Channel, Publish, topic_for
+
+ISSUE_TRACKER = "https://github.com/smartair/smartair/issues"
 
 type Act = Callable[[SmartAirHub], Coroutine[Any, Any, None]]
 
@@ -20,6 +23,8 @@ async def async_create_fix_flow(
     """Return the flow that fixes an issue."""
     facts = cast("dict[str, str]", data or {})
     entry: SmartAirConfigEntry | None = hass.config_entries.async_get_entry(facts.get("entry_id", ""))
+    if issue_id.startswith("firmware_rolled_back/"):
+        return RollbackRepair(entry, facts["uid"])
     if issue_id.startswith("devices_waiting/"):
         return HubRepair(entry, _async_approve_waiting)
 
@@ -52,6 +57,47 @@ class HubRepair(RepairsFlow):
         if self._entry is None or self._entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="hub_not_loaded")
         await self._act(self._entry.runtime_data)
+        return self.async_create_entry(data={})
+
+
+class RollbackRepair(RepairsFlow):
+    """A repair about a firmware that did not hold: try it again, wait for the next, or tell who makes it."""
+
+    def __init__(self, entry: SmartAirConfigEntry | None, uid: str) -> None:
+        """Keep which device it is."""
+        self._entry = entry
+        self._uid = uid
+
+    async def async_step_init(self, _user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Ask what to do."""
+        return self.async_show_menu(
+            step_id="init", menu_options=["retry", "wait", "report"], description_placeholders=self._placeholders
+        )
+
+    @property
+    def _placeholders(self) -> dict[str, str]:
+        issue = ir.async_get(self.hass).async_get_issue(self.handler, self.issue_id)
+        return {**(issue.translation_placeholders or {} if issue else {}), "address": ISSUE_TRACKER}
+
+    async def async_step_retry(self, _user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Order the same version once more."""
+        if self._entry is None or self._entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="hub_not_loaded")
+        hub = self._entry.runtime_data
+        try:
+            await hub.updates.of(hub.devices[self._uid]).async_install(self._placeholders["version"], force=True)
+        except HomeAssistantError as err:
+            return self.async_abort(reason="not_ordered", description_placeholders={"error": str(err)})
+        return self.async_create_entry(data={})
+
+    async def async_step_wait(self, _user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Leave it at that: this image is not offered to the device again, a later one is."""
+        return self.async_create_entry(data={})
+
+    async def async_step_report(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Show where, and what, to report."""
+        if user_input is None:
+            return self.async_show_form(step_id="report", description_placeholders=self._placeholders)
         return self.async_create_entry(data={})
 
 

@@ -36,9 +36,12 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.entity_registry import EntityOptionsType
 from homeassistant.helpers.restore_state import ExtraStoredData, RestoreEntity
 
+from .alert_entity import AlertEntity
 from .device import SmartAirDevice
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
+from .pump_entity import async_setup_pump_entities
+from .pump_sensor import pump_sensors
 from .pysmartair import (
     CATALOGUE,
     KEY_FACTS,
@@ -47,6 +50,7 @@ from .pysmartair import (
     KEY_UPTIME,
     Snapshot,
 )
+from .zone_entities import async_setup_zones, zone_sensors
 
 PARALLEL_UPDATES = 0
 
@@ -200,12 +204,21 @@ FACTS: tuple[FactDescription, ...] = (
     ),
 )
 
+ACTIVE_ALERTS = SensorEntityDescription(
+    key="active_alerts",
+    translation_key="active_alerts",
+    state_class=SensorStateClass.MEASUREMENT,
+)
+
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: SmartAirConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Set up the sensors."""
     async_setup_entities(entry, async_add_entities, _sensors)
+    async_setup_zones(entry, async_add_entities, zone_sensors)
+    async_add_entities([ActiveAlertsSensor(entry.runtime_data, ACTIVE_ALERTS)])
+    async_setup_pump_entities(entry, async_add_entities, pump_sensors)
 
 
 def _sensors(device: SmartAirDevice) -> list[SmartAirEntity]:
@@ -374,3 +387,19 @@ class FactSensor(SmartAirEntity, SensorEntity):
     def async_refresh(self) -> None:
         """Take over the fact."""
         self._attr_native_value = self.entity_description.value_fn(self.device.snapshot)
+
+
+class ActiveAlertsSensor(AlertEntity[SensorEntityDescription], SensorEntity):
+    """How many alerts are active."""
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to all alerts."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self._alerts.async_listen(self.async_tell))
+
+    @callback
+    @override
+    def async_refresh(self) -> None:
+        """Count what is active."""
+        self._attr_native_value = len(self.active())

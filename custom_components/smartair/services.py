@@ -1,5 +1,6 @@
 """The actions of the integration."""
 
+from collections.abc import Callable
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
@@ -14,12 +15,16 @@ from homeassistant.core import (
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.service import async_register_admin_service
+from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
+from .announce import describe, zone_name
 from .const import DOMAIN
 from .device import SmartAirDevice
 from .hub import SmartAirConfigEntry, SmartAirHub
-from .pysmartair import CATALOGUE, CommandName, CommandResponse
+from .pump_services import PUMP_COMMANDS, async_pump_command, async_setup_pump_services
+from .pysmartair import CATALOGUE, Alert, Change, CommandName, CommandResponse, Severity
+from .usage_service import async_setup_usage_service
 
 ATTR_COMMAND = "command"
 ATTR_PARAMS = "params"
@@ -27,6 +32,11 @@ ATTR_METRIC = "metric"
 ATTR_REFERENCE = "reference"
 ATTR_PATTERN = "pattern"
 ATTR_CODE = "code"
+ATTR_ALERT_ID = "alert_id"
+ATTR_ACTIVE = "active"
+ATTR_ZONE = "zone"
+ATTR_SINCE = "since"
+ATTR_SEVERITY = "severity"
 
 _SEND_COMMAND = vol.Schema(
     {
@@ -49,6 +59,24 @@ _APPROVE = vol.Schema(
         vol.Optional(ATTR_CODE): cv.string,
     }
 )
+_GET_ALERTS = vol.Schema(
+    {
+        vol.Optional(ATTR_ACTIVE, default=False): cv.boolean,
+        vol.Optional(ATTR_DEVICE_ID): cv.string,
+        vol.Optional(ATTR_ZONE): cv.string,
+        vol.Optional(ATTR_SINCE): cv.datetime,
+        vol.Optional(ATTR_SEVERITY, default=Severity.INFO): vol.Coerce(Severity),
+    }
+)
+_ACKNOWLEDGE = vol.All(
+    vol.Schema(
+        {
+            vol.Exclusive(ATTR_ALERT_ID, "which"): vol.All(cv.ensure_list, [cv.string]),
+            vol.Exclusive(ATTR_DEVICE_ID, "which"): cv.string,
+        }
+    ),
+    cv.has_at_least_one_key(ATTR_ALERT_ID, ATTR_DEVICE_ID),
+)
 
 
 @callback
@@ -58,6 +86,12 @@ def async_setup_services(hass: HomeAssistant) -> None:
         DOMAIN, "send_command", _async_send_command, _SEND_COMMAND, SupportsResponse.OPTIONAL
     )
     hass.services.async_register(DOMAIN, "calibrate", _async_calibrate, _CALIBRATE, SupportsResponse.OPTIONAL)
+    async_setup_usage_service(hass)
+    hass.services.async_register(DOMAIN, "get_alerts", _async_get_alerts, _GET_ALERTS, SupportsResponse.ONLY)
+    hass.services.async_register(
+        DOMAIN, "acknowledge_alert", _async_acknowledge_alert, _ACKNOWLEDGE, SupportsResponse.OPTIONAL
+    )
+    async_setup_pump_services(hass)
     async_register_admin_service(
         hass,
         DOMAIN,
@@ -94,7 +128,10 @@ def _response(answer: CommandResponse) -> ServiceResponse:
 
 
 async def _async_send_command(call: ServiceCall) -> ServiceResponse:
-    return _response(await _device(call).async_command(call.data[ATTR_COMMAND], call.data[ATTR_PARAMS]))
+    device, command, params = _device(call), call.data[ATTR_COMMAND], call.data[ATTR_PARAMS]
+    if command in PUMP_COMMANDS:
+        return await async_pump_command(device, command, params)
+    return _response(await device.async_command(command, params))
 
 
 async def _async_calibrate(call: ServiceCall) -> ServiceResponse:
@@ -132,3 +169,52 @@ async def _async_approve_devices(call: ServiceCall) -> ServiceResponse:
 
 def _opens(hub: SmartAirHub, uid: str, code: str | None) -> bool:
     return code is not None and not hub.approval.wait_for_tries(uid) and hub.approval.check_code(uid, code)
+
+
+async def _async_get_alerts(call: ServiceCall) -> ServiceResponse:
+    uid = _device(call).uid if ATTR_DEVICE_ID in call.data else None
+    wanted = _wanted(call, uid)
+    found = [
+        describe(hub, Change.RAISED if alert.active else Change.RESOLVED, alert)
+        for hub in _hubs(call.hass)
+        for alert in (*hub.alerts.book.past, *hub.alerts.active())
+        if wanted(hub, alert)
+    ]
+    found.sort(key=lambda alert: alert["raised_at"], reverse=True)
+    return {"alerts": [{name: value for name, value in alert.items() if name != "change"} for alert in found]}
+
+
+def _wanted(call: ServiceCall, uid: str | None) -> Callable[[SmartAirHub, Alert], bool]:
+    data = call.data
+    zone: str | None = data.get(ATTR_ZONE)
+    since = dt_util.as_timestamp(data[ATTR_SINCE]) if ATTR_SINCE in data else None
+
+    def wanted(hub: SmartAirHub, alert: Alert) -> bool:
+        return (
+            (alert.active or not data[ATTR_ACTIVE])
+            and (uid is None or alert.uid == uid)
+            and (zone is None or zone in {alert.zone, zone_name(hub, alert.zone)})
+            # What lasts into the time that is asked for belongs to it.
+            and (since is None or alert.active or alert.updated_at >= since)
+            and alert.severity.rank >= data[ATTR_SEVERITY].rank
+        )
+
+    return wanted
+
+
+async def _async_acknowledge_alert(call: ServiceCall) -> ServiceResponse:
+    if ATTR_DEVICE_ID in call.data:
+        device = _device(call)
+        alerts = [(device.hub, alert.id) for alert in device.hub.alerts.active(device.uid)]
+    else:
+        alerts = [(_hub_of_alert(call, alert_id), alert_id) for alert_id in call.data[ATTR_ALERT_ID]]
+    for hub, alert_id in alerts:
+        hub.alerts.async_acknowledge(alert_id)
+    return {"acknowledged": [alert_id for _, alert_id in alerts]}
+
+
+def _hub_of_alert(call: ServiceCall, alert_id: str) -> SmartAirHub:
+    for hub in _hubs(call.hass):
+        if any(alert.id == alert_id for alert in hub.alerts.active()):
+            return hub
+    raise _error("alert_not_active", alert=alert_id)

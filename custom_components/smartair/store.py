@@ -1,6 +1,7 @@
 """What survives a restart: the approved devices, what they are, and what the owner wants of them."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import time
 import json
@@ -139,6 +140,36 @@ def _reparse(uid: str, channel: Channel, content: Mapping[str, Any] | None) -> o
 def concern_store(hass: HomeAssistant, entry_id: str, concern: str) -> Store[dict[str, Any]]:
     """Return the file of one of the CONCERNS of a hub, which goes when the hub does."""
     return Store(hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}.{concern}", atomic_writes=True)
+
+
+class SharedSave:
+    """A file that many may ask to be written at once, which is then done once."""
+
+    def __init__(self, store: Store[dict[str, Any]], data: Callable[[], dict[str, Any]]) -> None:
+        """Name the file and what goes into it."""
+        self._store = store
+        self._data = data
+        self._turn = asyncio.Lock()
+        self._asked = 0
+        self._written = 0
+
+    async def async_load(self) -> dict[str, Any]:
+        """Return what was written, or nothing."""
+        return await self._store.async_load() or {}
+
+    async def async_save(self) -> None:
+        """Return once everything up to now is written."""
+        self._asked += 1
+        mine = self._asked
+        async with self._turn:
+            if self._written < mine:
+                self._written = self._asked
+                await self._store.async_save(self._data())
+
+    @callback
+    def async_save_soon(self, delay: float) -> None:
+        """Write after some seconds."""
+        self._store.async_delay_save(self._data, delay)
 
 
 class HubStore:

@@ -1,5 +1,6 @@
 """What SmartAir devices mean: the protocol in plain Python, with no Home Assistant, no input or output, no clock."""
 
+from . import firmware, rollout, updating
 from .alerts import (
     KEPT_AT_MOST,
     KEPT_FOR,
@@ -31,6 +32,7 @@ from .commands import (
     command,
     configuration,
     forget,
+    update_order,
 )
 from .descriptor import unparse_descriptor
 from .device import (
@@ -79,6 +81,20 @@ from .messages import (
 from .metrics import CATALOGUE, Metric
 from .parser import config_values, parse, parse_clock
 from .profiles import PROFILES, guess_type
+from .safety import Role
+from .thresholds import (
+    CALM,
+    LIMIT_CODES,
+    USUAL,
+    Bounds,
+    Limit,
+    Side,
+    Turn,
+    Watched,
+    due,
+    is_night,
+    watch,
+)
 from .topics import (
     DEFAULT_ROOT,
     Address,
@@ -89,9 +105,11 @@ from .topics import (
     valid_root,
     valid_uid,
 )
+from .usage import RunRecord
 
 __all__ = [
     "ANSWER_TIMEOUT",
+    "CALM",
     "CATALOGUE",
     "COMMAND_LIFETIME",
     "DEFAULT_ROOT",
@@ -108,15 +126,18 @@ __all__ = [
     "KEY_STATUS",
     "KEY_UNKNOWN",
     "KEY_UPTIME",
+    "LIMIT_CODES",
     "LIVE_WINDOW",
     "PAUSE",
     "PROFILES",
     "STALE_MINIMUM",
     "TROUBLES",
+    "USUAL",
     "Address",
     "Alert",
     "Backlog",
     "Book",
+    "Bounds",
     "Buffered",
     "Change",
     "Channel",
@@ -131,6 +152,7 @@ __all__ = [
     "DeviceEvent",
     "HourStatistics",
     "Hours",
+    "Limit",
     "Message",
     "Metric",
     "NightSetting",
@@ -144,23 +166,31 @@ __all__ = [
     "Rejection",
     "Report",
     "ResponseStatus",
+    "Role",
+    "RunRecord",
     "Sample",
     "Setting",
     "Severity",
+    "Side",
     "Snapshot",
     "Source",
     "Status",
     "Step",
     "Telemetry",
     "ToggleSetting",
+    "Turn",
+    "Watched",
     "acknowledge_alert",
     "command",
     "config_values",
     "configuration",
+    "due",
     "expire",
+    "firmware",
     "fold",
     "forget",
     "guess_type",
+    "is_night",
     "next_expiry",
     "note_alert",
     "parse",
@@ -170,14 +200,18 @@ __all__ = [
     "raise_alert",
     "read_alerts",
     "resolve_alert",
+    "rollout",
     "samples_of",
     "subscription",
     "topic_for",
     "unparse_alert",
     "unparse_alerts",
     "unparse_descriptor",
+    "update_order",
+    "updating",
     "valid_root",
     "valid_uid",
+    "watch",
     "without_markup",
     "worst",
 ]

@@ -6,8 +6,10 @@ from enum import StrEnum
 import json
 from typing import Any
 
+from .firmware import Image
 from .messages import ConfigValue
 from .topics import Channel, topic_for
+from .updating import ORDER_LIFETIME, Order
 
 COMMAND_LIFETIME = 30
 """Seconds after which a command that has not arrived must not be executed any more."""
@@ -67,6 +69,24 @@ def _wire(value: ConfigValue) -> Any:
     if not isinstance(value, Mapping):
         return value
     return {name: int(clock[:2]) if clock.endswith(":00") else clock for name, clock in value.items()}
+
+
+def update_order(root: str, uid: str, *, order: Order, image: Image, url: str, now: float) -> Publish:
+    """Return an order to update: never retained, and past its use after ORDER_LIFETIME seconds from `now`."""
+    content: dict[str, Any] = {
+        "cmd_id": order.cmd_id,
+        "version": order.version,
+        "url": url,
+        "checksum": f"sha256:{order.sha256}",
+        "size": image.size,
+        "timestamp": int(now),
+        "expires": int(now) + ORDER_LIFETIME,
+    }
+    if image.md5:
+        content["md5"] = image.md5
+    if order.force:
+        content["retry"] = True
+    return Publish(topic=topic_for(root, uid, Channel.OTA), payload=_dump(content), expiry=ORDER_LIFETIME)
 
 
 def forget(root: str, uid: str) -> tuple[Publish, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from lab.simulator.ota import Updater
     from lab.simulator.sensors import Sensors
     from lab.simulator.settings import Settings
 
@@ -95,6 +96,8 @@ class Device:
     handlers: dict[str, Handler] = field(default_factory=dict)
     offsets: dict[str, float] = field(default_factory=dict)
     identified: int = 0
+    updater: Updater | None = None
+    """What carries out updates; without one, the device takes none."""
 
     _online: bool = False
     _booted_at: float | None = None
@@ -130,7 +133,10 @@ class Device:
     @property
     def subscriptions(self) -> tuple[str, ...]:
         """Return the topics that the device listens to."""
-        return (self.topic("config"), self.topic("commands")) if self.announces else ()
+        if not self.announces:
+            return ()
+        names = ("config", "commands", "ota") if self.updater else ("config", "commands")
+        return tuple(self.topic(name) for name in names)
 
     @property
     def will(self) -> tuple[str, str] | None:
@@ -171,6 +177,8 @@ class Device:
         self._events.clear()
         # That they were done is in flash; how they were answered is not.
         self._answers.clear()
+        if self.updater:
+            self.updater.booted(now)
 
     def connected(self, now: float) -> None:
         """Say everything that a device says when it has reached its broker."""
@@ -187,6 +195,8 @@ class Device:
             self._boot_announced = True
             self._events.appendleft({"event": "boot", "boot_id": self._boot_id, "reason": "power_on"})
         self._send_events()
+        if self.updater:
+            self.updater.connected(now)
         self._send_buffer()
 
     def disconnected(self) -> None:
@@ -197,6 +207,8 @@ class Device:
         """Measure and report when it is time."""
         if self._booted_at is None:
             self.boot(now)
+        if self.updater:
+            self.updater.tick(now)
         if now < self._due:
             return
         live = now < self._live_until
@@ -223,6 +235,16 @@ class Device:
         }
         self._last = dict(values)
         return values
+
+    def restart(self, seconds: float) -> None:
+        """Be gone for some seconds."""
+        self._online = False
+        self._booted_at = None
+        self.link.reboot(seconds)
+
+    def send(self, name: str, content: Json, *, retain: bool = False) -> None:
+        """Say something on one of the device's topics."""
+        self._send(name, content, retain=retain)
 
     def happened(self, event: str, **data: object) -> None:
         """Report something that happened, such as a pressed button, as soon as somebody listens."""
@@ -258,6 +280,7 @@ class Device:
             "channels": [*self.channels] or None,
             "config": self.settings.offer,
             "commands": [*self.handlers],
+            "ota": {"signed": self.updater.signed} if self.updater else None,
             "pairing": pairing(identity.code, self._salt) if identity.code else None,
         }
         return {name: value for name, value in content.items() if value is not None}
@@ -316,6 +339,8 @@ class Device:
             self._configure(content, now)
         elif topic == self.topic("commands"):
             self._command(content, now, retained=retained)
+        elif topic == self.topic("ota") and self.updater:
+            self.updater.received(content, now, retained=retained)
 
     def _configure(self, desired: Json, now: float) -> None:
         self.settings.apply(desired)
@@ -330,9 +355,7 @@ class Device:
         answer = self._judge(name, cmd_id, content, now, retained=retained)
         self.respond(name, cmd_id, answer)
         if name == "restart" and answer.status == "ACCEPTED":
-            self._online = False
-            self._booted_at = None
-            self.link.reboot(REBOOT_SECONDS)
+            self.restart(REBOOT_SECONDS)
 
     def _judge(self, name: str, cmd_id: str, content: Json, now: float, *, retained: bool) -> Answer:
         """Decide whether to do it, and do it."""

@@ -1,0 +1,554 @@
+"""The guard of one pump: data in, data out. It never sends, waits or reads a clock.
+
+Every path that energises a pump ends here (safety contract, S2), and what it decides comes out as effects.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import isfinite
+
+from .guard_data import (
+    CONFIRM_S,
+    Accept,
+    Alarm,
+    Answer,
+    Around,
+    Configured,
+    Contacted,
+    DeviceReset,
+    Effect,
+    Ended,
+    Event,
+    Fail,
+    Fitted,
+    Guard,
+    Kind,
+    Leaving,
+    Memory,
+    NotSent,
+    Order,
+    Refuse,
+    Reported,
+    ResetAnswered,
+    ResetAsked,
+    ResetRefused,
+    Resting,
+    RunAnswered,
+    RunAsked,
+    Running,
+    SendReset,
+    Sense,
+    Sensed,
+    Starting,
+    StopAnswered,
+    StopAsked,
+    Stopping,
+    Tick,
+    Tripped,
+    Unknown,
+    WasReset,
+)
+from .guard_turn import REFUSED, Turn, alarm_code
+from .guard_watch import look
+from .safety import (
+    Allowed,
+    Cause,
+    Limits,
+    Reading,
+    Readings,
+    Reason,
+    Refused,
+    Verdict,
+    Watch,
+    holds_circulation,
+    may_release,
+    may_reset,
+    run_until,
+    stuck,
+)
+
+_LOCKS = frozenset(
+    {
+        Reason.DRY_RUN,
+        Reason.NO_FLOW,
+        Reason.OVERCURRENT,
+        Reason.PUMP_STUCK_ON,
+        Reason.OVERFLOW,
+        Reason.MAX_RUN,
+        Reason.TOO_MANY_FAILURES,
+    }
+)
+_EARLY_S = 1.0
+"""Seconds before its end at which a run that its device ended has run its course: clocks differ."""
+
+
+def begin(limits: Limits, memory: Memory, now: float, *, protected: bool = False, ends_itself: bool = True) -> Guard:
+    """Return a guard that has yet to learn what its pump does; its lock is what it was (S3, S9)."""
+    return Guard(
+        limits=limits,
+        state=Unknown(since=now),
+        protected=protected,
+        ends_itself=ends_itself,
+        contact_at=now,
+        heard_at=now,
+        lock=memory.lock,
+        stuck=memory.stuck,
+        failures=tuple(min(at, now) for at in memory.failures),
+        off_since=None if memory.off_since is None else min(memory.off_since, now),
+        kept=memory,
+    )
+
+
+def lock_of(code: str) -> Reason:
+    """Return the reason for a lock that a device reports; a code that nobody knows is a lock all the same."""
+    return Reason(code) if code in _LOCKS else Reason.DEVICE_LOCK
+
+
+def refusal_of(code: str | None, details: Mapping[str, object], *, locked: bool = False) -> Refused | None:
+    """Return what a device's code and its details say; None where the code is no reason of the contract.
+
+    With `locked` a code that nobody knows is a lock all the same.
+    """
+    if code is None or code not in _REASONS:
+        return Refused(Reason.DEVICE_LOCK) if locked else None
+    cause = details.get("cause")
+    return Refused(
+        Reason(code),
+        Cause(cause) if isinstance(cause, str) and cause in _CAUSES else Cause.NONE,
+        _first(details, "value", "level", "current_ma", "flow_l_min"),
+        _first(details, "limit", "threshold", "threshold_ma"),
+    )
+
+
+def _first(details: Mapping[str, object], *names: str) -> float | None:
+    found = (details.get(name) for name in names)
+    return next((float(one) for one in found if isinstance(one, (int, float)) and not isinstance(one, bool)), None)
+
+
+_REASONS = frozenset(Reason)
+_CAUSES = frozenset(Cause)
+
+
+def step(guard: Guard, event: Event, now: float) -> tuple[Guard, tuple[Effect, ...]]:
+    """Return the guard after an event, and what is to be done, in this order."""
+    turn = Turn(guard, now)
+    turn.pour()
+    _take(turn, event)
+    look(turn)
+    turn.settle()
+    return turn.guard, tuple(turn.effects)
+
+
+def _take(turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one for each kind of event
+    match event:
+        case Tick():
+            pass
+        case Sensed():
+            _sense(turn, event)
+        case Reported():
+            _report(turn, event)
+        case Configured(limits, protected):
+            turn.set(limits=limits, protected=protected)
+        case Fitted(senses):
+            _fit(turn, senses)
+        case Around():
+            turn.set(interlocked=event.interlocked, zone_stuck=event.zone_stuck, updating=event.updating)
+        case Contacted(contact):
+            if contact != turn.guard.contact:
+                turn.set(contact=contact, contact_at=turn.now)
+        case RunAsked():
+            _ask(turn, event)
+        case StopAsked():
+            _stop(turn, event)
+        case ResetAsked():
+            _reset(turn)
+        case RunAnswered():
+            _answer(turn, event)
+        case StopAnswered():
+            _stopped(turn)
+        case ResetAnswered():
+            _reset_answered(turn, event)
+        case NotSent(lease):
+            _not_sent(turn, lease)
+        case Tripped():
+            _tripped(turn, event)
+        case DeviceReset(code):
+            lock = turn.guard.lock
+            # A copy that comes late must not take away a lock of another kind.
+            if lock is not None and code in {None, lock.reason} | ({turn.guard.device_lock} - {None}):
+                turn.unlock()
+        case Leaving():  # pragma: no branch - the union is closed
+            _leave(turn)
+
+
+# --- what is measured and reported --------------------------------------------------------------------
+
+
+def _fit(turn: Turn, senses: frozenset[Sense]) -> None:
+    readings = turn.guard.readings
+
+    def fitted(sense: Sense, reading: Reading | None) -> Reading | None:
+        return (reading or Reading()) if sense in senses else None
+
+    turn.set(
+        readings=replace(
+            readings,
+            level=fitted(Sense.LEVEL, readings.level),
+            flow=fitted(Sense.FLOW, readings.flow),
+            current_ma=fitted(Sense.CURRENT_MA, readings.current_ma),
+        )
+    )
+
+
+def _sense(turn: Turn, event: Sensed) -> None:
+    before: Reading | None = getattr(turn.guard.readings, event.sense)
+    if before is not None:
+        reading = Reading(event.value, turn.now, before.count + 1)
+        turn.set(readings=_with(turn.guard.readings, event.sense, reading))
+
+
+def _with(readings: Readings, sense: Sense, reading: Reading) -> Readings:
+    match sense:
+        case Sense.LEVEL:
+            return replace(readings, level=reading)
+        case Sense.FLOW:
+            return replace(readings, flow=reading)
+        case Sense.CURRENT_MA:  # pragma: no branch - the union is closed
+            return replace(readings, current_ma=reading)
+
+
+def _report(turn: Turn, event: Reported) -> None:
+    turn.set(device_lock=event.lock)
+    if event.lock is not None:
+        turn.latch(Refused(lock_of(event.lock)))
+        if event.lock == Reason.PUMP_STUCK_ON:
+            turn.set(stuck=True)
+    if event.on is None:
+        return
+    turn.set(heard_at=turn.now)
+    if event.on:
+        _reported_on(turn, event.run_id)
+    else:
+        _reported_off(turn)
+
+
+def _reported_on(turn: Turn, run_id: str) -> None:
+    match turn.guard.state:
+        case Unknown(stopped=True) | Resting(told=True) if not turn.circulates:
+            turn.found(run_id)
+            turn.stop("stopped")
+        case Unknown() | Resting():
+            turn.found(run_id)
+            turn.confirmed()
+        case Starting(order=order, lease=lease):
+            turn.began(order, lease, seen=True)
+            turn.do(Accept(order.run_id, order.run_id))
+        case Running() as run:
+            turn.set(state=replace(run, seen=True))
+            turn.confirmed()
+        case Stopping():
+            pass
+
+
+def _reported_off(turn: Turn) -> None:
+    match turn.guard.state:
+        case Unknown():
+            _forget_run(turn)
+            turn.rest(since=turn.guard.off_since)
+            turn.confirmed()
+        case Resting() as resting:
+            turn.set(state=replace(resting, told=False))
+        case Starting() as starting:
+            if isinstance(starting.last, Unknown):
+                turn.set(state=replace(starting, last=Resting(watch=Watch(since=turn.now))))
+        case Running() as run:
+            _ended_by_device(turn, run)
+        case Stopping(run=run, by=by):
+            turn.close(run, by)
+            turn.rest()
+            turn.confirmed()
+
+
+def _forget_run(turn: Turn) -> None:
+    """Write down a run from before a restart whose end nobody saw."""
+    kept = turn.guard.kept
+    if kept.run_id is not None and kept.run_since is not None:
+        turn.do(Ended(run_id=kept.run_id, since=kept.run_since, seconds=None, litres=None, by="interrupted"))
+        turn.set(kept=replace(kept, run_id=None, run_since=None))
+
+
+def _ended_by_device(turn: Turn, run: Running) -> None:
+    """Judge a run that the device ended without having been told to."""
+    turn.rest()
+    over = run.until is not None and turn.now >= run.until - _EARLY_S
+    if not over:
+        if not run.seen:
+            turn.unconfirmed("start")
+        turn.close(run, "device" if run.seen else "unconfirmed")
+    elif run.order is not None and run.order.planned:
+        turn.close(run, "finished")
+    else:
+        bound = run.order.bound_s if run.order is not None else turn.limits.max_run_s
+        turn.fail(run.run_id, Refused(Reason.MAX_RUN, Cause.MEASURED, turn.now - run.since, bound))
+        turn.close(run, Reason.MAX_RUN)
+
+
+# --- orders -------------------------------------------------------------------------------------------
+
+
+def _ask(turn: Turn, event: RunAsked) -> None:
+    order = _order(turn, event)
+    verdict = turn.gate(order.bound_s)
+    if isinstance(verdict, Allowed) and event.litres is not None and turn.guard.readings.flow is None:
+        verdict = Refused(Reason.NO_FLOW, Cause.UNKNOWN)
+    state = turn.guard.state
+    if isinstance(verdict, Allowed) and isinstance(state, Stopping) and turn.guard.unconfirmed:
+        verdict = Refused(Reason.STATE_UNKNOWN)
+    match verdict:
+        case Refused() as refused:
+            turn.do(Refuse(event.run_id, refused), Alarm(Kind.NOTE, REFUSED, refused))
+        case Allowed():  # pragma: no branch - the union is closed
+            _order_run(turn, order)
+
+
+def _order(turn: Turn, event: RunAsked) -> Order:
+    longest = turn.limits.max_run_s
+    asked = event.seconds if event.seconds is not None else longest
+    sound = event.litres is None or (isfinite(event.litres) and event.litres > 0)
+    return Order(
+        run_id=event.run_id,
+        # What is not a time or an amount bounds nothing, and is refused as such.
+        bound_s=min(asked, longest) if sound and asked > 0 else 0.0,
+        planned=event.seconds is not None and asked <= longest,
+        litres=None if turn.circulates else event.litres,
+    )
+
+
+def _order_run(turn: Turn, order: Order) -> None:
+    state = turn.guard.state
+    lease = turn.send_run(order.bound_s, planned=order.planned)
+    match state:
+        case Running():
+            _reorder(turn, state, order, lease)
+        case Starting(order=before, last=last):
+            turn.do(Fail(before.run_id, "replaced"))
+            turn.set(state=Starting(order=order, asked_at=turn.now, lease=lease, last=last))
+        case Resting() | Unknown():
+            turn.set(state=Starting(order=order, asked_at=turn.now, lease=lease, last=state))
+        case Stopping(run=run, by=by):
+            turn.close(run, by)
+            last = Unknown(since=turn.now, stopped=True)
+            turn.set(state=Starting(order=order, asked_at=turn.now, lease=lease, last=last))
+
+
+def _reorder(turn: Turn, run: Running, order: Order, lease: int) -> None:
+    """Give a run that goes on a new end, which is never past what the channel allows."""
+    turn.do(Accept(order.run_id, run.run_id))
+    until = None if turn.circulates else run_until(turn.limits, run.since, turn.now, order.bound_s)
+    planned = order.planned and until == turn.now + order.bound_s
+    turn.set(
+        state=replace(
+            run,
+            until=until,
+            order=replace(order, planned=planned),
+            first_lease=run.first_lease or lease,
+            lease=lease,
+            renew_at=None if until is None else turn.renewal(until),
+        )
+    )
+
+
+def _stop(turn: Turn, event: StopAsked) -> None:
+    turn.set(off_asked_s=event.off_s, water_change=event.water_change and turn.circulates)
+    turn.stop("stopped")
+
+
+def _not_sent(turn: Turn, lease: int) -> None:
+    state = turn.guard.state
+    if isinstance(state, Starting) and state.lease == lease:
+        turn.do(Fail(state.order.run_id, "not_sent"))
+        turn.set(state=state.last)
+
+
+def _leave(turn: Turn) -> None:
+    """Leave no pump running that only Home Assistant would have stopped, and no plants without water."""
+    state, guard = turn.guard.state, turn.guard
+    if turn.circulates:
+        idle = isinstance(state, (Resting, Stopping)) and not guard.protected
+        if idle and guard.contact and isinstance(may_release(guard.lock), Allowed):
+            turn.send_run(guard.limits.max_run_s, planned=False)
+    elif isinstance(state, Starting) or (
+        isinstance(state, Running) and (state.order is not None or not guard.ends_itself)
+    ):
+        turn.stop("stopped")
+        turn.close(state if isinstance(state, Running) else None, "stopped")
+        turn.set(state=Unknown(since=turn.now, stopped=True))
+    turn.account(None)
+
+
+# --- answers ------------------------------------------------------------------------------------------
+
+
+def _answer(turn: Turn, event: RunAnswered) -> None:
+    state, guard = turn.guard.state, turn.guard
+    accounts = event.ended_by is not None or event.seconds is not None
+    if guard.closing is not None and event.lease == guard.closing.lease:
+        if accounts or event.answer is Answer.ERROR:
+            turn.account((event.seconds, event.litres, event.ended_by or event.code))
+        return
+    match state:
+        case Starting(lease=lease) if lease == event.lease:
+            _first_answer(turn, event, state, accounts=accounts)
+        case Running(first_lease=first, lease=last) if first <= event.lease <= last:
+            _later_answer(turn, event, state, accounts=accounts)
+        case Stopping(run=Running(lease=last) as run, by=by) if last == event.lease and accounts:
+            turn.close(run, by)
+            turn.account((event.seconds, event.litres, event.ended_by))
+            turn.rest(told=True)
+            turn.confirmed()
+        case Resting() if turn.circulates and event.lease == guard.leases and guard.released_at is not None:
+            if event.answer is not Answer.ERROR:
+                turn.found(f"released-{turn.now:.0f}")
+                turn.confirmed()
+        case _:
+            pass
+
+
+def _first_answer(turn: Turn, event: RunAnswered, state: Starting, *, accounts: bool) -> None:
+    order = state.order
+    match event.answer:
+        case Answer.ERROR:
+            turn.set(state=state.last)
+            if event.trip is not None:
+                turn.do(Refuse(order.run_id, event.trip), Alarm(Kind.NOTE, REFUSED, event.trip))
+            else:
+                turn.do(Fail(order.run_id, event.code or "error"), Alarm(Kind.NOTE, REFUSED, cause=event.code))
+        case Answer.ACCEPTED | Answer.DONE:  # pragma: no branch - the union is closed
+            turn.do(Accept(order.run_id, order.run_id))
+            turn.began(order, event.lease, seen=False)
+            if accounts and isinstance(turn.guard.state, Running):
+                _account(turn, event, turn.guard.state)
+
+
+def _later_answer(turn: Turn, event: RunAnswered, run: Running, *, accounts: bool) -> None:
+    match event.answer:
+        case Answer.ERROR if event.lease <= run.accepted or (run.seen and event.lease == run.first_lease):
+            # The answer that ends a run, where its first one accepted it: the device's own protection struck.
+            _device_trip(turn, run, event.trip or Refused(Reason.DEVICE_LOCK))
+            turn.account((event.seconds, event.litres, event.code))
+        case Answer.ERROR:
+            turn.set(state=replace(run, renew_at=None))
+            turn.do(Alarm(Kind.NOTE, REFUSED, event.trip, cause=event.code))
+        case Answer.DONE if accounts and event.lease == run.lease:
+            _account(turn, event, run)
+        case Answer.ACCEPTED | Answer.DONE:
+            turn.set(state=replace(run, accepted=max(run.accepted, event.lease)), heard_at=turn.now)
+
+
+def _account(turn: Turn, event: RunAnswered, run: Running) -> None:
+    """Take over the device's account of a run that it ended."""
+    turn.rest(told=True)
+    turn.close(run, "device")
+    turn.account((event.seconds, event.litres, event.ended_by or "finished"))
+
+
+def _stopped(turn: Turn) -> None:
+    state = turn.guard.state
+    if isinstance(state, Stopping):
+        turn.close(state.run, state.by)
+        turn.rest(told=True)
+        turn.set(heard_at=turn.now)
+
+
+# --- the device's own protections, and resets -----------------------------------------------------------
+
+
+def _device_trip(turn: Turn, run: Running, verdict: Refused) -> None:
+    turn.fail(run.run_id, verdict)
+    turn.rest(told=True)
+    turn.close(run, verdict.reason)
+
+
+def _tripped(turn: Turn, event: Tripped) -> None:
+    state = turn.guard.state
+    if event.locked:
+        turn.latch(event.verdict)
+        turn.set(device_lock=str(event.verdict.reason))
+    if event.verdict.reason is Reason.PUMP_STUCK_ON:
+        turn.latch_stuck(event.verdict)
+        return
+    match state:
+        case Running() as run:
+            if not event.locked:
+                turn.fail(run.run_id, event.verdict)
+            turn.rest(told=True)
+            turn.close(run, event.verdict.reason)
+        case Starting(order=order):
+            turn.do(Fail(order.run_id, event.verdict.reason))
+            turn.rest(told=True)
+        case Stopping(run=run, by=by):
+            turn.close(run, by)
+            turn.rest(told=True)
+        case Resting() | Unknown():
+            pass
+
+
+def _cause_of_lock(turn: Turn) -> Verdict:
+    """Return what still speaks against a reset (S3)."""
+    guard = turn.guard
+    if guard.lock is not None:
+        match may_reset(guard.lock, guard.limits, guard.readings, turn.now):
+            case Refused() as refused:
+                return refused
+            case Allowed():
+                pass
+    if not guard.stuck:
+        return Allowed()
+    if not isinstance(guard.state, Resting):
+        return Refused(Reason.PUMP_STUCK_ON, Cause.UNKNOWN)
+    return stuck(guard.limits, guard.readings, turn.now)
+
+
+def _reset(turn: Turn) -> None:
+    guard = turn.guard
+    locked = guard.lock is not None or guard.device_lock is not None or guard.stuck
+    verdict = _cause_of_lock(turn)
+    if isinstance(verdict, Allowed) and guard.protected and not guard.contact:
+        verdict = Refused(Reason.NO_CONTACT)
+    match verdict:
+        case Refused() as refused:
+            _refuse_reset(turn, refused)
+        case Allowed():
+            if guard.protected:
+                turn.set(resetting=True)
+                turn.do(SendReset())
+            else:
+                if locked:
+                    _unlock(turn)
+                turn.do(WasReset())
+
+
+def _refuse_reset(turn: Turn, refused: Refused) -> None:
+    lock = turn.guard.lock
+    turn.do(ResetRefused(refused))
+    if lock is not None:
+        turn.do(Alarm(Kind.RAISE, alarm_code(lock.reason), refused, cause="reset_refused"))
+
+
+def _reset_answered(turn: Turn, event: ResetAnswered) -> None:
+    if not turn.guard.resetting:
+        return
+    turn.set(resetting=False)
+    if event.done:
+        _unlock(turn)
+        turn.do(WasReset())
+    elif event.refused is not None:
+        _refuse_reset(turn, event.refused)
+
+
+def _unlock(turn: Turn) -> None:
+    held = turn.guard.lock is not None and holds_circulation(turn.guard.lock)
+    turn.unlock()
+    if held and turn.circulates and isinstance(turn.guard.state, Resting) and not turn.guard.protected:
+        # Running is its rest: it has been off for its lock alone.
+        turn.set(off_asked_s=CONFIRM_S)

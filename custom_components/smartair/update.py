@@ -1,0 +1,134 @@
+"""Updates: the firmware of a device, what is newer, and how far an installation has come."""
+
+from dataclasses import dataclass
+from typing import Any, override
+
+from homeassistant.components.update import (
+    UpdateDeviceClass,
+    UpdateEntity,
+    UpdateEntityDescription,
+    UpdateEntityFeature,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .device import SmartAirDevice
+from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
+from .hub import SmartAirConfigEntry
+from .pysmartair import KEY_DESCRIPTOR, KEY_FACTS, firmware, updating
+
+# A device takes one update at a time; a fleet may take many.
+PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmartAirUpdateDescription(UpdateEntityDescription, SmartAirEntityDescription):
+    """Describes the update of a device."""
+
+    listens_to: tuple[str, ...] = (KEY_DESCRIPTOR, KEY_FACTS)
+
+
+FIRMWARE = SmartAirUpdateDescription(
+    key="update", translation_key="firmware", device_class=UpdateDeviceClass.FIRMWARE
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: SmartAirConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Set up the updates."""
+    async_setup_entities(
+        entry, async_add_entities, lambda device: [FirmwareUpdate(device, FIRMWARE)] if updatable(device) else []
+    )
+
+
+def updatable(device: SmartAirDevice) -> bool:
+    """Tell whether images can be matched to a device: it has to say which chip it has."""
+    descriptor = device.snapshot.descriptor
+    return descriptor is not None and descriptor.chip is not None
+
+
+class FirmwareUpdate(SmartAirEntity, UpdateEntity):
+    """The firmware of a device."""
+
+    entity_description: SmartAirUpdateDescription
+    _attr_supported_features = (
+        UpdateEntityFeature.INSTALL
+        | UpdateEntityFeature.SPECIFIC_VERSION
+        | UpdateEntityFeature.PROGRESS
+        | UpdateEntityFeature.RELEASE_NOTES
+    )
+
+    def __init__(self, device: SmartAirDevice, description: SmartAirUpdateDescription) -> None:
+        """Belong to the update of a device."""
+        self.update = device.hub.updates.of(device)
+        self._notes = ""
+        super().__init__(device, description)
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Whether the device is there, or away because it restarts into its new version."""
+        return self.device.available or (self.device.hub.connected and self.update.busy)
+
+    @property
+    @override
+    def in_progress(self) -> bool:
+        """Whether the device is being updated; ordering ends long before that."""
+        return self.update.busy
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to the update as well."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self.update.async_listen(self._async_changed))
+
+    @override
+    def async_refresh(self) -> None:
+        """Take over what runs, what is on offer, and how far it has come."""
+        image = self.update.latest
+        installed = self.device.snapshot.firmware_version
+        self._attr_installed_version = installed
+        self._attr_latest_version = image.version if image else installed
+        self._attr_title = image.title if image else None
+        self._attr_release_url = image.release_url if image else None
+        self._notes = image.changelog if image else ""
+        self._attr_release_summary = self._notes or None
+        state = self.update.state
+        self._attr_update_percentage = state.percent if isinstance(state, updating.Working) else None
+        self._attr_extra_state_attributes = _details(state)
+
+    @override
+    def version_is_newer(self, latest_version: str, installed_version: str) -> bool:
+        """Compare as the catalogue does, so that what is offered is shown as newer."""
+        return firmware.newer(latest_version, installed_version)
+
+    @override
+    async def async_release_notes(self) -> str | None:
+        """Return the changelog of the version on offer."""
+        return self._notes or None
+
+    @override
+    async def async_install(self, version: str | None, backup: bool, **kwargs: Any) -> None:
+        """Order a version; how it goes is shown, and it has succeeded when the device has proven it."""
+        await self.update.async_install(version)
+
+    async def async_update(self) -> None:
+        """Look into the firmware folder, when a person asks for it."""
+        await self.device.hub.updates.folder.async_scan()
+
+
+def _details(state: updating.Update) -> dict[str, Any]:
+    """Return how far an update has come: the stage, why it waits or failed, and for which version."""
+    match state:
+        case updating.Idle():
+            return {"stage": "idle", "reason": None, "target_version": None}
+        case updating.Working():
+            stage, reason = state.phase.value, state.reason
+        case updating.Rebooting():
+            stage, reason = "rebooting", None
+        case updating.OnTrial():
+            stage, reason = "on_trial", None
+        case updating.Ended():
+            stage, reason = state.outcome.value, state.error
+    return {"stage": stage, "reason": reason, "target_version": state.order.version}
