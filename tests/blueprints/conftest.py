@@ -216,12 +216,6 @@ def _one(entities: Any) -> Any:
     return entities[0] if isinstance(entities, list) and len(entities) == 1 else entities
 
 
-@pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """A configuration of its own: automations would write blueprints into the environment."""
-    return hass_tmp_config_dir
-
-
 @pytest.fixture(autouse=True)
 def _no_debug_lines(caplog: pytest.LogCaptureFixture) -> None:
     """Write no debug lines: each look of an automation would print all its variables."""

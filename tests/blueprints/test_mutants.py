@@ -107,7 +107,7 @@ MUTANTS = [
     Mutant("device_offline", "if down | length > room else", "if false else", "more_than_the_memory_holds"),
     Mutant("device_offline", "not quiet %}\n    {% if known", "true %}\n    {% if known", "quiet_hours"),
     Mutant("device_offline", "if all_smartair else []", "", "nothing_is_watched"),
-    Mutant("device_offline", "cause in ['memory', 'start'] }}", "true }}", "missing_memory"),
+    Mutant("device_offline", "cause in ['memory', 'start'] else", "true else", "missing_memory"),
     Mutant("ec_ph_watch", *NO_START, "after_a_restart_dosing"),
     Mutant("ec_ph_watch", *NO_TICK, "taken_back"),
     Mutant("ec_ph_watch", STALE_TURN[0], "", "two_triggers_at_once"),
