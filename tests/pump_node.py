@@ -83,6 +83,11 @@ class Node:
         async_fire_mqtt_message(self.hass, f"devices/{self.uid}/{channel}", payload, 1, retain)
 
     async def report(self, **more: Any) -> None:
+        """Report how things are, and let it be taken in."""
+        self.tell(**more)
+        await self.hass.async_block_till_done()
+
+    def tell(self, **more: Any) -> None:
         """Report how things are."""
         channels = {
             channel: {
@@ -95,7 +100,6 @@ class Node:
         }
         level = {} if self.level is None else {"water_level": self.level}
         self.say("telemetry", {"device_uid": self.uid, **level, "channels": channels, **more})
-        await self.hass.async_block_till_done()
 
     def end(self, channel: str, **details: Any) -> None:
         """End a run and account for it."""

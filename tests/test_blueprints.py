@@ -57,7 +57,9 @@ async def set_up(hass: HomeAssistant) -> MockConfigEntry:
 
 
 def issues(hass: HomeAssistant) -> list[str]:
-    return [issue for domain, issue in ir.async_get(hass).issues if domain == DOMAIN and issue.startswith("blueprint")]
+    return [
+        issue for domain, issue in ir.async_get(hass).issues if domain == DOMAIN and issue.startswith("blueprint")
+    ]
 
 
 def test_the_copy_that_is_installed_is_the_original() -> None:
@@ -97,7 +99,9 @@ async def test_they_are_there_when_the_integration_is_set_up(
     assert (installed.parent / "homeassistant").is_dir()  # Home Assistant's own are not kept away by ours
 
 
-async def test_a_version_that_was_shipped_is_updated(hass: HomeAssistant, broker: MqttMockHAClient, place: Place) -> None:
+async def test_a_version_that_was_shipped_is_updated(
+    hass: HomeAssistant, broker: MqttMockHAClient, place: Place
+) -> None:
     path = place(OLD.replace(b"\n", b"\r\n"))
     with patch.object(blueprints.json, "loads", return_value={NAME: [digest(OLD)]}):
         await set_up(hass)
@@ -178,9 +182,7 @@ async def test_what_the_owner_deleted_stays_away_until_it_is_asked_for(
 ) -> None:
     await set_up(hass)
     (installed / NAME).unlink()
-    answer = await hass.services.async_call(
-        DOMAIN, "install_blueprints", {}, blocking=True, return_response=True
-    )
+    answer = await hass.services.async_call(DOMAIN, "install_blueprints", {}, blocking=True, return_response=True)
     assert answer["deleted"] == [NAME]
     assert not (installed / NAME).exists()
     answer = await hass.services.async_call(

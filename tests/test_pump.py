@@ -7,7 +7,6 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
-from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
 from custom_components.smartair.hub import SmartAirHub
 from custom_components.smartair.pump import Pump
@@ -16,20 +15,7 @@ from custom_components.smartair.pysmartair.safety import Cause, Reason, Refused
 from custom_components.smartair.refusals import PumpRefusedError
 
 from .conftest import Wait
-from .pump_node import Node, begin
-
-
-@pytest.fixture
-async def node(hass: HomeAssistant, broker: MqttMockHAClient, hub: MockConfigEntry) -> Node:
-    """A rack with circulation, a fill pump and a drain pump."""
-    return await begin(hass, broker, hub.runtime_data)
-
-
-@pytest.fixture
-def house(hub: MockConfigEntry) -> SmartAirHub:
-    """The hub at run time."""
-    runtime: SmartAirHub = hub.runtime_data
-    return runtime
+from .pump_node import Node
 
 
 def pump(house: SmartAirHub, channel: str) -> Pump:

@@ -85,5 +85,6 @@ async def async_remove_config_entry_device(
 async def _async_options_changed(hass: HomeAssistant, entry: SmartAirConfigEntry) -> None:
     # Each message that could have begun a discovery changes the entry too: a reload here would never come to rest.
     entry.runtime_data.approval.async_reconsider()
+    entry.runtime_data.limits.async_rules_changed()
     # Zones are added, changed and deleted one by one, so that the others go on.
     await entry.runtime_data.zones.async_reconcile()

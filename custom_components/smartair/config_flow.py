@@ -29,9 +29,11 @@ from .const import (
     CONF_NAMESPACE,
     CONF_ROOT,
     DOMAIN,
+    SUBENTRY_ALERT_LIMIT,
     SUBENTRY_ZONE,
 )
 from .hub import SmartAirConfigEntry, SmartAirHub
+from .limit_flow import AlertLimitFlow
 from .pysmartair import (
     DEFAULT_ROOT,
     Descriptor,
@@ -80,8 +82,8 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
     @callback
     @override
     def async_get_supported_subentry_types(cls, config_entry: ConfigEntry) -> dict[str, type[ConfigSubentryFlow]]:
-        """Return what can be added to a hub: zones."""
-        return {SUBENTRY_ZONE: ZoneFlow}
+        """Return what can be added to a hub: zones, and limits of what its devices measure."""
+        return {SUBENTRY_ZONE: ZoneFlow, SUBENTRY_ALERT_LIMIT: AlertLimitFlow}
 
     # --- hubs -----------------------------------------------------------------------------------
 

@@ -14,3 +14,4 @@ ADD_ASK: Final = "ask"
 ADD_AUTOMATIC: Final = "automatic"
 
 EVENT_ALERT: Final = "smartair_alert"
+SUBENTRY_ALERT_LIMIT: Final = "alert_limit"

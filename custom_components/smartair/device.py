@@ -209,6 +209,7 @@ class SmartAirDevice:
         if not changed.isdisjoint((KEY_DESCRIPTOR, KEY_FACTS)):
             self.hub.async_register(self)
         if self.snapshot.metrics != before.metrics or not changed.isdisjoint((KEY_DESCRIPTOR, KEY_FACTS)):
+            self.hub.async_show_growth(self)
             self._call(tuple(self._growth_listeners))
         if KEY_CONFIG in changed:
             self._settle_config()

@@ -21,6 +21,7 @@ from .approval import Approval
 from .const import CONF_NAMESPACE, CONF_ROOT, DOMAIN
 from .device import SmartAirDevice
 from .infra import Infrastructure
+from .limits import Limits
 from .ota import Updates
 from .pumps import Pumps
 from .pysmartair import (
@@ -44,6 +45,7 @@ APPROVED_AT_ONCE = 20
 
 type SmartAirConfigEntry = ConfigEntry[SmartAirHub]
 type DevicesListener = Callable[[Iterable[SmartAirDevice]], None]
+type GrowthListener = Callable[[SmartAirDevice], None]
 
 
 class _Facts(TypedDict):
@@ -73,6 +75,7 @@ class SmartAirHub:
         self.updates = Updates(self)
         self.alerts = AlertLog(hass, entry.entry_id, self.async_create_task)
         self.infra = Infrastructure(self)
+        self.limits = Limits(self)
         self.device_id: str | None = None
         self.pumps = Pumps(self)
         self.zones = Zones(self)
@@ -82,6 +85,7 @@ class SmartAirHub:
         self.recent_errors: deque[dict[str, Any]] = deque(maxlen=MAX_RECENT_ERRORS)
         self._complained: set[tuple[str, str]] = set()
         self._device_listeners: list[DevicesListener] = []
+        self._growth_listeners: list[GrowthListener] = []
         self._expiry = self._expiry_supported()
 
     # --- beginning and end ----------------------------------------------------------------------
@@ -99,6 +103,7 @@ class SmartAirHub:
         for record in self.store.devices.values():
             self._adopt(record)
         Announcer(self).async_start()
+        self.limits.async_start()
         self.pumps.async_start()
         await self.zones.async_load()
         await self.updates.async_start()
@@ -126,6 +131,7 @@ class SmartAirHub:
         self.approval.async_stop()
         await self.zones.async_stop()
         self.infra.async_stop()
+        self.limits.async_stop()
         await self.pumps.async_stop()
         for device in self.devices.values():
             device.async_stop()
@@ -252,6 +258,18 @@ class SmartAirHub:
         listener(self.devices.values())
         return partial(self._device_listeners.remove, listener)
 
+    @callback
+    def async_listen_growth(self, listener: GrowthListener) -> CALLBACK_TYPE:
+        """Call the listener with each device that may have more to show than before; return how to end that."""
+        self._growth_listeners.append(listener)
+        return partial(self._growth_listeners.remove, listener)
+
+    @callback
+    def async_show_growth(self, device: SmartAirDevice) -> None:
+        """Tell that a device may have more to show than before."""
+        for listener in tuple(self._growth_listeners):
+            listener(device)
+
     async def async_approve(self, uids: Iterable[str], *, flow_id: str | None = None) -> None:
         """Make devices the owner's; a card that is just being answered is named by its flow and left to itself."""
         for some in batched(uids, APPROVED_AT_ONCE, strict=False):
@@ -282,6 +300,7 @@ class SmartAirHub:
         device.async_stop()
         self.updates.async_forget(uid)
         del self.store.devices[uid]
+        self.limits.async_forget(uid)
         self.alerts.async_forget(uid)
         await self.store.async_save_now()
         self.async_delete_issues(uid)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import device_registry as dr
 from homeassistant.util.ulid import ulid_now
 
 from .actuator import Actuator
@@ -97,6 +98,11 @@ class Pump:
         self.last_run: RunRecord | None = None
         self._listeners: list[Callable[[], None]] = []
         self._run_listeners: list[RunListener] = []
+        self._growth_listeners: list[Callable[[], None]] = []
+        self.offered_limits: frozenset[str] = frozenset()
+        self.offered = True
+        self.device_id: str | None = None
+        self.entity_id: str | None = None
         self._asked: dict[str, asyncio.Future[str]] = {}
         self._leases: dict[str, int] = {}
         self._ids: dict[int, str] = {}
@@ -109,7 +115,10 @@ class Pump:
     @property
     def name(self) -> str:
         """What people call it."""
-        return self.actuator.name
+        registered = self.registered
+        if registered is None or self.uid is None:
+            return self.actuator.name
+        return registered.name_by_user or registered.name or self.actuator.name
 
     @property
     def role(self) -> Role:
@@ -240,6 +249,23 @@ class Pump:
         """Call the listener with each run that ended; return how to end that."""
         self._run_listeners.append(listener)
         return partial(self._run_listeners.remove, listener)
+
+    @callback
+    def async_listen_growth(self, listener: Callable[[], None]) -> CALLBACK_TYPE:
+        """Call the listener when more is measured of the pump, or offered for it; return how to end that."""
+        self._growth_listeners.append(listener)
+        return partial(self._growth_listeners.remove, listener)
+
+    @callback
+    def async_grown(self) -> None:
+        """Tell that more is measured of the pump, or offered for it."""
+        for listener in tuple(self._growth_listeners):
+            listener()
+
+    @property
+    def registered(self) -> dr.DeviceEntry | dr.ChildDeviceEntry | None:
+        """The child device of its channel, as it stands in the device registry."""
+        return dr.async_get(self.pumps.hass).async_get(self.device_id) if self.device_id else None
 
     @callback
     def bind(self, zone: ZoneContext | None) -> None:
@@ -464,7 +490,8 @@ def _shown(guard: Guard) -> tuple[object, ...]:
     """Return what listeners are told of."""
     state = guard.state
     litres = state.litres if isinstance(state, Running) else None
-    return (type(state), _is_on(state), guard.lock, guard.stuck, guard.readings, guard.limits, guard.contact, litres)
+    device = (guard.contact, guard.protected, guard.unconfirmed)
+    return (type(state), _is_on(state), guard.lock, guard.stuck, guard.readings, guard.limits, device, litres)
 
 
 def _number(details: Mapping[str, object], name: str) -> float | None:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import CALLBACK_TYPE, Event, EventStateChangedData, HomeAssistant, State, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_track_state_change_event, async_track_time_interval
 from homeassistant.helpers.storage import Store
 from homeassistant.util.ulid import ulid_now
 
 from .actuator import ChannelActuator, SwitchActuator
 from .alerts import AlertLog
+from .const import DOMAIN
 from .device import SmartAirDevice
 from .pump import OPPOSITE, Pump
 from .pysmartair import (
@@ -214,13 +216,34 @@ class Pumps(dict[PumpKey, Pump]):
                 guard=guard,
                 actuator=ChannelActuator(device, spec.channel),
             )
-            if pump.lock is not None:
-                pump.async_restore_alert()
+            pump.own_senses = self._kept_senses(_name(*key))
+            pump.offered_limits = spec.limits
+            pump.device_id = self._register(device, spec)
+            pump.last_run = next(reversed(self.usage.runs(uid=device.uid, channel=spec.channel)), None)
+            pump.async_restore_alert()
             added.append(pump)
         self._refresh_device(device)
         if added:
             for listener in tuple(self._listeners):
                 listener(added)
+
+    def _register(self, device: SmartAirDevice, spec: PumpSpec) -> str | None:
+        """Have a child device of the pump's node, named by what the pump is for."""
+        if device.device_id is None:
+            return None
+        same = sum(one.role is spec.role for one in pump_specs(device.snapshot))
+        child = dr.async_get(self.hass).async_get_or_create_child(
+            config_entry_id=self.hub.entry.entry_id,
+            identifiers={(DOMAIN, f"{self.hub.namespace}{device.uid}:{spec.channel}")},
+            parent_device_id=device.device_id,
+            translation_key=f"pump_{spec.role}_of_several" if same > 1 else f"pump_{spec.role}",
+            translation_placeholders={"channel": spec.channel},
+        )
+        return child.id
+
+    def _kept_senses(self, name: str) -> frozenset[Sense]:
+        kept = self._kept.get(name, {}).get("senses")
+        return frozenset(Sense(one) for one in kept if one in set(Sense)) if isinstance(kept, list) else frozenset()
 
     # --- what reaches them ----------------------------------------------------------------------
 
@@ -250,7 +273,11 @@ class Pumps(dict[PumpKey, Pump]):
                     limits = replace(limits, max_level=Limits(role=spec.role).max_level)
                 if (limits, protected) != (pump.limits, pump.protected):
                     pump.async_take(Configured(limits, protected))
-            contact = device.available and spec is not None
+                if pump.offered_limits != spec.limits:
+                    pump.offered_limits = spec.limits
+                    pump.async_grown()
+            pump.offered = spec is not None
+            contact = device.available and pump.offered
             if contact != pump.guard.contact:
                 pump.async_take(Contacted(contact))
             self._refit(pump)
@@ -291,7 +318,8 @@ class Pumps(dict[PumpKey, Pump]):
     @callback
     def _report(self, device: SmartAirDevice, message: Telemetry) -> None:
         values = message.sample.values
-        if message.channels and device.snapshot.descriptor is None:
+        descriptor = device.snapshot.descriptor
+        if message.channels and (descriptor is None or not descriptor.channels):
             self._grow(device)
         for pump in self.of(device):
             events: list[GuardEvent] = []
@@ -300,7 +328,8 @@ class Pumps(dict[PumpKey, Pump]):
             if state is not None:
                 told = {Sense.FLOW: state.flow_l_min, Sense.CURRENT_MA: state.current_ma}
                 own = {sense for sense, value in told.items() if value is not None}
-                pump.own_senses |= own
+                if not own <= pump.own_senses:
+                    self._learn_senses(pump, own)
                 # What is reported first is what the readings are of.
                 events.append(Reported(on=state.on, lock=state.lock, run_id=ulid_now()))
                 pump.async_take(*events)
@@ -313,6 +342,15 @@ class Pumps(dict[PumpKey, Pump]):
             ]
             if events:
                 pump.async_take(*events)
+
+    def _learn_senses(self, pump: Pump, own: set[Sense]) -> None:
+        """Remember what a channel measures by itself: when it no longer does, that is no answer but a lack (S6)."""
+        pump.own_senses |= own
+        kept = self._kept.setdefault(_name(pump.uid or "", pump.channel), {})
+        kept["senses"] = sorted(pump.own_senses)
+        self._save()
+        self._refit(pump)
+        pump.async_grown()
 
     @callback
     def _answered(self, device: SmartAirDevice, response: CommandResponse) -> None:
@@ -392,12 +430,13 @@ class Pumps(dict[PumpKey, Pump]):
         limits = self._kept.get(_name(uid, channel), {}).get("limits")
         return limits if isinstance(limits, dict) else {}
 
-    async def async_set_limit(self, uid: str, channel: str, name: str, value: float) -> None:
+    async def async_set_limit(self, pump: Pump, name: str, value: float) -> None:
         """Set a limit that the device does not offer, and write it before going on."""
-        kept = self._kept.setdefault(_name(uid, channel), {})
-        kept["limits"] = {**self.own_limits(uid, channel), name: value}
+        uid = pump.uid or ""
+        kept = self._kept.setdefault(_name(uid, pump.channel), {})
+        kept["limits"] = {**self.own_limits(uid, pump.channel), name: value}
+        self.async_refresh(pump)
         await self._store.async_save(self._data())
-        self.async_refresh(self[uid, channel])
 
     @callback
     def async_keep(self, pump: Pump, memory: Memory) -> None:

@@ -38,6 +38,8 @@ from .alert_entity import AlertEntity
 from .device import SmartAirDevice
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
+from .pump_entity import async_setup_pump_entities
+from .pump_sensor import pump_sensors
 from .pysmartair import (
     CATALOGUE,
     KEY_FACTS,
@@ -213,6 +215,7 @@ async def async_setup_entry(
     async_setup_entities(entry, async_add_entities, _sensors)
     async_setup_zones(entry, async_add_entities, zone_sensors)
     async_add_entities([ActiveAlertsSensor(entry.runtime_data, ACTIVE_ALERTS)])
+    async_setup_pump_entities(entry, async_add_entities, pump_sensors)
 
 
 def _sensors(device: SmartAirDevice) -> list[SmartAirEntity]:
@@ -248,6 +251,15 @@ class MetricSensor(SmartAirEntity, SensorEntity, RestoreEntity):
     """What a device measures, shown for as long as it says how things are."""
 
     entity_description: MetricDescription
+
+    # These, too, are not kept in each; with them, its dictionary would be of twice the size.
+    device_info = None
+    entity_picture = None
+    icon = None
+    internal_integration_suggested_object_id = None
+    last_reset = None
+    options = None
+    supported_features = None
 
     _restored: StoredReading | None = None
     _attributes: Mapping[str, Any] | None = None

@@ -23,6 +23,7 @@ from .blueprints import async_install
 from .const import DOMAIN
 from .device import SmartAirDevice
 from .hub import SmartAirConfigEntry, SmartAirHub
+from .pump_services import PUMP_COMMANDS, async_pump_command, async_setup_pump_services
 from .pysmartair import CATALOGUE, Alert, Change, CommandName, CommandResponse, Severity
 from .usage_service import async_setup_usage_service
 
@@ -93,6 +94,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
     hass.services.async_register(
         DOMAIN, "acknowledge_alert", _async_acknowledge_alert, _ACKNOWLEDGE, SupportsResponse.OPTIONAL
     )
+    async_setup_pump_services(hass)
     async_register_admin_service(
         hass,
         DOMAIN,
@@ -137,7 +139,10 @@ def _response(answer: CommandResponse) -> ServiceResponse:
 
 
 async def _async_send_command(call: ServiceCall) -> ServiceResponse:
-    return _response(await _device(call).async_command(call.data[ATTR_COMMAND], call.data[ATTR_PARAMS]))
+    device, command, params = _device(call), call.data[ATTR_COMMAND], call.data[ATTR_PARAMS]
+    if command in PUMP_COMMANDS:
+        return await async_pump_command(device, command, params)
+    return _response(await device.async_command(command, params))
 
 
 async def _async_calibrate(call: ServiceCall) -> ServiceResponse:

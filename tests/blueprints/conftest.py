@@ -1,4 +1,4 @@
-"""A house in which blueprints are tried: their own files, Home Assistant's own engine, and things that obey or do not."""
+"""A house in which blueprints are tried: their own files, Home Assistant's own engine, and things that may obey."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -171,7 +171,7 @@ class House:
         entry = MockConfigEntry(domain="smartair")
         entry.add_to_hass(self.hass)
         device = dr.async_get(self.hass).async_get_or_create(
-            config_entry_id=entry.entry_id, identifiers={("smartair", name)}, name=name.split("_")[0].title()
+            config_entry_id=entry.entry_id, identifiers={("smartair", name)}, name=name.partition("_")[0].title()
         )
         entity = er.async_get(self.hass).async_get_or_create(
             domain, "smartair", name, config_entry=entry, device_id=device.id, suggested_object_id=name

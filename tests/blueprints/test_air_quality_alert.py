@@ -376,7 +376,9 @@ async def test_nothing_is_written_while_the_air_is_good(hass: HomeAssistant, hou
 
 
 async def test_inputs_of_the_wrong_type_fall_back_to_the_defaults(house: House) -> None:
-    wrong = dict.fromkeys(("bad_above", "good_below", "critical_above", "bad_for", "good_for", "remind", "remind_most"), "x")
+    wrong = dict.fromkeys(
+        ("bad_above", "good_below", "critical_above", "bad_for", "good_for", "remind", "remind_most"), "x"
+    )
     await begin(house, 1500, **wrong)
     await house.wait(minutes=6)
     assert told(house) == [BAD]

@@ -140,9 +140,7 @@ async def restart(house: House, kept: str, states: dict[str, str]) -> None:
     """Begin again with what was kept: the states are as if they had just changed."""
     for name in NAMES:
         await house.remove(ONLINE[name])
-        await house.put(
-            ONLINE[name], states.get(name, "on"), device_class="connectivity", friendly_name=name
-        )
+        await house.put(ONLINE[name], states.get(name, "on"), device_class="connectivity", friendly_name=name)
     await house.hass.services.async_call(
         "input_text", "set_value", {"entity_id": "input_text.memory", "value": kept}, blocking=True
     )

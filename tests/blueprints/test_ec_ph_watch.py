@@ -11,7 +11,9 @@ OFF = ("switch.turn_off", DOSER)
 OUT, FAR = "The nutrient solution is out of its range", "The nutrient solution is far out of its range"
 
 
-async def begin(house: House, ph: object = 6.0, ec: object = 1.8, at: str = "2026-09-22 12:00", **inputs: Any) -> None:
+async def begin(
+    house: House, ph: object = 6.0, ec: object = 1.8, at: str = "2026-09-22 12:00", **inputs: Any
+) -> None:
     await house.hass.config.async_set_time_zone("Europe/Berlin")
     await house.at(at)
     await house.put(PH, ph, friendly_name="Tank pH")

@@ -34,7 +34,9 @@ class Mutant(NamedTuple):
 MUTANTS = [
     Mutant("ventilation", *NO_START, "restart_in_the_middle"),
     Mutant("ventilation", *NO_TICK, "command_that_was_lost"),
-    Mutant("ventilation", "entity_id: !input ventilators\n  - alias", "entity_id: []\n  - alias", "relay_that_was_away"),
+    Mutant(
+        "ventilation", "entity_id: !input ventilators\n  - alias", "entity_id: []\n  - alias", "relay_that_was_away"
+    ),
     Mutant("ventilation", "entity_id: !input windows\n  - alias", "entity_id: []\n  - alias", "open_window"),
     Mutant("ventilation", "worst > start_above %}run", "worst >= start_above %}run", "starts_above_the_upper"),
     Mutant("ventilation", "worst < stop_below %}stop", "worst <= stop_below %}stop", "starts_above_the_upper"),
@@ -46,18 +48,35 @@ MUTANTS = [
     Mutant("ventilation", "last_reported", "last_changed", "same_reading_again"),
     Mutant("ventilation", "< 300 %}{% set found.short", "< 0 %}{% set found.short", "blink_changes_nothing"),
     Mutant("ventilation", "(readings | max)", "(readings | min)", "worst_of_several"),
-    Mutant("ventilation", "selectattr('age', 'ge', (min_off", "selectattr('age', 'lt', 1e9 or (min_off", "whole_band"),
+    Mutant(
+        "ventilation", "selectattr('age', 'ge', (min_off", "selectattr('age', 'lt', 1e9 or (min_off", "whole_band"
+    ),
     Mutant("ventilation", "selectattr('age', 'ge', (min_on", "selectattr('age', 'lt', 1e9 or (min_on", "whole_band"),
     Mutant("ventilation", "(states[one].context.user_id is none", "(true", "somebody_switched"),
     Mutant("ventilation", "night_start != night_end and", "", "night_without_length"),
-    Mutant("ventilation", "[night_above | float(2000), upper] | max if resting", "upper if resting", "at_night_it_may_rest"),
+    Mutant(
+        "ventilation",
+        "[night_above | float(2000), upper] | max if resting",
+        "upper if resting",
+        "at_night_it_may_rest",
+    ),
     Mutant("ventilation", ">= state_attr(one, 'percentage_step') | float(1)", ">= 1", "coarse_speeds"),
     Mutant("ventilation", "(to_start + to_stop + to_pace) | length > 0", "true", "nothing_is_written"),
     Mutant("pump_guard", *NO_START, "acts_at_the_start_itself"),
     Mutant("pump_guard", 'seconds: "/15"', 'hours: "/23"', "does_not_answer"),
     Mutant("pump_guard", STALE_TURN[0], "", "glitch_of_two_seconds"),
-    Mutant("pump_guard", "entity_id: !input pump\n  - alias: The level", "entity_id: []\n  - alias: The level", "was_away"),
-    Mutant("pump_guard", "'waiting' if away else 'unknown' if old or not known", "'waiting' if away or not known", "does_not_answer"),
+    Mutant(
+        "pump_guard",
+        "entity_id: !input pump\n  - alias: The level",
+        "entity_id: []\n  - alias: The level",
+        "was_away",
+    ),
+    Mutant(
+        "pump_guard",
+        "'waiting' if away else 'unknown' if old or not known",
+        "'waiting' if away or not known",
+        "does_not_answer",
+    ),
     Mutant("pump_guard", "'waiting' if away else ", "", "sensor_that_blinks"),
     Mutant("pump_guard", "'unknown' if old or not known", "'unknown' if not known", "nobody_repeats"),
     Mutant("pump_guard", "level < min_level", "level <= min_level", "flaps_on_the_good_side"),
@@ -75,7 +94,12 @@ MUTANTS = [
     Mutant("pump_guard", "first_look_s > 60 or", "true or", "told_and_told_again"),
     Mutant("pump_guard", "== 'SMARTAIR_ACK_' ~ tag", "!= ''", "cleared_everywhere"),
     Mutant("pump_guard", "{% if reachable and", "{% if true or", "missing_phone"),
-    Mutant("pump_guard", "hazard != 'no_hazard' or acknowledged }}\"\n\nactions", "true }}\"\n\nactions", "nothing_is_written"),
+    Mutant(
+        "pump_guard",
+        "hazard != 'no_hazard' or acknowledged }}\"\n\nactions",
+        'true }}"\n\nactions',
+        "nothing_is_written",
+    ),
     Mutant("air_quality_alert", *NO_START, "restart_forgets_nothing"),
     Mutant("air_quality_alert", *NO_TICK, "told_after_a_while"),
     Mutant("air_quality_alert", STALE_TURN[0], "", "two_triggers_at_once"),
@@ -83,7 +107,12 @@ MUTANTS = [
     Mutant("air_quality_alert", "value >= lower)", "value > lower)", "edges_belong"),
     Mutant("air_quality_alert", "value >= lower)", "value > upper)", "flaps_in_the_band"),
     Mutant("air_quality_alert", "(value is none or value", "(value is not none and value", "without_a_reading"),
-    Mutant("air_quality_alert", "or (now() - states[sensor].last_reported)", "or 0 * (now() - states[sensor].last_reported)", "old_reading"),
+    Mutant(
+        "air_quality_alert",
+        "or (now() - states[sensor].last_reported)",
+        "or 0 * (now() - states[sensor].last_reported)",
+        "old_reading",
+    ),
     Mutant("air_quality_alert", "good_below | float(1000)] | max }}", "0] | max }}", "swapped_values"),
     Mutant("air_quality_alert", "and air.over and", "and", "peak_that_sinks"),
     Mutant("air_quality_alert", "(word == 'critical' or not quiet)", "not quiet", "never_hold_back"),
@@ -97,7 +126,9 @@ MUTANTS = [
     Mutant("air_quality_alert", "word != 'critical' and (word", "word == 'rising' and (word", "becomes_critical"),
     Mutant("air_quality_alert", "air.rooms or before[5] %}", "air.rooms %}", "flapping_over_the_whole_band"),
     Mutant("air_quality_alert", "cause in ['memory', 'start'] else", "true else", "missing_memory"),
-    Mutant("air_quality_alert", "'SMARTAIR_SNOOZE_' ~ tag: 'snooze'", "action: 'snooze'", "buttons_of_other_messages"),
+    Mutant(
+        "air_quality_alert", "'SMARTAIR_SNOOZE_' ~ tag: 'snooze'", "action: 'snooze'", "buttons_of_other_messages"
+    ),
     Mutant("air_quality_alert", "working and after.text != kept) or", "true) or", "nothing_is_written"),
     Mutant("device_offline", *NO_START, "restart_repeats_nothing"),
     Mutant("device_offline", *NO_TICK, "after_its_grace"),
@@ -112,7 +143,12 @@ MUTANTS = [
     Mutant("ec_ph_watch", *NO_TICK, "taken_back"),
     Mutant("ec_ph_watch", STALE_TURN[0], "", "two_triggers_at_once"),
     Mutant("ec_ph_watch", "not low <= one.value <= high %}", "not low < one.value < high %}", "edges_are_inside"),
-    Mutant("ec_ph_watch", "not low + inside <= one.value <= high - inside", "not low <= one.value <= high", "edges_are_inside"),
+    Mutant(
+        "ec_ph_watch",
+        "not low + inside <= one.value <= high - inside",
+        "not low <= one.value <= high",
+        "edges_are_inside",
+    ),
     Mutant("ec_ph_watch", "{'µS/cm': 1000,", "{'µS/cm': 1,", "in_its_own_unit"),
     Mutant("ec_ph_watch", "ph_ends | min, ph_ends | max", "ph_ends[0], ph_ends[1]", "swapped_ends"),
     Mutant("ec_ph_watch", "or readings | selectattr('away') | list", "", "when_a_value_is_not_known"),
@@ -123,13 +159,30 @@ MUTANTS = [
     Mutant("firmware_rollout", STALE_TURN[0], "", "ordered_twice"),
     Mutant("firmware_rollout", "{% if night and at_rest", "{% if at_rest", "by_day"),
     Mutant("firmware_rollout", "{% if night and at_rest", "{% if night", "until_the_pumps_rest"),
-    Mutant("firmware_rollout", "reject('is_state', ['off', 'closed'])", "select('is_state', ['on', 'open'])", "until_the_pumps_rest"),
+    Mutant(
+        "firmware_rollout",
+        "reject('is_state', ['off', 'closed'])",
+        "select('is_state', ['on', 'open'])",
+        "until_the_pumps_rest",
+    ),
     Mutant("firmware_rollout", "and ordered.age >= 120", "", "for_a_moment_only"),
-    Mutant("firmware_rollout", "(not tried or done > 1 or clock - since >= soak | float(20) * 3600)", "true", "one_first"),
+    Mutant(
+        "firmware_rollout", "(not tried or done > 1 or clock - since >= soak | float(20) * 3600)", "true", "one_first"
+    ),
     Mutant("firmware_rollout", "{% set done = done if tried else 0 %}", "", "newer_version_begins_anew"),
-    Mutant("firmware_rollout", "{% elif clock - since >= patience | float(30) * 60 %}", "{% elif false %}", "does_not_come_back"),
+    Mutant(
+        "firmware_rollout",
+        "{% elif clock - since >= patience | float(30) * 60 %}",
+        "{% elif false %}",
+        "does_not_come_back",
+    ),
     Mutant("firmware_rollout", "(word == 'stopped' and same == [])", "word == 'stopped'", "does_not_come_back"),
-    Mutant("firmware_rollout", "fleet | selectattr('busy') | list == []\n            and", "true\n            and", "somebody_else_began"),
+    Mutant(
+        "firmware_rollout",
+        "fleet | selectattr('busy') | list == []\n            and",
+        "true\n            and",
+        "somebody_else_began",
+    ),
     Mutant("firmware_rollout", "== 'SMARTAIR_RESUME_' ~ tag", "!= ''", "person_lets_it_go_on"),
     Mutant("morning_digest", *NO_START, "without_home_assistant"),
     Mutant("morning_digest", "and last_s > due_s", "", "comes_once"),
@@ -143,7 +196,12 @@ MUTANTS = [
     Mutant("planned_water_change", "(last < opens or unanswered)", "true", "starts_once_at_its_time"),
     Mutant("planned_water_change", "(last < opens or unanswered)", "last < opens", "not_taken_is_repeated"),
     Mutant("planned_water_change", "clock - last >= 600 and", "", "not_taken_is_repeated"),
-    Mutant("planned_water_change", "as_timestamp(states[zone_state].last_changed) < last", "true", "blinks_after_the_time"),
+    Mutant(
+        "planned_water_change",
+        "as_timestamp(states[zone_state].last_changed) < last",
+        "true",
+        "blinks_after_the_time",
+    ),
     Mutant("planned_water_change", "opens <= clock < closes and ready", "opens <= clock and ready", "too_late"),
     Mutant("planned_water_change", "off | float | abs >=", "off | float >=", "has_drifted"),
     Mutant("planned_water_change", "'h': 24", "'h': 1", "old_solution"),
@@ -154,13 +212,20 @@ MUTANTS = [
     Mutant("recirculation_duty_cycle", "(cause == 'start' or", "(", "runs_at_once"),
     Mutant("recirculation_duty_cycle", "limit_s] | min }}", "1e9] | min }}", "cut_to_what_is_allowed"),
     Mutant("recirculation_duty_cycle", "or quiet_s >= limit_s)", ")", "blinking_cannot_add_up"),
-    Mutant("recirculation_duty_cycle", "0 if states[pump] and states[pump].context.user_id else", "", "somebody_switched_off"),
+    Mutant(
+        "recirculation_duty_cycle",
+        "0 if states[pump] and states[pump].context.user_id else",
+        "",
+        "somebody_switched_off",
+    ),
     Mutant("recirculation_duty_cycle", "< busy_most | float(60) * 60", ">= 0", "not_for_ever"),
     Mutant("recirculation_duty_cycle", "(lock is string and is_state(lock, 'on'))", "false", "locked_pump"),
     Mutant("recirculation_duty_cycle", "is_state(lock, 'on')", "not is_state(lock, 'off')", "locked_pump"),
     Mutant("recirculation_duty_cycle", "and rest_s > 0 and", "and", "without_a_rest"),
 ]
-SAMPLE = [next(one for one in MUTANTS if one.blueprint == name) for name in sorted({one.blueprint for one in MUTANTS})]
+SAMPLE = [
+    next(one for one in MUTANTS if one.blueprint == name) for name in sorted({one.blueprint for one in MUTANTS})
+]
 
 
 def test_each_break_still_breaks_something() -> None:
@@ -173,9 +238,10 @@ def test_the_break_is_noticed(mutant: Mutant, tmp_path: Path) -> None:
     broken = shutil.copytree(SOURCE, tmp_path / "broken")
     path = broken / f"{mutant.blueprint}.yaml"
     path.write_text(path.read_text().replace(mutant.was, mutant.becomes))
+    options = ["-q", "-x", "-p", "no:cacheprovider", "--show-capture=no", "--no-header"]
+    tests = [f"tests/blueprints/test_{mutant.blueprint}.py", "-k", mutant.noticed_by]
     run = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--show-capture=no", "--no-header"]
-        + [f"tests/blueprints/test_{mutant.blueprint}.py", "-k", mutant.noticed_by],
+        [sys.executable, "-m", "pytest", *options, *tests],
         cwd=ROOT,
         env={**os.environ, "SMARTAIR_BLUEPRINTS": str(broken)},
         capture_output=True,

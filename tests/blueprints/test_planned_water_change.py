@@ -52,7 +52,14 @@ async def test_on_its_day_it_starts_once_at_its_time(house: House) -> None:
 
 @pytest.mark.parametrize(
     ("age", "unit", "expected"),
-    [(14, "d", [PRESS]), (13.9, "d", []), (336, "h", [PRESS]), (335, "h", []), (20160, "min", [PRESS]), (2, "w", [PRESS])],
+    [
+        (14, "d", [PRESS]),
+        (13.9, "d", []),
+        (336, "h", [PRESS]),
+        (335, "h", []),
+        (20160, "min", [PRESS]),
+        (2, "w", [PRESS]),
+    ],
 )
 async def test_an_old_solution_is_changed(house: House, age: float, unit: str, expected: list[Any]) -> None:
     await house.put(AGE, age, unit_of_measurement=unit, device_class="duration")
@@ -61,7 +68,9 @@ async def test_an_old_solution_is_changed(house: House, age: float, unit: str, e
     assert house.calls() == expected
 
 
-@pytest.mark.parametrize(("made", "expected"), [("2026-09-07T08:00:00+00:00", [PRESS]), ("2026-09-20T08:00:00+00:00", [])])
+@pytest.mark.parametrize(
+    ("made", "expected"), [("2026-09-07T08:00:00+00:00", [PRESS]), ("2026-09-20T08:00:00+00:00", [])]
+)
 async def test_the_age_may_be_the_time_at_which_it_was_made(house: House, made: str, expected: list[Any]) -> None:
     await house.put(AGE, made, device_class="timestamp")
     await begin(house, f"{TUESDAY} 10:00:30", age=AGE)
@@ -69,7 +78,9 @@ async def test_the_age_may_be_the_time_at_which_it_was_made(house: House, made: 
     assert house.calls() == expected
 
 
-@pytest.mark.parametrize(("drift", "expected"), [("30", [PRESS]), ("-31", [PRESS]), ("29.9", []), ("unavailable", [])])
+@pytest.mark.parametrize(
+    ("drift", "expected"), [("30", [PRESS]), ("-31", [PRESS]), ("29.9", []), ("unavailable", [])]
+)
 async def test_a_solution_that_has_drifted_is_changed(house: House, drift: str, expected: list[Any]) -> None:
     await house.put(DRIFT, drift, unit_of_measurement="%")
     await begin(house, f"{TUESDAY} 10:00:30", drift=DRIFT)

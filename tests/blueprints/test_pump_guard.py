@@ -317,6 +317,8 @@ async def test_an_old_run_of_the_automation_does_not_hide_a_new_alarm(hass: Home
 
 
 async def test_inputs_of_the_wrong_type_do_not_disarm_it(house: House) -> None:
-    await begin(house, dwell="x", blink=None, max_age="y", min_level="z", max_run="w", phones="gone", notifiers="none")
+    await begin(
+        house, dwell="x", blink=None, max_age="y", min_level="z", max_run="w", phones="gone", notifiers="none"
+    )
     await house.put(LEVEL, 9)
     assert await after(house, 4) == [OFF]

@@ -87,7 +87,9 @@ async def test_a_blink_changes_nothing_and_a_missing_reading_stops(house: House,
     assert house.calls() == [ON]
 
 
-@pytest.mark.parametrize(("choice", "fan", "expected"), [("on", "off", [ON]), ("keep", "on", []), ("keep", "off", [])])
+@pytest.mark.parametrize(
+    ("choice", "fan", "expected"), [("on", "off", [ON]), ("keep", "on", []), ("keep", "off", [])]
+)
 async def test_the_owner_says_what_happens_without_a_reading(
     house: House, choice: str, fan: str, expected: list[object]
 ) -> None:
@@ -309,7 +311,9 @@ async def test_a_climate_device_only_ventilates(house: House) -> None:
 
 
 async def test_inputs_of_the_wrong_type_fall_back_to_what_is_safe(house: House) -> None:
-    await begin(house, on_above="abc", off_below=None, max_age="x", override="y", night_mode=7, sensors=CO2, ventilators=FAN)
+    await begin(
+        house, on_above="abc", off_below=None, max_age="x", override="y", night_mode=7, sensors=CO2, ventilators=FAN
+    )
     await house.put(CO2, 1200)
     assert house.calls() == [ON]
     await house.put(CO2, 500)

@@ -17,7 +17,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.storage import Store
 
-from ..const import DOMAIN
+from ..const import DOMAIN  # noqa: TID252 - the name of the package is not for its rooms to know
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -154,7 +154,7 @@ async def async_install_quietly(hass: HomeAssistant) -> None:
     """Install the blueprints when the integration is set up, which goes on whatever comes of it."""
     try:
         await async_install(hass)
-    except Exception:  # noqa: BLE001 - no blueprint is worth a house without its devices
+    except Exception:  # no blueprint is worth a house without its devices
         _LOGGER.warning("The blueprints could not be installed", exc_info=True)
 
 

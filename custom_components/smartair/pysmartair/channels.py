@@ -39,6 +39,11 @@ class PumpSpec:
     limits: frozenset[str] = frozenset()
 
 
+def limit_of_setting(channel: str, setting: str) -> str | None:
+    """Return the limit of a channel that a setting of its device is, None where it is none."""
+    return next((name for name in LIMIT_RANGES if setting == f"{channel}_{name}"), None)
+
+
 def role_limits(role: Role) -> tuple[str, ...]:
     """Return the limits that an owner can set for a pump of a role."""
     return tuple(name for name in LIMIT_RANGES if role in _FOR_ROLE.get(name, frozenset(Role)))
