@@ -69,7 +69,9 @@ async def async_remove_entry(hass: HomeAssistant, entry: SmartAirConfigEntry) ->
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: SmartAirConfigEntry, device_entry: DeviceEntry
 ) -> bool:
-    """Forget a device that its owner deletes."""
+    """Forget a device that its owner deletes; the hub's own goes with the hub."""
+    if device_entry.id == entry.runtime_data.device_id:
+        return False
     device = entry.runtime_data.device_by_id(device_entry.id)
     if device is not None:
         await entry.runtime_data.async_forget(device.uid)
@@ -79,3 +81,4 @@ async def async_remove_config_entry_device(
 async def _async_options_changed(hass: HomeAssistant, entry: SmartAirConfigEntry) -> None:
     # Each message that could have begun a discovery changes the entry too: a reload here would never come to rest.
     entry.runtime_data.approval.async_reconsider()
+    await entry.runtime_data.updates.async_look()

@@ -10,6 +10,7 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from . import rollout_entity
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
 from .pysmartair import CommandName
@@ -59,6 +60,9 @@ async def async_setup_entry(
         entry,
         async_add_entities,
         lambda device: [CommandButton(device, one) for one in BUTTONS if one.command in device.snapshot.commands],
+    )
+    rollout_entity.async_setup_rollout(
+        entry, async_add_entities, rollout_entity.RolloutButton, rollout_entity.BUTTONS
     )
 
 

@@ -68,6 +68,7 @@ class SmartAirHub:
         self.approval = Approval(self)
         self.updates = Updates(self)
         self.alerts = AlertLog(hass, entry.entry_id, self.async_create_task)
+        self.device_id: str | None = None
         self.import_turn = asyncio.Lock()
         self.connected = False
         self.counts: Counter[str] = Counter()
@@ -86,6 +87,7 @@ class SmartAirHub:
         except UnsupportedStorageVersionError as err:
             raise ConfigEntryError(translation_domain=DOMAIN, translation_key="stored_by_later_version") from err
         self.connected = mqtt.is_connected(self.hass)
+        self._register_hub()
         for record in self.store.devices.values():
             self._adopt(record)
         await self.updates.async_start()
@@ -195,6 +197,32 @@ class SmartAirHub:
             qos=1,
             retain=message.retain,
             message_expiry_interval=message.expiry if self._expiry else None,
+        )
+
+    # --- the hub in the device registry ---------------------------------------------------------
+
+    @property
+    def unique_prefix(self) -> str:
+        """What the unique ids of the hub's own entities begin with; no uid contains the first sign."""
+        return f"{self.namespace}/hub-"
+
+    @property
+    def registered(self) -> dr.DeviceEntry | dr.ChildDeviceEntry | None:
+        """The hub as it stands in the device registry."""
+        return dr.async_get(self.hass).async_get(self.device_id) if self.device_id else None
+
+    def _register_hub(self) -> None:
+        self.device_id = (
+            dr.async_get(self.hass)
+            .async_get_or_create(
+                config_entry_id=self.entry.entry_id,
+                identifiers={self.identifier("/hub")},
+                entry_type=dr.DeviceEntryType.SERVICE,
+                name=self.entry.title,
+                manufacturer="SmartAir",
+                model="Hub",
+            )
+            .id
         )
 
     # --- devices --------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.restore_state import ExtraStoredData, RestoreEntity
 
+from . import rollout_entity
 from .device import SmartAirDevice
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
@@ -203,6 +204,9 @@ async def async_setup_entry(
 ) -> None:
     """Set up the sensors."""
     async_setup_entities(entry, async_add_entities, _sensors)
+    rollout_entity.async_setup_rollout(
+        entry, async_add_entities, rollout_entity.RolloutSensor, rollout_entity.SENSORS
+    )
 
 
 def _sensors(device: SmartAirDevice) -> list[SmartAirEntity]:

@@ -20,6 +20,7 @@ from .const import DOMAIN
 from .device import SmartAirDevice
 from .hub import SmartAirConfigEntry, SmartAirHub
 from .pysmartair import CATALOGUE, CommandName, CommandResponse
+from .rollout_action import ROLLOUT_FIRMWARE, async_rollout
 
 ATTR_COMMAND = "command"
 ATTR_PARAMS = "params"
@@ -64,6 +65,14 @@ def async_setup_services(hass: HomeAssistant) -> None:
         "approve_devices",
         _async_approve_devices,
         _APPROVE,
+        supports_response=SupportsResponse.OPTIONAL,
+    )
+    async_register_admin_service(
+        hass,
+        DOMAIN,
+        "rollout_firmware",
+        _async_rollout_firmware,
+        ROLLOUT_FIRMWARE,
         supports_response=SupportsResponse.OPTIONAL,
     )
 
@@ -112,6 +121,10 @@ async def _async_calibrate(call: ServiceCall) -> ServiceResponse:
     return _response(
         await device.async_command(CommandName.CALIBRATE, {"metric": metric.name, "reference": reference})
     )
+
+
+async def _async_rollout_firmware(call: ServiceCall) -> ServiceResponse:
+    return await async_rollout(call, _hubs(call.hass))
 
 
 async def _async_approve_devices(call: ServiceCall) -> ServiceResponse:
