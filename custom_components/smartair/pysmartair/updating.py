@@ -266,7 +266,9 @@ def _said(state: Update, said: Said, now: float) -> Step:
     return _finish(state.order, Outcome.ROLLED_BACK, now, "rolled_back") if lost else (state, ())
 
 
-def _took(state: Working | Rebooting | OnTrial | Ended, said: Said, now: float) -> Step:
+def _took(  # noqa: PLR0911 - one for each word of the protocol
+    state: Working | Rebooting | OnTrial | Ended, said: Said, now: float
+) -> Step:
     match said.state:
         case Outcome.CONFIRMED:
             if said.running == state.order.version:
