@@ -10,6 +10,7 @@ from custom_components.smartair.pysmartair.guard_data import (
     Accept,
     Alarm,
     Answer,
+    Around,
     Configured,
     Contacted,
     DeviceReset,
@@ -661,3 +662,56 @@ def test_what_is_locked_is_written_before_anything_else() -> None:
     assert isinstance(told.effects[0], Save)
     assert isinstance(told.state, Resting)
     assert not isinstance(told.state, Stopping)
+
+
+def test_where_no_highest_level_is_kept_there_is_always_room() -> None:
+    told = resting(Role.FILL)
+    told(Configured(replace(told.guard.limits, max_level=None), protected=True))
+    told(RunAsked(run_id="run"))
+    assert told.wanted(SendRun)
+
+
+def test_what_happens_around_is_kept_for_the_gate() -> None:
+    told = resting()
+    told(Around(interlocked=True))
+    told(RunAsked(run_id="run"))
+    assert told.wanted(Refuse)[0].verdict == Refused(Reason.INTERLOCK)
+    assert told(Contacted(True)) == ()
+
+
+def test_a_run_fails_once_however_often_it_is_said() -> None:
+    told = running()
+    told(on())
+    trip = Refused(Reason.MAX_RUN, Cause.MEASURED)
+    told(RunAnswered(lease=1, answer=Answer.ERROR, code="max_run", trip=trip))
+    before = told.guard.failures
+    told.guard = replace(told.guard, state=replace(running().guard.state, run_id="run"))
+    told(Tripped(trip, locked=False))
+    assert told.guard.failures == before
+
+
+def test_a_reset_at_the_device_ends_what_was_stuck_without_a_lock() -> None:
+    told = resting()
+    told.guard = replace(told.guard, stuck=True)
+    told(ResetAsked())
+    assert told.wanted(WasReset)
+    assert not told.guard.stuck
+
+
+def test_a_found_run_that_is_stopped_is_written_down_at_once() -> None:
+    told = Told()
+    told(on("found"))
+    told(StopAsked())
+    told(StopAnswered())
+    assert [one.run_id for one in told.wanted(Ended)] == ["found"]
+
+
+def test_what_can_be_known_of_the_flow_is_added_up_and_no_more() -> None:
+    told = resting()
+    told(Fitted(frozenset({Sense.FLOW})))
+    told(Sensed(Sense.FLOW, 6.0))
+    told(RunAsked(run_id="run"))
+    told(on())
+    told(Sensed(Sense.FLOW, None), 10)
+    told(on(), 4)
+    assert told.state.litres == 1.0

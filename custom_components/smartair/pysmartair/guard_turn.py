@@ -202,7 +202,7 @@ class Turn:
                 self.set(state=Stopping(watch=Watch(since=self.now), asked_at=self.now, by=by))
             case Unknown():
                 self.set(state=replace(state, stopped=True))
-            case Resting() | Stopping():
+            case Resting() | Stopping():  # pragma: no branch - the union is closed
                 pass
 
     def trip(self, verdict: Refused, *, locks: bool) -> None:
