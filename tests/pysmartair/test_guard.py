@@ -155,6 +155,7 @@ def test_a_later_order_replaces_one_that_is_not_answered() -> None:
     told(RunAsked(run_id="one", seconds=30))
     told(RunAsked(run_id="two", seconds=20))
     assert told.wanted(Fail) == [Fail("one", "replaced")]
+    assert told(off()) == ()
     assert told.state.order.run_id == "two"
 
 
