@@ -28,7 +28,7 @@ def blueprint(path: Path) -> dict[str, Any]:
 def inputs(path: Path) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name, one in blueprint(path)["blueprint"]["input"].items():
-        found |= one["input"] if "input" in one else {name: one}
+        found |= one.get("input", {name: one})
     return found
 
 
