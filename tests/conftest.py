@@ -71,6 +71,12 @@ type Say = Callable[..., Awaitable[None]]
 type Wait = Callable[[float], Awaitable[None]]
 
 
+@pytest.fixture
+def hass_config_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A configuration folder of its own: the blueprints would be installed into the environment."""
+    return str(tmp_path_factory.mktemp("config"))
+
+
 @pytest.fixture(autouse=True)
 def _custom_integrations(enable_custom_integrations: None) -> None:
     """Let Home Assistant load the integration from this repository."""

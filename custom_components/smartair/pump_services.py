@@ -113,7 +113,8 @@ async def async_pump_command(device: SmartAirDevice, command: str, params: Mappi
     """Send a command that concerns a pump through its gate: there is no second path (safety contract, S2)."""
     channel = str(params.get("channel"))
     pump = device.hub.pumps.get((device.uid, channel))
-    if pump is None and command == CommandName.STOP_PUMP:
+    if pump is None and (command == CommandName.STOP_PUMP or command not in device.snapshot.commands):
+        # A stop is never held back; what is not offered is refused with what is.
         return _answer(await device.async_command(command, params))
     if pump is None:
         raise _error("unknown_channel", device=device.name, channel=without_markup(channel))

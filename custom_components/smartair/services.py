@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
 from homeassistant.core import (
     HomeAssistant,
@@ -19,11 +18,14 @@ from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
 from .announce import describe, zone_name
+from .automation_target import loaded_hubs
+from .blueprints import async_install
 from .const import DOMAIN
 from .device import SmartAirDevice
-from .hub import SmartAirConfigEntry, SmartAirHub
+from .hub import SmartAirHub
 from .pump_services import PUMP_COMMANDS, async_pump_command, async_setup_pump_services
 from .pysmartair import CATALOGUE, Alert, Change, CommandName, CommandResponse, Severity
+from .rollout_action import ROLLOUT_FIRMWARE, async_rollout
 from .usage_service import async_setup_usage_service
 
 ATTR_COMMAND = "command"
@@ -32,6 +34,7 @@ ATTR_METRIC = "metric"
 ATTR_REFERENCE = "reference"
 ATTR_PATTERN = "pattern"
 ATTR_CODE = "code"
+ATTR_OVERWRITE = "overwrite"
 ATTR_ALERT_ID = "alert_id"
 ATTR_ACTIVE = "active"
 ATTR_ZONE = "zone"
@@ -77,6 +80,7 @@ _ACKNOWLEDGE = vol.All(
     ),
     cv.has_at_least_one_key(ATTR_ALERT_ID, ATTR_DEVICE_ID),
 )
+_INSTALL_BLUEPRINTS = vol.Schema({vol.Optional(ATTR_OVERWRITE, default=False): cv.boolean})
 
 
 @callback
@@ -100,6 +104,22 @@ def async_setup_services(hass: HomeAssistant) -> None:
         _APPROVE,
         supports_response=SupportsResponse.OPTIONAL,
     )
+    async_register_admin_service(
+        hass,
+        DOMAIN,
+        "install_blueprints",
+        _async_install_blueprints,
+        _INSTALL_BLUEPRINTS,
+        supports_response=SupportsResponse.OPTIONAL,
+    )
+    async_register_admin_service(
+        hass,
+        DOMAIN,
+        "rollout_firmware",
+        _async_rollout_firmware,
+        ROLLOUT_FIRMWARE,
+        supports_response=SupportsResponse.OPTIONAL,
+    )
 
 
 def _error(key: str, **placeholders: str) -> ServiceValidationError:
@@ -109,8 +129,7 @@ def _error(key: str, **placeholders: str) -> ServiceValidationError:
 
 
 def _hubs(hass: HomeAssistant) -> list[SmartAirHub]:
-    entries: list[SmartAirConfigEntry] = hass.config_entries.async_entries(DOMAIN)
-    return [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
+    return loaded_hubs(hass)
 
 
 def _device(call: ServiceCall) -> SmartAirDevice:
@@ -149,6 +168,10 @@ async def _async_calibrate(call: ServiceCall) -> ServiceResponse:
     return _response(
         await device.async_command(CommandName.CALIBRATE, {"metric": metric.name, "reference": reference})
     )
+
+
+async def _async_rollout_firmware(call: ServiceCall) -> ServiceResponse:
+    return await async_rollout(call, loaded_hubs(call.hass))
 
 
 async def _async_approve_devices(call: ServiceCall) -> ServiceResponse:
@@ -218,3 +241,8 @@ def _hub_of_alert(call: ServiceCall, alert_id: str) -> SmartAirHub:
         if any(alert.id == alert_id for alert in hub.alerts.active()):
             return hub
     raise _error("alert_not_active", alert=alert_id)
+
+
+async def _async_install_blueprints(call: ServiceCall) -> ServiceResponse:
+    report = await async_install(call.hass, overwrite=call.data[ATTR_OVERWRITE])
+    return {outcome: [*names] for outcome, names in report.as_response().items()}

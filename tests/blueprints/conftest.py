@@ -1,4 +1,4 @@
-"""A house in which blueprints are tried: their own files, Home Assistant's own engine, and things that obey or do not."""
+"""A house in which blueprints are tried: their own files, Home Assistant's own engine, and things that may obey."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -24,10 +24,8 @@ from pytest_homeassistant_custom_component.common import (
     mock_restore_cache,
 )
 
-SOURCE = Path(
-    os.environ.get("SMARTAIR_BLUEPRINTS", Path(__file__).parents[2] / "blueprints" / "automation" / "smartair")
-)
-"""What is tried; the mutation check puts a broken copy in its place."""
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "blueprints" / "automation" / "smartair"
 
 COMMANDS = {
     "switch.turn_on": "on",
@@ -171,12 +169,12 @@ class House:
         entry = MockConfigEntry(domain="smartair")
         entry.add_to_hass(self.hass)
         device = dr.async_get(self.hass).async_get_or_create(
-            config_entry_id=entry.entry_id, identifiers={("smartair", name)}, name=name.split("_")[0].title()
+            config_entry_id=entry.entry_id, identifiers={("smartair", name)}, name=name.partition("_")[0].title()
         )
         entity = er.async_get(self.hass).async_get_or_create(
             domain, "smartair", name, config_entry=entry, device_id=device.id, suggested_object_id=name
         )
-        entity_sources(self.hass)[entity.entity_id] = {"domain": "smartair", "custom_component": True}
+        entity_sources(self.hass)[entity.entity_id] = {"domain": "smartair"}
         await self.put(entity.entity_id, state, **attributes)
         return entity.entity_id
 
@@ -216,12 +214,6 @@ def _one(entities: Any) -> Any:
     return entities[0] if isinstance(entities, list) and len(entities) == 1 else entities
 
 
-@pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """A configuration of its own: automations would write blueprints into the environment."""
-    return hass_tmp_config_dir
-
-
 @pytest.fixture(autouse=True)
 def _no_debug_lines(caplog: pytest.LogCaptureFixture) -> None:
     """Write no debug lines: each look of an automation would print all its variables."""
@@ -232,7 +224,10 @@ def _no_debug_lines(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.fixture
 async def house(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> AsyncGenerator[House]:
     """A house with the blueprints of this repository."""
-    shutil.copytree(SOURCE, hass.config.path("blueprints", "automation", "smartair"))
+    # The mutation check puts broken copies in their place.
+    shutil.copytree(
+        os.environ.get("SMARTAIR_BLUEPRINTS", SOURCE), hass.config.path("blueprints", "automation", "smartair")
+    )
     hass.loop.set_debug(False)  # it would note the stack of every step of every automation
     for needed in ("homeassistant", "persistent_notification"):
         assert await async_setup_component(hass, needed, {})

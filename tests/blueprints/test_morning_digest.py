@@ -66,7 +66,8 @@ async def test_it_is_readable(house: House) -> None:
     await house.put("update.core", "on", friendly_name="Home Assistant")
     await begin(house, air=[CO2], water=[WATER], problems=["binary_sensor.leak"])
     await house.wait(minutes=30)
-    assert told(house) == [
+    [message] = told(house)
+    assert message == (
         "Good morning: 2 to look at\n"
         "Air of the night:\n"
         "- Bedroom: 875.0 ppm on average, worst hour 04:00 with 1300.0 ppm\n"
@@ -76,7 +77,7 @@ async def test_it_is_readable(house: House) -> None:
         "Offline: Greenhouse\n"
         "Low batteries: Remote battery 7 %\n"
         "Firmware waiting: Node firmware"
-    ]
+    )
 
 
 async def test_long_lists_are_cut(house: House) -> None:

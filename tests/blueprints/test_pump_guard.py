@@ -1,6 +1,7 @@
 """The pump guard: off when in doubt, again and again until the pump shows it, and people are told once."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from homeassistant.core import HomeAssistant, State
 import pytest
@@ -26,7 +27,7 @@ async def begin(house: House, pump: str = "on", **inputs: object) -> None:
     house.calls()
 
 
-async def after(house: House, seconds: float) -> list[object]:
+async def after(house: House, seconds: float) -> list[tuple[str, Any]]:
     await house.wait(seconds=seconds, step=1)
     return house.calls()
 
