@@ -48,8 +48,8 @@ METRICS = (
 FACTS = ("firmware_version", "ip", "uptime")
 """What every message says of the device itself, and nobody looks at until an entity is enabled."""
 
-ENTITIES = len(METRICS) + 3
-"""Enabled entities of a device: its metrics, whether it is online, what happens on it, and its firmware."""
+ENTITIES = len(METRICS) + 2
+"""Enabled entities of a device: its metrics, whether it is online, and what happens on it."""
 
 
 def uids(count: int) -> list[str]:
@@ -115,16 +115,6 @@ def discovery(uid: str) -> Packet:
         "event_types": ["boot", "button", "safety_trip", "other"],
         "state_topic": topic(uid, "event"),
         "value_template": '{"event_type": {{ value_json.event | to_json }}}',
-    }
-    components["firmware"] = {
-        "platform": "update",
-        **believed,
-        "unique_id": f"{uid}-firmware",
-        "name": "Firmware",
-        "device_class": "firmware",
-        "entity_category": "config",
-        "state_topic": topic(uid, "ota/state"),
-        "value_template": "{{ value_json.version }}",
     }
     for fact in FACTS:
         # SmartAir registers these too, disabled, from the same messages; its other two have no counterpart.

@@ -15,7 +15,7 @@ from homeassistant.helpers.storage import Store
 import orjson
 
 DOMAIN = "smartair_floor"
-PLATFORMS = (Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR, Platform.UPDATE)
+PLATFORMS = (Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR)
 _PAUSE = 0.2
 
 type FloorConfigEntry = ConfigEntry[Floor]

@@ -13,7 +13,7 @@ from homeassistant.helpers.typing import ConfigType
 import voluptuous as vol
 
 PREFIX = "bench_"
-DOMAINS = ("binary_sensor", "event", "sensor", "update")
+DOMAINS = ("binary_sensor", "event", "sensor")
 PERIOD = 0.02
 """Seconds between two looks at the clock."""
 GLANCE = 0.1
