@@ -26,6 +26,7 @@ from .pysmartair import (
     Limit,
     Place,
     Severity,
+    Side,
     Turn,
     Watched,
     due,
@@ -36,6 +37,9 @@ from .store import Night
 
 if TYPE_CHECKING:
     from .hub import SmartAirHub
+
+# Warmth and moisture are no matter of fresh air.
+AIR = frozenset({"co2", "pm1", "pm25", "pm4", "pm10", "voc", "voc_index", "nox_index"})
 
 _NOTHING: Mapping[str, float] = {}
 
@@ -245,6 +249,26 @@ class Limits:
                 if metric in metrics
                 for limit in _limits_of(metric, self.bounds(device, metric))
             )
+        )
+
+    def fresh(self, device: SmartAirDevice) -> bool | None:
+        """Tell whether the air is fresh, None where the device measures nothing of it; unknown is not fresh."""
+        metrics = AIR & device.snapshot.metrics
+        values = device.snapshot.values if device.available else _NOTHING
+        limits = [
+            one
+            for metric in metrics
+            for one in _limits_of(metric, self.bounds(device, metric))
+            if one.side is Side.HIGH
+        ]
+        if not limits:
+            return None
+        now = dt_util.now().time()
+        return all(
+            limit.metric in values
+            and not limit.beyond(values[limit.metric], night=is_night(now, limit.night_begin, limit.night_end))
+            and Place(limit.code, device.uid) not in self._hub.alerts.book.active
+            for limit in limits
         )
 
     def bounds(self, device: SmartAirDevice, metric: str) -> Bounds:

@@ -51,8 +51,8 @@ from .pysmartair.guard_data import (
     Unknown,
     WasReset,
 )
-from .pysmartair.guard_turn import alarm_code
-from .pysmartair.safety import Limits, Reading, Refused, Role
+from .pysmartair.guard_turn import Turn, alarm_code
+from .pysmartair.safety import Limits, Reading, Refused, Role, Verdict
 from .refusals import PumpRefusedError, run_failure
 
 if TYPE_CHECKING:
@@ -169,6 +169,12 @@ class Pump:
                 return self.guard.readings.flow
             case Sense.CURRENT_MA:
                 return self.guard.readings.current_ma
+
+    @callback
+    def async_verdict(self) -> Verdict:
+        """Answer whether it may run now, by the gate that an order has to pass."""
+        self.pumps.async_look_around(self)
+        return Turn(self.guard, self.pumps.now).gate(self.guard.limits.max_run_s)
 
     # --- orders ---------------------------------------------------------------------------------
 

@@ -1,9 +1,10 @@
 """Why a pump does not run, as errors that people can read."""
 
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .const import DOMAIN
 from .pysmartair.safety import Cause, Reason, Refused
+from .pysmartair.water_model import Hindrance, Refusal
 
 SENTENCES: dict[Reason, str] = {
     Reason.DRY_RUN: "refused_dry_run",
@@ -34,6 +35,23 @@ SPECIAL: dict[tuple[Reason, Cause], str] = {
     (Reason.OVERFLOW, Cause.LEAK): "refused_overflow_leak",
     (Reason.OVERFLOW, Cause.NONE): "locked_overflow",
     (Reason.OVERFLOW, Cause.UNKNOWN): "refused_overflow_unknown",
+}
+CHANGES: dict[Refusal, str] = {
+    Refusal.NO_DRAIN: "change_refused_no_drain",
+    Refusal.NO_FILL: "change_refused_no_fill",
+    Refusal.NO_LEVEL: "change_refused_no_level",
+    Refusal.LEVEL_UNKNOWN: "change_refused_level_unknown",
+    Refusal.CHANGE_RUNNING: "change_refused_change_running",
+    Refusal.FAILED: "change_refused_failed",
+    Refusal.NOTHING_TO_RESUME: "change_refused_nothing_to_resume",
+    Refusal.PUMP_MISSING: "change_refused_pump_missing",
+    Refusal.PUMP_UNKNOWN: "change_refused_pump_unknown",
+    Refusal.PUMP_RUNNING: "change_refused_pump_running",
+    Refusal.PUMP_LOCKED: "change_refused_pump_locked",
+    Refusal.PUMP_UNWATCHED: "change_refused_pump_unwatched",
+    Refusal.PUMP_STUCK_ON: "change_refused_pump_stuck_on",
+    Refusal.OTHER_ZONE: "change_refused_other_zone",
+    Refusal.UPDATE_IN_PROGRESS: "change_refused_update_in_progress",
 }
 FAILURES: dict[str, str] = {
     "contact_lost": "run_contact_lost",
@@ -66,4 +84,13 @@ def run_failure(why: str, name: str) -> HomeAssistantError:
         translation_domain=DOMAIN,
         translation_key=FAILURES.get(why, "run_failed"),
         translation_placeholders={"pump": name, "error": why},
+    )
+
+
+def change_refused(hindrance: Hindrance) -> ServiceValidationError:
+    """Return the error of a water change that does not begin, or does not go on."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key=CHANGES[hindrance.refusal],
+        translation_placeholders={"pump": hindrance.detail or "–"},
     )

@@ -8,6 +8,7 @@ import time
 from typing import Any, Self, override
 
 from homeassistant.components.sensor import (
+    DOMAIN as SENSOR_DOMAIN,
     SensorDeviceClass,
     SensorEntity,
     SensorEntityDescription,
@@ -32,6 +33,7 @@ from homeassistant.const import (
 )
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.entity_registry import EntityOptionsType
 from homeassistant.helpers.restore_state import ExtraStoredData, RestoreEntity
 
 from .alert_entity import AlertEntity
@@ -152,7 +154,7 @@ FACTS: tuple[FactDescription, ...] = (
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
         value_fn=lambda snapshot: snapshot.firmware_version,
-        exists_fn=lambda snapshot: snapshot.firmware_version is not None,
+        exists_fn=lambda snapshot: snapshot.descriptor is not None or snapshot.firmware_version is not None,
     ),
     FactDescription(
         key="ip",
@@ -161,7 +163,8 @@ FACTS: tuple[FactDescription, ...] = (
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
         value_fn=lambda snapshot: snapshot.ip,
-        exists_fn=lambda snapshot: snapshot.ip is not None,
+        # Who describes itself says its address sooner or later, and is then not to be looked through once more.
+        exists_fn=lambda snapshot: snapshot.descriptor is not None or snapshot.ip is not None,
     ),
     FactDescription(
         key="uptime",
@@ -263,6 +266,12 @@ class MetricSensor(SmartAirEntity, SensorEntity, RestoreEntity):
 
     _restored: StoredReading | None = None
     _attributes: Mapping[str, Any] | None = None
+
+    @override
+    def get_initial_entity_options(self) -> EntityOptionsType:
+        """Register the entity with its decimals: to have them added afterwards would be a second registration."""
+        decimals = {"suggested_display_precision": self.suggested_display_precision}
+        return {**(super().get_initial_entity_options() or {}), SENSOR_DOMAIN: decimals}
 
     @override
     async def async_added_to_hass(self) -> None:

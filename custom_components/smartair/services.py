@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
 from homeassistant.core import (
     HomeAssistant,
@@ -19,10 +18,11 @@ from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
 from .announce import describe, zone_name
+from .automation_target import loaded_hubs
 from .blueprints import async_install
 from .const import DOMAIN
 from .device import SmartAirDevice
-from .hub import SmartAirConfigEntry, SmartAirHub
+from .hub import SmartAirHub
 from .pump_services import PUMP_COMMANDS, async_pump_command, async_setup_pump_services
 from .pysmartair import CATALOGUE, Alert, Change, CommandName, CommandResponse, Severity
 from .usage_service import async_setup_usage_service
@@ -120,8 +120,7 @@ def _error(key: str, **placeholders: str) -> ServiceValidationError:
 
 
 def _hubs(hass: HomeAssistant) -> list[SmartAirHub]:
-    entries: list[SmartAirConfigEntry] = hass.config_entries.async_entries(DOMAIN)
-    return [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
+    return loaded_hubs(hass)
 
 
 def _device(call: ServiceCall) -> SmartAirDevice:

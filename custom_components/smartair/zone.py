@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import CALLBACK_TYPE, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util import dt as dt_util
 
@@ -25,8 +24,6 @@ from .pysmartair.water_model import (
     Abort,
     Automatic,
     Begin,
-    Cause,
-    Circulate,
     Denied,
     Drain,
     Effect,
@@ -41,20 +38,17 @@ from .pysmartair.water_model import (
     Refusal,
     Renew,
     Resume,
-    Run,
     RunEnded,
-    RunFailed,
     Sight,
     Stabilize,
     Start,
-    Stop,
-    StopCirculation,
     Tick,
     Why,
 )
 from .pysmartair.water_record import unparse_memory
-from .refusals import PumpRefusedError
-from .sources import MetricSource, Source, StateSource, entity_id_of, source_of
+from .refusals import change_refused
+from .sources import MetricSource, Source, entity_id_of, source_of
+from .zone_hands import Hands, cause_of
 from .zone_settings import ZoneSettings
 
 if TYPE_CHECKING:
@@ -70,7 +64,6 @@ _BANDS = {
     ("ec", Side.HIGH): Code.HIGH_EC,
     ("ec", Side.LOW): Code.LOW_EC,
 }
-_ENDS = {"finished": Cause.TIMEOUT, "stopped": Cause.STOPPED, "replaced": Cause.STOPPED}
 
 type Listener = Callable[[], None]
 type HappeningListener = Callable[[Happened], None]
@@ -90,6 +83,7 @@ class Zone:
         self.pumps: dict[Role, Pump] = {}
         self.sources: dict[str, Source] = {}
         self.missing: dict[str, str] = {}
+        self._entity_ids: set[str] = set()
         self.device_id: str | None = None
         # What was raised before a restart stays raised until it is seen to be over.
         active = {alert.code for alert in self.hub.alerts.active(zone=self.zone_id)}
@@ -98,10 +92,10 @@ class Zone:
         self._listeners: list[Listener] = []
         self._happening_listeners: list[HappeningListener] = []
         self._ends: list[CALLBACK_TYPE] = []
+        self.hands = Hands(self)
         self._stored: dict[str, Any] = unparse_memory(memory)
-        self._turn = 0
         self._refreshed = 0.0
-        self._circulation_owed = False
+        self._problem = False
 
     @property
     def unique_prefix(self) -> str:
@@ -122,15 +116,14 @@ class Zone:
         """Take hold of the pumps and sensors as they are named now; done again when one is renamed or appears."""
         self.async_let_go()
         self.missing = {}
+        self._entity_ids.clear()
         for role, reference in self.settings.pumps.items():
             pump = self._find(role, reference)
             if pump is not None:
                 self.pumps[role] = pump
         for what, reference in self.settings.sensors.items():
-            entity_id = entity_id_of(self.hub.hass, reference)
-            if entity_id is None:
-                self.missing[what] = reference
-            else:
+            entity_id = self._named(what, reference)
+            if entity_id is not None:
                 self.sources[what] = source_of(self.hub, what, entity_id, partial(self._heard, what))
         for role, pump in self.pumps.items():
             self._ends += [pump.async_listen(self.async_tick), pump.async_listen_runs(partial(self._ended, role))]
@@ -139,10 +132,18 @@ class Zone:
         self.async_register()
         self.zones.async_report_missing(self)
 
-    def _find(self, role: Role, reference: str) -> Pump | None:
+    def _named(self, what: str, reference: str) -> str | None:
+        """Return the entity that a pump or sensor is now, and remember which are missing."""
         entity_id = entity_id_of(self.hub.hass, reference)
         if entity_id is None:
-            self.missing[str(role)] = reference
+            self.missing[what] = reference
+        else:
+            self._entity_ids.add(entity_id)
+        return entity_id
+
+    def _find(self, role: Role, reference: str) -> Pump | None:
+        entity_id = self._named(str(role), reference)
+        if entity_id is None:
             return None
         if (pump := self.zones.pump_of(entity_id)) is not None:
             return pump
@@ -191,9 +192,7 @@ class Zone:
     @property
     def references(self) -> set[str]:
         """What its pumps and sensors are named by, and the entities that they are now."""
-        bound = {source.entity_id for source in self.sources.values() if isinstance(source, StateSource)}
-        switches = {pump.channel for pump in self.pumps.values() if pump.uid is None}
-        return {*self.settings.pumps.values(), *self.settings.sensors.values(), *bound, *switches}
+        return {*self.settings.pumps.values(), *self.settings.sensors.values(), *self._entity_ids}
 
     def is_not(self, subentry: ConfigSubentry) -> bool:
         """Tell whether the owner has changed something."""
@@ -285,18 +284,19 @@ class Zone:
             ph=self.value("ph"),
             ec=self.value("ec"),
             temperature=self.value("temperature"),
-            recirculating=self._on(Role.RECIRCULATION),
-            draining=self._on(Role.DRAIN),
-            filling=self._on(Role.FILL),
+            recirculating=self.on(Role.RECIRCULATION),
+            draining=self.on(Role.DRAIN),
+            filling=self.on(Role.FILL),
             litres=self._litres(),
             hindrances=tuple(self._hindrances()),
         )
 
-    def _on(self, role: Role) -> bool | None:
+    def on(self, role: Role) -> bool | None:
+        """Return whether a pump runs, None where nobody knows now; a pump that the zone has not got does not."""
         if role not in self.settings.pumps:
             return False
         pump = self.pumps.get(role)
-        return None if pump is None else pump.is_on
+        return None if pump is None or not pump.guard.contact else pump.is_on
 
     def _litres(self) -> float | None:
         pump = self.pumps.get(Role.FILL)
@@ -364,18 +364,11 @@ class Zone:
         if not self.zones.started:
             return
         self.async_take(Tick(self.sight()))
-        self._pay_circulation()
+        self.hands.pay_circulation()
         self._watch()
         now = time.monotonic()
-        if now - self._refreshed >= _REFRESH_S:
+        if self.pump_problem != self._problem or now - self._refreshed >= _REFRESH_S:
             self._call()
-
-    def _pay_circulation(self) -> None:
-        """Have circulation run that could not be asked for while nobody knew what it does (S9)."""
-        pump = self.pumps.get(Role.RECIRCULATION)
-        if self._circulation_owed and pump is not None and pump.is_on is not None:
-            self._circulation_owed = False
-            self._carry_out((Circulate(),))
 
     @callback
     def async_pass_time(self) -> None:
@@ -390,7 +383,7 @@ class Zone:
     @callback
     def _ended(self, role: Role, record: RunRecord) -> None:
         if isinstance(self.memory.state, Drain | Fill | Stabilize | Failed):
-            self.async_take(RunEnded(role, record.litres, _cause(record.ended_by)))
+            self.async_take(RunEnded(role, record.litres, cause_of(record.ended_by)))
 
     @callback
     def async_take(self, event: Event) -> list[asyncio.Task[None]]:
@@ -403,7 +396,7 @@ class Zone:
         if not kept:
             self.zones.async_keep(self.zone_id, self.memory)
         if type(self.memory.state) is not type(before.state):
-            self._turn += 1
+            self.hands.turn += 1
             self._tell_trouble()
         tasks = self._carry_out(effects)
         if not kept or effects:
@@ -421,65 +414,13 @@ class Zone:
                 Code.RUN_REFUSED, zone=self.zone_id, cause=str(effect.hindrance.refusal), values=values
             )
             if effect.why is Why.OWNER:
-                raise _refused(effect.hindrance)
+                raise change_refused(effect.hindrance)
 
     def _carry_out(self, effects: tuple[Effect, ...]) -> list[asyncio.Task[None]]:
         for effect in effects:
             if isinstance(effect, Happened):
                 self._tell(effect)
-        stops = [effect for effect in effects if isinstance(effect, Stop | StopCirculation)]
-        runs = [effect for effect in effects if isinstance(effect, Run | Circulate)]
-        if not stops and not runs:
-            return []
-        work = self._async_carry_out(stops, runs, self._turn)
-        return [self.hub.pumps.async_task(work, f"zone {self.name}")]
-
-    async def _async_carry_out(
-        self, stops: list[Stop | StopCirculation], runs: list[Run | Circulate], turn: int
-    ) -> None:
-        """Stop at once and all together; then have written where the zone is; and only then start anything (S2)."""
-        failed = [one for one in await asyncio.gather(*map(self._async_stop_pump, stops)) if one is not None]
-        if failed and turn == self._turn:
-            self.async_take(failed[0])
-        if any(isinstance(one, Run) for one in runs):
-            await self.zones.async_written()
-        for one in runs:
-            # What came meanwhile may have ended the step that wanted this run.
-            if turn == self._turn and (failure := await self._async_run_pump(one)) is not None:
-                self.async_take(failure)
-
-    async def _async_stop_pump(self, effect: Stop | StopCirculation) -> RunFailed | None:
-        role = effect.role if isinstance(effect, Stop) else Role.RECIRCULATION
-        pump = self.pumps.get(role)
-        if pump is None:
-            return RunFailed(role, Cause.PUMP_MISSING) if role in self.settings.pumps else None
-        try:
-            if isinstance(effect, Stop):
-                await pump.async_stop()
-            else:
-                self._circulation_owed = False
-                await pump.async_stop(water_change=effect.water_change, off_s=effect.off_s)
-        except HomeAssistantError:
-            return RunFailed(role, Cause.STOP_UNCONFIRMED)
-        return None
-
-    async def _async_run_pump(self, effect: Run | Circulate) -> RunFailed | None:
-        role = effect.role if isinstance(effect, Run) else Role.RECIRCULATION
-        pump = self.pumps.get(role)
-        if pump is None:
-            return RunFailed(role, Cause.PUMP_MISSING) if role in self.settings.pumps else None
-        if isinstance(effect, Circulate):
-            # What nobody knows of a pump is learned first (S9); a lock is told of by the pump itself.
-            self._circulation_owed = pump.is_on is None
-            if pump.is_on is not False or pump.lock is not None:
-                return None
-        try:
-            await pump.async_run(seconds=effect.seconds if isinstance(effect, Run) else None)
-        except PumpRefusedError as err:
-            return RunFailed(role, _cause(str(err.verdict.reason)))
-        except HomeAssistantError:
-            return RunFailed(role, Cause.NO_ANSWER)
-        return None
+        return self.hands.carry_out(effects)
 
     # --- who listens ----------------------------------------------------------------------------
 
@@ -496,6 +437,7 @@ class Zone:
         return partial(self._happening_listeners.remove, listener)
 
     def _call(self) -> None:
+        self._problem = self.pump_problem
         self._refreshed = time.monotonic()
         for listener in tuple(self._listeners):
             listener()
@@ -531,17 +473,3 @@ class Zone:
                     self.hub.alerts.async_raise(code, zone=self.zone_id, values={"value": value, "limit": limit})
                 elif after.raised is not side:
                     self.hub.alerts.async_resolve(code, zone=self.zone_id)
-
-
-def _cause(word: str) -> Cause:
-    if word in _ENDS:
-        return _ENDS[word]
-    return Cause(word) if word in Cause else Cause.PUMP_OFF
-
-
-def _refused(hindrance: Hindrance) -> ServiceValidationError:
-    return ServiceValidationError(
-        translation_domain=DOMAIN,
-        translation_key=f"change_refused_{hindrance.refusal}",
-        translation_placeholders={"pump": hindrance.detail or "–"},
-    )

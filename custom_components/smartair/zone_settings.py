@@ -148,13 +148,5 @@ def _judge_limits(limits: Mapping[str, Any]) -> Errors:
 
 
 def _judge_cycle(cycle: Mapping[str, Any], sensors: Mapping[str, Any]) -> Errors:
-    errors: Errors = {}
-    try:
-        parse_windows(cycle.get(CONF_SCHEDULE, ()))
-    except ValueError:
-        errors[CONF_SCHEDULE] = "invalid_schedule"
-    if minute_of_day(cycle[CONF_TIME]) is None:
-        errors[CONF_TIME] = "invalid_time"
-    if cycle.get(CONF_DRIFT) is not None and not sensors.get("ec"):
-        errors[CONF_DRIFT] = "drift_without_ec"
-    return errors
+    without = cycle.get(CONF_DRIFT) is not None and not sensors.get("ec")
+    return {CONF_DRIFT: "drift_without_ec"} if without else {}

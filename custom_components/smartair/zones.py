@@ -191,6 +191,7 @@ class Zones(dict[str, Zone]):
         for zone in self.values():
             if not names.isdisjoint(zone.references):
                 zone.async_bind()
+                zone.async_tick()
         self._release_switches()
 
     @callback
@@ -198,6 +199,7 @@ class Zones(dict[str, Zone]):
         for zone in self.values():
             if zone.missing:
                 zone.async_bind()
+                zone.async_tick()
 
     @callback
     def async_report_missing(self, zone: Zone) -> None:

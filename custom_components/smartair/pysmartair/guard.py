@@ -16,6 +16,7 @@ from .guard_data import (
     Configured,
     Contacted,
     DeviceReset,
+    Earlier,
     Effect,
     Ended,
     Event,
@@ -84,6 +85,9 @@ _EARLY_S = 1.0
 
 def begin(limits: Limits, memory: Memory, now: float, *, protected: bool = False, ends_itself: bool = True) -> Guard:
     """Return a guard that has yet to learn what its pump does; its lock is what it was (S3, S9)."""
+    earlier = None
+    if memory.run_id is not None and memory.run_since is not None:
+        earlier = Earlier(memory.run_id, min(memory.run_since, now))
     return Guard(
         limits=limits,
         state=Unknown(since=now),
@@ -95,6 +99,7 @@ def begin(limits: Limits, memory: Memory, now: float, *, protected: bool = False
         stuck=memory.stuck,
         failures=tuple(min(at, now) for at in memory.failures),
         off_since=None if memory.off_since is None else min(memory.off_since, now),
+        earlier=earlier,
         kept=memory,
     )
 
@@ -271,26 +276,34 @@ def _reported_off(turn: Turn) -> None:
 
 def _forget_run(turn: Turn) -> None:
     """Write down a run from before a restart whose end nobody saw."""
-    kept = turn.guard.kept
-    if kept.run_id is not None and kept.run_since is not None:
-        turn.do(Ended(run_id=kept.run_id, since=kept.run_since, seconds=None, litres=None, by="interrupted"))
-        turn.set(kept=replace(kept, run_id=None, run_since=None))
+    earlier = turn.guard.earlier
+    if earlier is not None:
+        turn.do(Ended(run_id=earlier.run_id, since=earlier.since, seconds=None, litres=None, by="interrupted"))
+        turn.set(earlier=None)
 
 
 def _ended_by_device(turn: Turn, run: Running) -> None:
     """Judge a run that the device ended without having been told to."""
     turn.rest()
-    over = run.until is not None and turn.now >= run.until - _EARLY_S
-    if not over:
-        if not run.seen:
-            turn.unconfirmed("start")
-        turn.close(run, "device" if run.seen else "unconfirmed")
-    elif run.order is not None and run.order.planned:
-        turn.close(run, "finished")
-    else:
-        bound = run.order.bound_s if run.order is not None else turn.limits.max_run_s
-        turn.fail(run.run_id, Refused(Reason.MAX_RUN, Cause.MEASURED, turn.now - run.since, bound))
+    if _came_to_its_bound(turn, run):
         turn.close(run, Reason.MAX_RUN)
+    elif run.until is not None and turn.now >= run.until - _EARLY_S:
+        turn.close(run, "finished")
+    elif run.seen:
+        turn.close(run, "device")
+    else:
+        turn.unconfirmed("start")
+        turn.close(run, "unconfirmed")
+
+
+def _came_to_its_bound(turn: Turn, run: Running) -> bool:
+    """Count the run as failed if it went on until its bound, whatever its device calls that."""
+    planned = run.order is not None and run.order.planned
+    if planned or run.until is None or turn.now < run.until - _EARLY_S:
+        return False
+    bound = run.order.bound_s if run.order is not None else turn.limits.max_run_s
+    turn.fail(run.run_id, Refused(Reason.MAX_RUN, Cause.MEASURED, turn.now - run.since, bound))
+    return True
 
 
 # --- orders -------------------------------------------------------------------------------------------
@@ -448,7 +461,7 @@ def _later_answer(turn: Turn, event: RunAnswered, run: Running, *, accounts: boo
 def _account(turn: Turn, event: RunAnswered, run: Running) -> None:
     """Take over the device's account of a run that it ended."""
     turn.rest(told=True)
-    turn.close(run, "device")
+    turn.close(run, Reason.MAX_RUN if _came_to_its_bound(turn, run) else "device")
     turn.account((event.seconds, event.litres, event.ended_by or "finished"))
 
 

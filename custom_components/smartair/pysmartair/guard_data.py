@@ -45,10 +45,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """Nobody knows; `stopped` where the last word to the pump was a stop."""
+    """Nobody knows; `stopped` where the last word to the pump was a stop, `lost` where it was known before."""
 
     since: float
     stopped: bool = False
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +136,14 @@ class Memory:
     run_since: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A run from before a restart, of which it is not known yet whether it goes on."""
+
+    run_id: str
+    since: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
     """One pump and all that its guard knows of it.
@@ -166,6 +175,7 @@ class Guard:
     unconfirmed: bool = False
     resetting: bool = False
     closing: Closing | None = None
+    earlier: Earlier | None = None
     kept: Memory = field(default_factory=Memory)
 
 

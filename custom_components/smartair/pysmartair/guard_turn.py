@@ -8,6 +8,7 @@ from .guard_data import (
     RENEW_S,
     Alarm,
     Closing,
+    Earlier,
     Effect,
     Ended,
     Fail,
@@ -176,16 +177,15 @@ class Turn:
 
     def found(self, run_id: str) -> None:
         """Go over to running that nobody ordered: watched and bounded all the same (S9)."""
-        kept = self.guard.kept
-        again = kept.run_id is not None and kept.run_since is not None and isinstance(self.guard.state, Unknown)
-        since = kept.run_since if again and kept.run_since is not None else self.now
+        earlier = self.guard.earlier or Earlier(run_id, self.now)
         self.set(
+            earlier=None,
             state=Running(
-                run_id=kept.run_id if again and kept.run_id is not None else run_id,
-                watch=Watch(since=since),
-                until=None if self.circulates else since + self.limits.max_run_s,
+                run_id=earlier.run_id,
+                watch=Watch(since=earlier.since),
+                until=None if self.circulates else earlier.since + self.limits.max_run_s,
                 seen=True,
-            )
+            ),
         )
 
     # --- ending ---------------------------------------------------------------------------------
@@ -301,14 +301,14 @@ class Turn:
         state = guard.state
         run = state if isinstance(state, Running) else state.run if isinstance(state, Stopping) else None
         # Until it is known whether a run of before the restart goes on, it is not forgotten.
-        old = guard.kept if isinstance(state, Unknown) and not state.stopped else None
+        going = run or guard.earlier
         return Memory(
             lock=guard.lock,
             failures=guard.failures,
             off_since=guard.off_since,
             stuck=guard.stuck,
-            run_id=run.run_id if run else old.run_id if old else None,
-            run_since=run.since if run else old.run_since if old else None,
+            run_id=going.run_id if going else None,
+            run_since=going.since if going else None,
         )
 
 

@@ -81,7 +81,7 @@ def _listen(turn: Turn) -> None:
         case Stopping() as stopping:
             stopped = True
             turn.close(stopping.run, stopping.by)
-    turn.set(state=Unknown(since=now, stopped=stopped))
+    turn.set(state=Unknown(since=now, stopped=stopped, lost=True))
 
 
 def _look_at_start(turn: Turn, state: Starting) -> None:
@@ -181,7 +181,9 @@ def _later(readings: Readings, since: float) -> Readings:
 def _release(turn: Turn) -> None:
     """Let circulation run again when its longest pause is over, whoever should have done it (S5)."""
     guard, now = turn.guard, turn.now
-    if guard.off_since is None or not isinstance(guard.state, (Resting, Unknown)):
+    # After a restart it is first learnt what the pump does (S9).
+    learnt = isinstance(guard.state, Resting) or (isinstance(guard.state, Unknown) and guard.state.lost)
+    if guard.off_since is None or not learnt:
         return
     due = off_until(guard.limits, guard.off_since, guard.off_asked_s, water_change=guard.water_change)
     # The device has the first word where it keeps the rule by itself.

@@ -52,7 +52,7 @@ JUMP_S = 60.0
 # After a start, or a leap of the clock, nothing planned begins until the clock has been right for this long.
 SETTLE_S = 900.0
 # A planned change that was refused is tried again after this.
-RETRY_S = 3600.0
+RETRY_S = 600.0
 # What was due when a change was given up is due still; it waits for the same time of the next day.
 HOLD_AFTER_ABORT_S = 23 * 3600.0
 
