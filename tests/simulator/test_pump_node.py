@@ -406,7 +406,8 @@ def test_a_leak_is_told_once_each_time(story: Story) -> None:
     story.rack.break_(Fault.LEAK)
     story.pass_(5)
 
-    assert len(story.events("leak")) == 2
+    wet, dry = {"event": "leak"}, {"event": "leak", "active": False}
+    assert story.events("leak") == [wet, dry, wet]
 
 
 # ---- locks -------------------------------------------------------------------------------------------------------
