@@ -35,7 +35,6 @@ from .pysmartair.guard_data import (
     ResetRefused,
     RunAnswered,
     RunAsked,
-    Running,
     Save,
     SendReset,
     SendRun,

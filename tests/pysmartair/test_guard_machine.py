@@ -263,7 +263,7 @@ SLOW = frozenset({"sensors that watch", "no flow and progress", "longest pause",
 
 @pytest.mark.parametrize("name", sorted(set(MUTATIONS) - (set() if DEEP else SLOW)))
 def test_a_rule_that_is_taken_out_is_missed_by_chance(name: str) -> None:
-    """Play at random without a rule until that is missed: nearly all of them in CI, the slow ones with SMARTAIR_HYPOTHESIS=deep."""
+    """Play at random until it is missed: nearly all in CI, the slow ones with SMARTAIR_HYPOTHESIS=deep."""
     with ExitStack() as stack:
         for owner, attribute, instead in MUTATIONS[name]:
             stack.enter_context(patch.object(owner, attribute, instead))
