@@ -175,7 +175,8 @@ async def test_new_devices_can_be_let_in_automatically(
     hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait
 ) -> None:
     await say("co2_001", "info", CODED, retain=True)
-    form = await hass.config_entries.options.async_init(hub.entry_id)
+    menu = await hass.config_entries.options.async_init(hub.entry_id)
+    form = await hass.config_entries.options.async_configure(menu["flow_id"], {"next_step_id": "devices"})
     result = await hass.config_entries.options.async_configure(form["flow_id"], {CONF_ADD_NEW_DEVICES: "automatic"})
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await wait(1)

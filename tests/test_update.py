@@ -1,78 +1,44 @@
 """Updates: offered where they fit, ordered once, and believed when the device has proven them."""
 
-from collections.abc import Callable
-import json
 from pathlib import Path
 from typing import Any
 
+from homeassistant.components.event import ATTR_EVENT_TYPE
+from homeassistant.components.mqtt import MQTT_CONNECTION_STATE
 from homeassistant.components.update import ATTR_VERSION
-from homeassistant.const import ATTR_ENTITY_ID, STATE_OFF, STATE_ON
+from homeassistant.const import ATTR_ENTITY_ID, STATE_OFF, STATE_ON, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
-from pytest_homeassistant_custom_component.typing import MqttMockHAClient
+from pytest_homeassistant_custom_component.typing import MqttMockHAClient, WebSocketGenerator
+from syrupy.assertion import SnapshotAssertion
 
-from .conftest import CO2_INFO, NOW, Say, Wait
-from .firmware import fill
+from custom_components.smartair.pysmartair import Code
 
-UID = "co2_001"
-INFO = {**CO2_INFO, "firmware_version": "1.0.0", "ota": {"signed": True}}
-UPDATE = "update.bedroom_bedroom_air_firmware"
+from . import firmware as made
+from .conftest import NOW, Say, Wait
+from .firmware import catalogue, fill, image
+from .updates import (
+    INFO,
+    UID,
+    UPDATE,
+    Orders,
+    device,
+    entry,
+    folder,
+    images,
+    install,
+    look,
+    orders,
+    report,
+    shown,
+    tell,
+)
 
-type Orders = Callable[[], list[dict[str, Any]]]
-
-
-@pytest.fixture
-def folder(hass: HomeAssistant, tmp_path: Path) -> Path:
-    """The firmware folder, not yet made."""
-    hass.config.config_dir = str(tmp_path)
-    hass.config.internal_url = "http://192.168.1.10:8123"
-    return tmp_path / "smartair" / "firmware"
-
-
-@pytest.fixture
-def images(folder: Path) -> dict[str, bytes]:
-    """Three versions of the firmware of the CO2 device."""
-    return fill(folder, "0.9.0", "1.0.0", "2.0.0")
-
-
-@pytest.fixture
-async def device(hass: HomeAssistant, images: dict[str, bytes], hub: MockConfigEntry, say: Say) -> str:
-    """The CO2 device with version 1.0.0, approved."""
-    await say(UID, "info", INFO, retain=True)
-    await say(UID, "status", "online", retain=True)
-    await hub.runtime_data.async_approve([UID])
-    await hass.async_block_till_done(wait_background_tasks=True)
-    await report(say, "1.0.0")
-    return UID
-
-
-@pytest.fixture
-def orders(broker: MqttMockHAClient) -> Orders:
-    """The orders that were published."""
-
-    def published() -> list[dict[str, Any]]:
-        calls = [call for call in broker.async_publish.call_args_list if call.args[0] == f"devices/{UID}/ota"]
-        assert all(call.args[2:4] == (1, False) for call in calls)
-        return [json.loads(call.args[1]) for call in calls]
-
-    return published
-
-
-async def report(say: Say, version: str, **more: Any) -> None:
-    await say(UID, "telemetry", {"device_uid": UID, "co2": 640, "firmware_version": version, **more})
-
-
-async def install(hass: HomeAssistant, **data: Any) -> None:
-    await hass.services.async_call("update", "install", {ATTR_ENTITY_ID: UPDATE, **data}, blocking=True)
-    await hass.async_block_till_done(wait_background_tasks=True)
-
-
-def shown(hass: HomeAssistant) -> tuple[str, bool, float | None, str]:
-    state = hass.states.get(UPDATE)
-    attributes = state.attributes
-    return state.state, attributes["in_progress"], attributes["update_percentage"], attributes["stage"]
+__all__ = ["device", "entry", "folder", "images", "orders"]
 
 
 async def test_a_newer_version_is_offered_with_its_notes(hass: HomeAssistant, device: str) -> None:
@@ -94,9 +60,8 @@ async def test_an_update_goes_through_its_stages_and_is_confirmed_by_the_version
     assert order["url"].startswith("http://192.168.1.10:8123/api/smartair/firmware/")
     assert shown(hass) == (STATE_ON, True, None, "ordered")
 
-    async def says(state: str, progress: int, **more: Any) -> None:
-        content = {"cmd_id": order["cmd_id"], "state": state, "progress": progress, "version": "2.0.0", **more}
-        await say(UID, "ota/state", content)
+    async def says(state: str, progress: int) -> None:
+        await tell(say, order, state, progress)
 
     await says("accepted", 0)
     await says("deferred", 0)
@@ -135,3 +100,307 @@ async def test_without_an_answer_it_fails_and_may_be_tried_again(
     assert hass.states.get(UPDATE).attributes["reason"] == "no_answer"
     await install(hass)
     assert len(orders()) == 2
+
+
+async def roll_back(hass: HomeAssistant, say: Say, orders: Orders) -> None:
+    """Install version 2, which does not hold."""
+    await install(hass)
+    await tell(say, orders()[-1], "rebooting")
+    await say(UID, "event", {"event": "boot"})
+    await report(say, "1.0.0", uptime=3)
+
+
+async def test_a_device_that_comes_back_with_the_old_version_has_rolled_back(
+    hass: HomeAssistant, hub: MockConfigEntry, device: str, say: Say, orders: Orders, issue_registry: ir.IssueRegistry
+) -> None:
+    await roll_back(hass, say, orders)
+    state = hass.states.get(UPDATE)
+    assert shown(hass) == (STATE_OFF, False, None, "rolled_back")
+    assert state.attributes["latest_version"] == "1.0.0"
+    (alert,) = hub.runtime_data.alerts.active(uid=UID)
+    assert (alert.code, alert.values) == (Code.OTA_ROLLED_BACK, {"version": "2.0.0", "previous": "1.0.0"})
+    activity = hass.states.get("event.bedroom_bedroom_air_activity")
+    assert activity.attributes[ATTR_EVENT_TYPE] == "update_rolled_back"
+    assert activity.attributes["version"] == "2.0.0"
+    assert ("smartair", f"firmware_rolled_back/{hub.entry_id}/{UID}/") in issue_registry.issues
+    with pytest.raises(HomeAssistantError) as caught:
+        await install(hass, **{ATTR_VERSION: "2.0.0"})
+    assert caught.value.translation_key == "update_known_bad"
+    assert len(orders()) == 1
+
+
+async def test_the_uptime_tells_of_a_restart_when_nothing_else_does(
+    hass: HomeAssistant, device: str, say: Say, orders: Orders, wait: Wait
+) -> None:
+    await install(hass)
+    await tell(say, orders()[-1], "rebooting")
+    await wait(20)
+    await report(say, "1.0.0", uptime=5000)
+    assert shown(hass)[3] == "rebooting"
+    await report(say, "1.0.0", uptime=4)
+    assert shown(hass)[3] == "rolled_back"
+
+
+async def test_a_success_takes_back_the_alert_and_the_repair(
+    hass: HomeAssistant, hub: MockConfigEntry, device: str, say: Say, orders: Orders, issue_registry: ir.IssueRegistry
+) -> None:
+    await roll_back(hass, say, orders)
+    await hub.runtime_data.updates.of(hub.runtime_data.devices[UID]).async_install("2.0.0", force=True)
+    assert orders()[-1]["retry"] is True
+    await tell(say, orders()[-1], "rebooting")
+    await say(UID, "info", {**INFO, "firmware_version": "2.0.0"})
+    await tell(say, orders()[-1], "confirmed")
+    assert shown(hass)[3] == "confirmed"
+    assert hub.runtime_data.alerts.active(uid=UID) == []
+    assert not [key for _, key in issue_registry.issues if key.startswith("firmware_rolled_back")]
+
+
+@pytest.mark.parametrize(
+    ("error", "latest"),
+    [("checksum_mismatch", "1.0.0"), ("download_failed", "2.0.0"), ("signature_invalid", "1.0.0")],
+)
+async def test_what_is_the_images_fault_is_held_against_it_and_a_broken_connection_is_not(
+    hass: HomeAssistant, hub: MockConfigEntry, device: str, say: Say, orders: Orders, error: str, latest: str
+) -> None:
+    await install(hass)
+    await tell(say, orders()[-1], "failed", 0, error)
+    state = hass.states.get(UPDATE)
+    assert (state.attributes["stage"], state.attributes["reason"]) == ("failed", error)
+    assert state.attributes["latest_version"] == latest
+    (alert,) = hub.runtime_data.alerts.active(uid=UID)
+    assert (alert.code, alert.cause) == (Code.OTA_FAILED, error)
+    assert hass.states.get("event.bedroom_bedroom_air_activity").attributes[ATTR_EVENT_TYPE] == "update_failed"
+
+
+async def test_a_device_that_never_vouches_is_confirmed_when_its_trial_is_over(
+    hass: HomeAssistant, device: str, say: Say, orders: Orders, wait: Wait
+) -> None:
+    await install(hass)
+    await tell(say, orders()[-1], "rebooting")
+    await report(say, "2.0.0", uptime=2)
+    assert shown(hass)[3] == "on_trial"
+    for _ in range(5):
+        await wait(50)
+        await report(say, "2.0.0")
+    assert shown(hass)[3] == "confirmed"
+
+
+async def test_no_return_within_five_minutes_is_a_failure_that_a_late_return_mends(
+    hass: HomeAssistant, device: str, say: Say, orders: Orders, wait: Wait
+) -> None:
+    await install(hass)
+    await tell(say, orders()[-1], "rebooting")
+    await say(UID, "status", "offline")
+    await wait(301)
+    assert hass.states.get(UPDATE).state == STATE_UNAVAILABLE
+    await say(UID, "status", "online")
+    assert (shown(hass)[3], hass.states.get(UPDATE).attributes["reason"]) == ("failed", "no_return")
+    await say(UID, "info", {**INFO, "firmware_version": "2.0.0"})
+    assert shown(hass)[3] == "on_trial"
+
+
+async def test_the_terms_stand_still_while_the_broker_is_gone(
+    hass: HomeAssistant, device: str, say: Say, orders: Orders, wait: Wait, broker: MqttMockHAClient
+) -> None:
+    await install(hass)
+    await tell(say, orders()[-1], "downloading", 10)
+    broker.connected = False
+    async_dispatcher_send(hass, MQTT_CONNECTION_STATE, False)
+    await wait(700)
+    await wait(700)
+    broker.connected = True
+    async_dispatcher_send(hass, MQTT_CONNECTION_STATE, True)
+    await hass.async_block_till_done()
+    await say(UID, "status", "online")
+    assert shown(hass)[3] == "downloading"
+    await wait(601)
+    await say(UID, "status", "online")
+    assert (shown(hass)[3], hass.states.get(UPDATE).attributes["reason"]) == ("failed", "no_progress")
+
+
+async def test_a_restart_of_home_assistant_goes_on_where_it_was(
+    hass: HomeAssistant, hub: MockConfigEntry, device: str, say: Say, orders: Orders
+) -> None:
+    await install(hass)
+    (order,) = orders()
+    await tell(say, order, "downloading", 30)
+    assert await hass.config_entries.async_reload(hub.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    await say(UID, "status", "online", retain=True)
+    assert shown(hass)[:2] == (STATE_ON, True)
+    # What the device said meanwhile is retained on the broker.
+    content = {"cmd_id": order["cmd_id"], "state": "rebooting", "progress": 100, "version": "2.0.0"}
+    await say(UID, "ota/state", content, retain=True)
+    await say(UID, "info", {**INFO, "firmware_version": "1.0.0"}, retain=True)
+    assert shown(hass)[3] == "rebooting"
+    await say(UID, "info", {**INFO, "firmware_version": "2.0.0"})
+    assert shown(hass)[3] == "on_trial"
+    assert len(orders()) == 1
+
+
+async def test_an_order_that_was_not_answered_before_a_restart_is_sent_again_and_not_a_second_one(
+    hass: HomeAssistant, hub: MockConfigEntry, device: str, orders: Orders
+) -> None:
+    await install(hass)
+    assert await hass.config_entries.async_reload(hub.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    first, second = orders()
+    assert first == second
+
+
+async def test_an_order_that_cannot_be_published_leaves_nothing_behind(
+    hass: HomeAssistant, device: str, orders: Orders, broker: MqttMockHAClient
+) -> None:
+    broker.async_publish.side_effect = HomeAssistantError("gone")
+    with pytest.raises(HomeAssistantError):
+        await install(hass)
+    broker.async_publish.side_effect = None
+    assert shown(hass) == (STATE_ON, False, None, "idle")
+
+
+async def test_a_device_that_is_away_is_not_ordered_anything(
+    hass: HomeAssistant, hub: MockConfigEntry, device: str, say: Say, orders: Orders
+) -> None:
+    await say(UID, "status", "offline")
+    with pytest.raises(HomeAssistantError) as caught:
+        await hub.runtime_data.updates.of(hub.runtime_data.devices[UID]).async_install()
+    assert caught.value.translation_key == "device_unavailable"
+    assert orders() == []
+
+
+@pytest.mark.parametrize("address", [None, "https://home.example"])
+async def test_without_plain_http_the_device_could_not_download(
+    hass: HomeAssistant, device: str, orders: Orders, address: str | None
+) -> None:
+    hass.config.internal_url = address
+    hass.config.api.local_ip = "127.0.0.1"
+    with pytest.raises(HomeAssistantError) as caught:
+        await install(hass)
+    assert caught.value.translation_key == "no_plain_http"
+    assert orders() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"chip": "ESP32-S3"}, "update_wrong_chip"),
+        ({"device_type": "dust"}, "update_wrong_device_type"),
+        ({"model": "smartair-co2-mhz19"}, "update_wrong_model"),
+        ({"hardware": ["A"]}, "update_wrong_hardware"),
+    ],
+)
+async def test_what_does_not_fit_is_neither_offered_nor_given(
+    hass: HomeAssistant, folder: Path, device: str, orders: Orders, changes: dict[str, Any], key: str
+) -> None:
+    data = image("9.0.0", chip=changes.get("chip", "ESP32-C3"))
+    (folder / "other.bin").write_bytes(data)
+    (folder / "other.json").write_text(catalogue(made.entry("9.0.0", data, url="other.bin", name="other", **changes)))
+    await look(hass)
+    assert hass.states.get(UPDATE).attributes["latest_version"] == "2.0.0"
+    with pytest.raises(HomeAssistantError) as caught:
+        await install(hass, **{ATTR_VERSION: "9.0.0"})
+    assert caught.value.translation_key == key
+    assert orders() == []
+
+
+async def test_an_unsigned_image_is_kept_from_a_device_that_checks_signatures(
+    hass: HomeAssistant, folder: Path, device: str
+) -> None:
+    data = image("9.0.0", signed=False)
+    (folder / "plain.bin").write_bytes(data)
+    (folder / "plain.json").write_text(catalogue(made.entry("9.0.0", data, url="plain.bin")))
+    await look(hass)
+    with pytest.raises(HomeAssistantError) as caught:
+        await install(hass, **{ATTR_VERSION: "9.0.0"})
+    assert caught.value.translation_key == "update_unsigned"
+
+
+async def test_a_lower_version_is_installed_when_it_is_asked_for(
+    hass: HomeAssistant, device: str, orders: Orders
+) -> None:
+    await install(hass, **{ATTR_VERSION: "0.9.0"})
+    assert orders()[-1]["version"] == "0.9.0"
+
+
+async def test_a_file_that_changed_after_it_was_looked_at_is_not_handed_out(
+    hass: HomeAssistant, folder: Path, device: str, orders: Orders
+) -> None:
+    (folder / "co2-2.0.0.ota.bin").write_bytes(image("6.6.6"))
+    with pytest.raises(HomeAssistantError) as caught:
+        await install(hass)
+    assert caught.value.translation_key == "firmware_unreadable"
+    assert orders() == []
+
+
+async def test_beta_releases_are_for_those_who_choose_them(
+    hass: HomeAssistant, hub: MockConfigEntry, folder: Path, device: str
+) -> None:
+    select = "select.bedroom_bedroom_air_update_channel"
+    assert hass.states.get(select) is None
+    data = image("3.0.0b1")
+    (folder / "beta.bin").write_bytes(data)
+    (folder / "beta.json").write_text(catalogue(made.entry("3.0.0b1", data, url="beta.bin", channel="beta")))
+    await look(hass)
+    assert hass.states.get(select).state == "stable"
+    assert hass.states.get(UPDATE).attributes["latest_version"] == "2.0.0"
+    choose = {ATTR_ENTITY_ID: select, "option": "beta"}
+    await hass.services.async_call("select", "select_option", choose, blocking=True)
+    assert (hass.states.get(select).state, hass.states.get(UPDATE).attributes["latest_version"]) == (
+        "beta",
+        "3.0.0b1",
+    )
+    assert await hass.config_entries.async_reload(hub.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert hass.states.get(select).state == "beta"
+
+
+async def test_release_notes_are_shown_in_full(
+    hass: HomeAssistant, device: str, hass_ws_client: WebSocketGenerator
+) -> None:
+    client = await hass_ws_client(hass)
+    await client.send_json_auto_id({"type": "update/release_notes", "entity_id": UPDATE})
+    assert (await client.receive_json())["result"] == "What is new in 2.0.0"
+
+
+async def test_a_skipped_version_stays_skipped_until_the_next(hass: HomeAssistant, folder: Path, device: str) -> None:
+    await hass.services.async_call("update", "skip", {ATTR_ENTITY_ID: UPDATE}, blocking=True)
+    assert hass.states.get(UPDATE).state == STATE_OFF
+    fill(folder, "2.0.0", "2.1.0")
+    await look(hass)
+    assert hass.states.get(UPDATE).state == STATE_ON
+
+
+async def test_a_device_that_does_not_say_its_chip_has_no_update(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say
+) -> None:
+    await say("co2_009", "info", {key: value for key, value in INFO.items() if key != "chip"}, retain=True)
+    await hub.runtime_data.async_approve(["co2_009"])
+    await hass.async_block_till_done()
+    assert hass.states.get(UPDATE) is None
+
+
+async def test_a_deleted_device_leaves_no_update_behind(
+    hass: HomeAssistant, hub: MockConfigEntry, device: str, orders: Orders, wait: Wait
+) -> None:
+    await install(hass)
+    await hub.runtime_data.async_forget(UID)
+    await wait(100)
+    assert hub.runtime_data.updates.ordered == set()
+
+
+async def test_a_stored_update_that_cannot_be_read_is_left_out(
+    hass: HomeAssistant, hub: MockConfigEntry, device: str, hass_storage: dict[str, Any]
+) -> None:
+    await install(hass)
+    key = f"smartair.{hub.entry_id}.firmware"
+    await hass.config_entries.async_unload(hub.entry_id)
+    hass_storage[key]["data"]["devices"][UID]["state"] = {"is": "magic"}
+    hass_storage[key]["data"]["rollout"] = {"id": 1}
+    assert await hass.config_entries.async_setup(hub.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert hass.states.get(UPDATE) is not None
+    assert not hub.runtime_data.updates.of(hub.runtime_data.devices[UID]).busy
+
+
+async def test_the_update_as_a_whole(hass: HomeAssistant, device: str, snapshot: SnapshotAssertion) -> None:
+    assert hass.states.get(UPDATE) == snapshot

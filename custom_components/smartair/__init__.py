@@ -88,3 +88,4 @@ async def _async_options_changed(hass: HomeAssistant, entry: SmartAirConfigEntry
     entry.runtime_data.limits.async_rules_changed()
     # Zones are added, changed and deleted one by one, so that the others go on.
     await entry.runtime_data.zones.async_reconcile()
+    await entry.runtime_data.updates.async_look()

@@ -10,6 +10,7 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from . import rollout_entity
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
 from .pump_entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
@@ -73,6 +74,9 @@ async def async_setup_entry(
     )
     async_setup_zones(entry, async_add_entities, zone_buttons)
     async_setup_pump_entities(entry, async_add_entities, lambda pump: [ResetButton(pump, RESET)])
+    rollout_entity.async_setup_rollout(
+        entry, async_add_entities, rollout_entity.RolloutButton, rollout_entity.BUTTONS
+    )
 
 
 class CommandButton(SmartAirEntity, ButtonEntity):

@@ -9,22 +9,15 @@ from homeassistant.config_entries import (
     ConfigFlow,
     ConfigFlowResult,
     ConfigSubentryFlow,
-    OptionsFlow,
 )
 from homeassistant.core import callback
-from homeassistant.helpers.selector import (
-    SelectSelector,
-    SelectSelectorConfig,
-    SelectSelectorMode,
-    TextSelector,
-)
+from homeassistant.helpers.selector import TextSelector
 from homeassistant.helpers.service_info.mqtt import MqttServiceInfo
 import voluptuous as vol
 
 from .approval import Candidate
 from .const import (
     ADD_ASK,
-    ADD_AUTOMATIC,
     CONF_ADD_NEW_DEVICES,
     CONF_NAMESPACE,
     CONF_ROOT,
@@ -34,6 +27,7 @@ from .const import (
 )
 from .hub import SmartAirConfigEntry, SmartAirHub
 from .limit_flow import AlertLimitFlow
+from .options_flow import SmartAirOptionsFlow
 from .pysmartair import (
     DEFAULT_ROOT,
     Descriptor,
@@ -50,17 +44,6 @@ CONF_CODE = "code"
 
 _ROOT_SCHEMA = vol.Schema({vol.Required(CONF_ROOT, default=DEFAULT_ROOT): TextSelector()})
 _CODE_SCHEMA = vol.Schema({vol.Required(CONF_CODE): TextSelector()})
-_OPTIONS_SCHEMA = vol.Schema(
-    {
-        vol.Required(CONF_ADD_NEW_DEVICES, default=ADD_ASK): SelectSelector(
-            SelectSelectorConfig(
-                options=[ADD_ASK, ADD_AUTOMATIC],
-                translation_key=CONF_ADD_NEW_DEVICES,
-                mode=SelectSelectorMode.LIST,
-            )
-        )
-    }
-)
 
 
 class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
@@ -236,19 +219,6 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
             "model": without_markup((descriptor and descriptor.model) or "–"),
             "manufacturer": without_markup((descriptor and descriptor.manufacturer) or "–"),
         }
-
-
-class SmartAirOptionsFlow(OptionsFlow):
-    """The options of a hub."""
-
-    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask what is to become of new devices."""
-        if user_input is not None:
-            return self.async_create_entry(data=user_input)
-        return self.async_show_form(
-            step_id="init",
-            data_schema=self.add_suggested_values_to_schema(_OPTIONS_SCHEMA, self.config_entry.options),
-        )
 
 
 def _candidate(entry: SmartAirConfigEntry | None, uid: str) -> Candidate | None:

@@ -7,6 +7,7 @@ DOMAIN: Final = "smartair"
 CONF_ROOT: Final = "topic_root"
 CONF_NAMESPACE: Final = "namespace"
 CONF_ADD_NEW_DEVICES: Final = "add_new_devices"
+CONF_CATALOGUES: Final = "catalogues"
 
 SUBENTRY_ZONE: Final = "zone"
 

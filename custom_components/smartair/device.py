@@ -209,8 +209,7 @@ class SmartAirDevice:
         if not changed.isdisjoint((KEY_DESCRIPTOR, KEY_FACTS)):
             self.hub.async_register(self)
         if self.snapshot.metrics != before.metrics or not changed.isdisjoint((KEY_DESCRIPTOR, KEY_FACTS)):
-            self.hub.async_show_growth(self)
-            self._call(tuple(self._growth_listeners))
+            self.async_grow()
         if KEY_CONFIG in changed:
             self._settle_config()
 
@@ -252,6 +251,12 @@ class SmartAirDevice:
         """Call the listener when the device may have more to show than before; return how to end that."""
         self._growth_listeners.append(listener)
         return lambda: self._growth_listeners.remove(listener)
+
+    @callback
+    def async_grow(self) -> None:
+        """Tell those who listen that the device may have more to show."""
+        self.hub.async_show_growth(self)
+        self._call(tuple(self._growth_listeners))
 
     def _notify(self, changed: Iterable[str], now: float) -> None:
         listeners = self._listeners

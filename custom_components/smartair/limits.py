@@ -110,14 +110,11 @@ class Watcher:
 
     @callback
     def async_set(self, limits: tuple[Limit, ...]) -> None:
-        """Watch over these limits from now on; what is active of a limit that there is no more is resolved."""
+        """Watch over these limits from now on."""
         if limits == self._limits:
             return
         self.async_stop()
         self._limits = limits
-        for code in LIMIT_CODES.values():
-            if not any(limit.code is code for limit in limits):
-                self._device.hub.alerts.async_resolve(code, uid=self._device.uid)
         now = time.time()
         self._states = [Watched(raised=self._active(limit) is not None, gap=now) for limit in limits]
         if limits:
@@ -241,15 +238,20 @@ class Limits:
             refresh()
 
     def _refresh(self, device: SmartAirDevice) -> None:
-        metrics = () if device.setting("alerts_enabled") is False else device.snapshot.metrics
-        self._watchers[device.uid].async_set(
-            tuple(
-                limit
-                for metric in USUAL
-                if metric in metrics
-                for limit in _limits_of(metric, self.bounds(device, metric))
-            )
+        metrics = device.snapshot.metrics
+        off = device.setting("alerts_enabled") is False
+        limits = tuple(
+            limit
+            for metric in USUAL
+            if metric in metrics and not off
+            for limit in _limits_of(metric, self.bounds(device, metric))
         )
+        kept = {limit.code for limit in limits}
+        for (metric, _), code in LIMIT_CODES.items():
+            # After a crash it may not be known any more that the device measures what there is an alert of.
+            if code not in kept and (off or metric in metrics):
+                self._hub.alerts.async_resolve(code, uid=device.uid)
+        self._watchers[device.uid].async_set(limits)
 
     def fresh(self, device: SmartAirDevice) -> bool | None:
         """Tell whether the air is fresh, None where the device measures nothing of it; unknown is not fresh."""

@@ -1,33 +1,23 @@
-"""Updates: what each device could run, what it was ordered to, and how far it has come."""
+"""Updates: the images that a hub has for its devices, and the updates of them all."""
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import partial
 import logging
-import time
 from typing import TYPE_CHECKING, Any
 
-from homeassistant.core import CALLBACK_TYPE, HassJob, callback
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.helpers.event import async_track_point_in_utc_time, async_track_time_interval
-from homeassistant.util.ulid import ulid_now
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import CALLBACK_TYPE, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.event import async_track_time_interval
 
 from .catalogue import async_get_folder
-from .const import DOMAIN
-from .pysmartair import (
-    KEY_OTA,
-    Code,
-    Descriptor,
-    DeviceEvent,
-    Message,
-    OtaState,
-    Status,
-    Telemetry,
-    firmware,
-    update_order,
-    updating,
-)
-from .serving import LIFETIME, async_address, async_grant, async_revoke, new_token
+from .const import CONF_CATALOGUES, DOMAIN
+from .device_update import DeviceUpdate
+from .pysmartair import firmware, updating
+from .remote import RemoteCatalogues, RemoteError
+from .rollouts import Rollouts
 from .store import SharedSave, concern_store
 
 if TYPE_CHECKING:
@@ -38,335 +28,8 @@ _LOGGER = logging.getLogger(__name__)
 
 _SAVE_DELAY = 10
 _SCAN_INTERVAL = timedelta(hours=1)
-# A device that measures reports meanwhile; a timer that rings while nothing can be decided looks again later.
-_LOOK_AGAIN = 15
 
-_DENIED = {
-    firmware.Denied.UNKNOWN_VERSION: "update_unknown_version",
-    firmware.Denied.WRONG_CHIP: "update_wrong_chip",
-    firmware.Denied.WRONG_DEVICE_TYPE: "update_wrong_device_type",
-    firmware.Denied.WRONG_MODEL: "update_wrong_model",
-    firmware.Denied.WRONG_HARDWARE: "update_wrong_hardware",
-    firmware.Denied.UNSIGNED: "update_unsigned",
-    firmware.Denied.KNOWN_BAD: "update_known_bad",
-    firmware.Denied.INSTALLED: "update_already_installed",
-}
-_EVENTS = {
-    updating.Outcome.CONFIRMED: "updated",
-    updating.Outcome.FAILED: "update_failed",
-    updating.Outcome.ROLLED_BACK: "update_rolled_back",
-}
-
-_ALERTS = {
-    updating.Outcome.FAILED: Code.OTA_FAILED,
-    updating.Outcome.ROLLED_BACK: Code.OTA_ROLLED_BACK,
-}
-
-type Listener = Callable[[], None]
 type FinishListener = Callable[[str, updating.Ended], None]
-
-
-class DeviceUpdate:
-    """The update of one device at run time."""
-
-    def __init__(self, updates: Updates, device: SmartAirDevice, data: Mapping[str, Any] | None = None) -> None:
-        """Begin with what was stored; raise ValueError, KeyError or TypeError if it is broken."""
-        data = data or {}
-        self._updates = updates
-        self.device = device
-        self.state: updating.Update = updating.load(data["state"]) if data else updating.IDLE
-        self.channel = firmware.ReleaseChannel(data.get("channel", firmware.ReleaseChannel.STABLE))
-        self.bad: dict[str, str] = dict(data.get("bad", {}))
-        self._token: str = data.get("token", "")
-        self._until: float = data.get("until", 0.0)
-        self._preparing = False
-        self._listeners: list[Listener] = []
-        self._timer: CALLBACK_TYPE | None = None
-        self._timer_job = HassJob(self._ring, cancel_on_shutdown=True)
-        self._ears = device.async_listen((KEY_OTA,), self._said)
-        order = updating.order_of(self.state)
-        if self._token and order is not None:
-            async_grant(updates.hub.hass, self._token, order.sha256, self._until)
-        self._follow()
-
-    @property
-    def busy(self) -> bool:
-        """Whether an update is under way or being prepared."""
-        return self._preparing or updating.busy(self.state)
-
-    @property
-    def subject(self) -> firmware.Subject:
-        """What decides which images fit the device."""
-        order = updating.order_of(self.state)
-        return firmware.subject(self.device.snapshot, previous=order.previous if order else None, bad=self.bad)
-
-    @property
-    def latest(self) -> firmware.Image | None:
-        """The image that is offered, or None where the device has the newest."""
-        return firmware.latest(self._updates.images, self.subject, self.channel)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what is stored."""
-        return {
-            "state": updating.dump(self.state),
-            "channel": self.channel.value,
-            "bad": self.bad,
-            "token": self._token,
-            "until": self._until,
-        }
-
-    @callback
-    def async_listen(self, listener: Listener) -> CALLBACK_TYPE:
-        """Call the listener when the update has come further; return how to end that."""
-        self._listeners.append(listener)
-        return partial(self._listeners.remove, listener)
-
-    @callback
-    def async_notify(self) -> None:
-        """Tell those who listen."""
-        for listener in tuple(self._listeners):
-            listener()
-
-    async def async_choose_channel(self, channel: firmware.ReleaseChannel) -> None:
-        """Offer the releases of a channel from now on."""
-        self.channel = channel
-        await self._updates.async_save()
-        self.async_notify()
-
-    # --- orders ---------------------------------------------------------------------------------
-
-    async def async_install(self, version: str | None = None, *, force: bool = False) -> None:
-        """Order a version, or the newest on offer; raise a translated error where the device would not get it.
-
-        `force` gives it what failed on it before, or what it runs already.
-        """
-        if self.busy:
-            raise self._error("update_busy")
-        if not self.device.available:
-            raise self._error("device_unavailable")
-        image = self._choose(version, force=force)
-        self._preparing = True
-        try:
-            await self._updates.async_fetch(image)
-            await self._async_order(image, force=force)
-        finally:
-            self._preparing = False
-            self.async_notify()
-
-    def _choose(self, version: str | None, *, force: bool) -> firmware.Image:
-        if version is None:
-            image = self.latest
-            if image is None:
-                raise self._error("no_update")
-            return image
-        found = firmware.wanted(self._updates.images, self.subject, version, force=force)
-        if isinstance(found, firmware.Denied):
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key=_DENIED[found],
-                translation_placeholders={"device": self.device.name, "version": version},
-            )
-        return found
-
-    async def _async_order(self, image: firmware.Image, *, force: bool) -> None:
-        hub, now = self._updates.hub, time.time()
-        token = new_token()
-        if async_address(hub.hass, token) is None:
-            raise self._error("no_plain_http")
-        order = updating.Order(
-            cmd_id=ulid_now(),
-            version=image.version,
-            sha256=image.sha256,
-            at=now,
-            previous=self.device.snapshot.firmware_version,
-            force=force,
-        )
-        self._token, self._until = token, now + LIFETIME
-        async_grant(hub.hass, token, image.sha256, self._until)
-        self.state, _ = updating.step(self.state, updating.Begin(order), now)
-        self._follow()
-        # Stored before it is sent: a power cut in between must not leave a device updating that nobody follows.
-        await self._updates.async_save()
-        try:
-            await self._async_send(order)
-        except HomeAssistantError:
-            self._apply(updating.NotSent())
-            self._revoke()
-            raise
-
-    async def _async_send(self, order: updating.Order) -> None:
-        hub = self._updates.hub
-        image = async_get_folder(hub.hass).image(order.sha256)
-        url = async_address(hub.hass, self._token)
-        if image is None or url is None:
-            raise self._error("firmware_gone")
-        await hub.async_publish(
-            update_order(hub.root, self.device.uid, order=order, image=image, url=url, now=time.time())
-        )
-
-    async def _async_send_again(self, order: updating.Order) -> None:
-        try:
-            await self._async_send(order)
-        except HomeAssistantError as err:
-            # The term runs; without an answer the update fails by itself.
-            _LOGGER.debug("The order for %s was not sent again: %s", self.device.uid, err)
-
-    def _error(self, key: str) -> HomeAssistantError:
-        return HomeAssistantError(
-            translation_domain=DOMAIN,
-            translation_key=key,
-            translation_placeholders={"device": self.device.name},
-        )
-
-    # --- what the device says -------------------------------------------------------------------
-
-    @callback
-    def _said(self) -> None:
-        ota = self.device.snapshot.ota
-        if ota is not None:
-            self._apply(
-                updating.Said(
-                    cmd_id=ota.cmd_id,
-                    state=ota.state,
-                    percent=ota.progress,
-                    error=ota.error_code,
-                    running=self.device.snapshot.firmware_version,
-                )
-            )
-
-    @callback
-    def _heard(self, message: Message, retained: bool) -> None:  # noqa: FBT001 - as the device calls it
-        """Look for signs of a restart, and for the version that runs after it."""
-        match message:
-            case Status():
-                if message.online and not retained:
-                    self._apply(updating.Returned())
-            case DeviceEvent():
-                if message.event == "boot" and not retained:
-                    self._apply(updating.Returned())
-            case Telemetry() | Descriptor():
-                if isinstance(message, Telemetry):
-                    self._look_at_uptime(message.uptime)
-                version = message.firmware_version
-                # A retained descriptor may be as old as the version that it names; the new version it cannot invent.
-                order = updating.order_of(self.state)
-                if version is not None and not (retained and order and version != order.version):
-                    self._apply(updating.Reported(version))
-            case OtaState():
-                # Not left to the listeners of keys, who may be called late when a device has much to say.
-                self._said()
-            case _:
-                pass
-
-    def _look_at_uptime(self, uptime: float | None) -> None:
-        rebooting = isinstance(self.state, updating.Rebooting) and not self.state.returned
-        if rebooting and uptime is not None and time.time() - uptime > self._since:
-            self._apply(updating.Returned())
-
-    @property
-    def _since(self) -> float:
-        return self.state.since if isinstance(self.state, updating.Rebooting) else 0.0
-
-    @callback
-    def async_resume(self) -> None:
-        """Let the terms begin anew after a time in which the device could not be heard."""
-        self._apply(updating.Resumed())
-
-    @callback
-    def _ring(self, _now: datetime) -> None:
-        self._timer = None
-        if self._updates.hub.connected:
-            snapshot = self.device.snapshot
-            if isinstance(self.state, updating.OnTrial) and self.device.available and snapshot.firmware_version:
-                self._apply(updating.Reported(snapshot.firmware_version))
-            self._apply(updating.Tick())
-        self._follow()
-
-    # --- what becomes of it ---------------------------------------------------------------------
-
-    def _apply(self, event: updating.Event) -> None:
-        before = self.state
-        self.state, effects = updating.step(before, event, time.time())
-        for effect in effects:
-            match effect:
-                case updating.Send(order=order):
-                    self._updates.hub.async_create_task(
-                        self._async_send_again(order), f"order {self.device.uid} again"
-                    )
-                case updating.Finish(ended=ended):
-                    self._finish(ended)
-        if self.state == before:
-            return
-        self._follow()
-        self._updates.async_save_soon()
-        if not isinstance(event, updating.Reported) or type(self.state) is not type(before):
-            self.async_notify()
-
-    def _follow(self) -> None:
-        """Keep watch and time for as long as the update is open."""
-        self.device.watcher = self._heard if updating.undecided(self.state) else None
-        if self._timer is not None:
-            self._timer()
-            self._timer = None
-        due = updating.deadline(self.state)
-        if due is not None:
-            when = datetime.fromtimestamp(max(due, time.time() + _LOOK_AGAIN), UTC)
-            self._timer = async_track_point_in_utc_time(self._updates.hub.hass, self._timer_job, when)
-
-    def _finish(self, ended: updating.Ended) -> None:
-        self._revoke()
-        order = ended.order
-        if ended.outcome is updating.Outcome.CONFIRMED:
-            self.bad.pop(order.sha256, None)
-        elif ended.images_fault:
-            self.bad[order.sha256] = ended.error or ""
-        _LOGGER.info(
-            "Update of %s from %s to %s: %s %s",
-            self.device.uid, order.previous, order.version, ended.outcome, ended.error or "",
-        )  # fmt: skip
-        facts = {"version": order.version, "previous": order.previous, "error": ended.error}
-        self._alert(ended)
-        self.device.async_happened(
-            DeviceEvent(
-                uid=self.device.uid,
-                event=_EVENTS[ended.outcome],
-                data={name: value for name, value in facts.items() if value is not None},
-            )
-        )
-        self._updates.async_finished(self.device.uid, ended)
-
-    def _alert(self, ended: updating.Ended) -> None:
-        """Raise the alert of how it ended, and take back what an earlier end raised."""
-        alerts, uid = self._updates.hub.alerts, self.device.uid
-        raised = _ALERTS.get(ended.outcome)
-        for code in _ALERTS.values():
-            if code is not raised:
-                alerts.async_resolve(code, uid=uid)
-        self._updates.hub.async_delete_issue("firmware_rolled_back", uid)
-        if raised is not None:
-            values = {"version": ended.order.version, "previous": ended.order.previous}
-            alerts.async_raise(raised, uid=uid, cause=ended.error, values=values)
-        if ended.outcome is updating.Outcome.ROLLED_BACK:
-            self._updates.hub.async_create_issue(
-                "firmware_rolled_back",
-                uid,
-                fixable=True,
-                version=ended.order.version,
-                previous=ended.order.previous or "–",
-            )
-
-    def _revoke(self) -> None:
-        async_revoke(self._updates.hub.hass, self._token)
-        self._token = ""
-
-    @callback
-    def async_stop(self) -> None:
-        """End the timer and the listening."""
-        self.device.watcher = None
-        self._ears()
-        if self._timer is not None:
-            self._timer()
-            self._timer = None
 
 
 class Updates:
@@ -379,11 +42,16 @@ class Updates:
         self._devices: dict[str, DeviceUpdate] = {}
         self._store = SharedSave(concern_store(hub.hass, hub.entry.entry_id, "firmware"), self._data)
         self._finish_listeners: list[FinishListener] = []
+        self.rollouts = Rollouts(self)
+        self.remote = RemoteCatalogues(hub.hass, self._remote_changed)
+        self._download_turn = asyncio.Lock()
 
     @property
     def images(self) -> tuple[firmware.Image, ...]:
-        """All images that there are for the devices of this hub."""
-        return self.folder.images
+        """All images that there are for the devices of this hub; what is at hand comes before what is far away."""
+        at_hand = self.folder.images
+        here = {image.sha256 for image in at_hand}
+        return at_hand + tuple(image for image in self.remote.images if image.sha256 not in here)
 
     async def async_start(self) -> None:
         """Bring back what was ordered, and look for images beside."""
@@ -394,13 +62,16 @@ class Updates:
                     self._devices[uid] = DeviceUpdate(self, device, stored)
                 except (ValueError, KeyError, TypeError, AttributeError) as err:
                     _LOGGER.warning("The stored update of %s cannot be read and is left out: %s", uid, err)
+        self.rollouts.async_start(data.get("rollout"))
+        self.remote.restore(data.get("remote", {}))
         unload = self.hub.entry.async_on_unload
         unload(self.folder.async_listen(self._images_changed))
-        unload(async_track_time_interval(self.hub.hass, self._async_look, _SCAN_INTERVAL, cancel_on_shutdown=True))
-        self.hub.async_create_task(self._async_look(), "look for firmware")
+        unload(async_track_time_interval(self.hub.hass, self.async_look, _SCAN_INTERVAL, cancel_on_shutdown=True))
+        self.hub.async_create_task(self.async_look(), "look for firmware")
 
     async def async_stop(self) -> None:
         """End every timer, and keep how far the updates have come."""
+        self.rollouts.async_stop()
         for update in self._devices.values():
             update.async_stop()
         await self._store.async_save()
@@ -424,15 +95,32 @@ class Updates:
         """Take up again what could not be followed for a while."""
         for update in self._devices.values():
             update.async_resume()
+        self.rollouts.async_resume()
 
     async def async_fetch(self, image: firmware.Image) -> None:
         """Have an image at hand, whole and unchanged; raise a translated error where it is not."""
+        if self.folder.image(image.sha256) is None:
+            async with self._download_turn:
+                await self._async_download(image)
         if await self.folder.async_read(image.sha256) is None:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
                 translation_key="firmware_unreadable",
                 translation_placeholders={"file": image.file},
             )
+
+    async def _async_download(self, image: firmware.Image) -> None:
+        # Meanwhile another device may have wanted the same.
+        if self.folder.image(image.sha256) is not None:
+            return
+        try:
+            await self.folder.async_add(image, await self.remote.async_fetch(image))
+        except (RemoteError, OSError) as err:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="firmware_not_fetched",
+                translation_placeholders={"title": image.title, "version": image.version, "error": str(err)},
+            ) from err
 
     @callback
     def async_listen_finished(self, listener: FinishListener) -> CALLBACK_TYPE:
@@ -459,12 +147,49 @@ class Updates:
         self._store.async_save_soon(_SAVE_DELAY)
 
     def _data(self) -> dict[str, Any]:
-        return {"devices": {uid: update.as_dict() for uid, update in self._devices.items()}}
+        return {
+            "devices": {uid: update.as_dict() for uid, update in self._devices.items()},
+            "remote": self.remote.as_dict(),
+            "rollout": self.rollouts.as_dict(),
+        }
 
-    async def _async_look(self, _now: datetime | None = None) -> None:
+    async def async_look(self, _now: datetime | None = None) -> None:
+        """Look for images, and let go of those that nobody needs any more."""
         await self.folder.async_scan()
+        await self.remote.async_refresh(self.hub.entry.options.get(CONF_CATALOGUES, ()))
+        await self._async_prune()
+
+    async def _async_prune(self) -> None:
+        """Delete superseded images; while a hub is not loaded, nobody knows what its devices need."""
+        entries = self.hub.hass.config_entries.async_entries(DOMAIN, include_ignore=False)
+        if any(entry.state is not ConfigEntryState.LOADED for entry in entries):
+            return
+        everyone: list[Updates] = [entry.runtime_data.updates for entry in entries]
+        subjects = [subject for updates in everyone for subject in updates.subjects]
+        await self.folder.async_prune(subjects, {sha256 for updates in everyone for sha256 in updates.ordered})
+
+    @property
+    def subjects(self) -> list[firmware.Subject]:
+        """What each device is, runs, and might return to."""
+        return [
+            update.subject if (update := self._devices.get(uid)) else firmware.subject(device.snapshot)
+            for uid, device in self.hub.devices.items()
+        ]
+
+    @property
+    def ordered(self) -> set[str]:
+        """The checksums of the images that are on their way."""
+        orders = (updating.order_of(update.state) for update in self._devices.values() if update.busy)
+        return {order.sha256 for order in orders if order is not None}
+
+    @callback
+    def _remote_changed(self) -> None:
+        self.async_save_soon()
+        self._images_changed()
 
     @callback
     def _images_changed(self) -> None:
-        for update in self._devices.values():
+        for update in tuple(self._devices.values()):
+            if update.has_choice:
+                update.device.async_grow()
             update.async_notify()

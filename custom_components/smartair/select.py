@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from typing import override
 
 from homeassistant.components.select import SelectEntity, SelectEntityDescription
+from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .entity import async_setup_entities
+from .device import SmartAirDevice
+from .device_update import updatable
+from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
-from .pysmartair import ChoiceSetting
+from .pysmartair import ChoiceSetting, firmware
 from .settings import SettingDescription, SettingEntity, offered
 
 PARALLEL_UPDATES = 1
@@ -24,11 +27,58 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: SmartAirConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Set up the selects."""
-    async_setup_entities(
-        entry,
-        async_add_entities,
-        lambda device: offered(device, ChoiceSetting, SelectSettingDescription, SettingSelect),
-    )
+    async_setup_entities(entry, async_add_entities, _selects)
+
+
+def _selects(device: SmartAirDevice) -> list[SmartAirEntity]:
+    settings = offered(device, ChoiceSetting, SelectSettingDescription, SettingSelect)
+    # Where every release is a stable one there is nothing to choose.
+    choice = updatable(device) and device.hub.updates.of(device).has_choice
+    return [*settings, ChannelSelect(device, CHANNEL)] if choice else settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmartAirSelectDescription(SelectEntityDescription, SmartAirEntityDescription):
+    """Describes a select that is no setting of the device itself."""
+
+    listens_to: tuple[str, ...] = ()
+
+
+CHANNEL = SmartAirSelectDescription(
+    key="update_channel",
+    translation_key="update_channel",
+    entity_category=EntityCategory.CONFIG,
+    options=[channel.value for channel in firmware.ReleaseChannel],
+)
+
+
+class ChannelSelect(SmartAirEntity, SelectEntity):
+    """Which releases are offered to a device."""
+
+    entity_description: SmartAirSelectDescription
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Whether it can be chosen: always, as the device itself is not asked."""
+        return True
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to the update as well."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self.device.hub.updates.of(self.device).async_listen(self._async_changed))
+
+    @override
+    def async_refresh(self) -> None:
+        """Take over the channel."""
+        self._attr_current_option = self.device.hub.updates.of(self.device).channel.value
+
+    @override
+    async def async_select_option(self, option: str) -> None:
+        """Choose a channel."""
+        channel = firmware.ReleaseChannel(option)
+        await self.device.hub.updates.of(self.device).async_choose_channel(channel)
 
 
 class SettingSelect(SettingEntity, SelectEntity):

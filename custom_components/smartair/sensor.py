@@ -36,6 +36,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.entity_registry import EntityOptionsType
 from homeassistant.helpers.restore_state import ExtraStoredData, RestoreEntity
 
+from . import rollout_entity
 from .alert_entity import AlertEntity
 from .device import SmartAirDevice
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
@@ -219,6 +220,9 @@ async def async_setup_entry(
     async_setup_zones(entry, async_add_entities, zone_sensors)
     async_add_entities([ActiveAlertsSensor(entry.runtime_data, ACTIVE_ALERTS)])
     async_setup_pump_entities(entry, async_add_entities, pump_sensors)
+    rollout_entity.async_setup_rollout(
+        entry, async_add_entities, rollout_entity.RolloutSensor, rollout_entity.SENSORS
+    )
 
 
 def _sensors(device: SmartAirDevice) -> list[SmartAirEntity]:

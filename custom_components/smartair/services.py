@@ -25,6 +25,7 @@ from .device import SmartAirDevice
 from .hub import SmartAirHub
 from .pump_services import PUMP_COMMANDS, async_pump_command, async_setup_pump_services
 from .pysmartair import CATALOGUE, Alert, Change, CommandName, CommandResponse, Severity
+from .rollout_action import ROLLOUT_FIRMWARE, async_rollout
 from .usage_service import async_setup_usage_service
 
 ATTR_COMMAND = "command"
@@ -111,6 +112,14 @@ def async_setup_services(hass: HomeAssistant) -> None:
         _INSTALL_BLUEPRINTS,
         supports_response=SupportsResponse.OPTIONAL,
     )
+    async_register_admin_service(
+        hass,
+        DOMAIN,
+        "rollout_firmware",
+        _async_rollout_firmware,
+        ROLLOUT_FIRMWARE,
+        supports_response=SupportsResponse.OPTIONAL,
+    )
 
 
 def _error(key: str, **placeholders: str) -> ServiceValidationError:
@@ -159,6 +168,10 @@ async def _async_calibrate(call: ServiceCall) -> ServiceResponse:
     return _response(
         await device.async_command(CommandName.CALIBRATE, {"metric": metric.name, "reference": reference})
     )
+
+
+async def _async_rollout_firmware(call: ServiceCall) -> ServiceResponse:
+    return await async_rollout(call, loaded_hubs(call.hass))
 
 
 async def _async_approve_devices(call: ServiceCall) -> ServiceResponse:

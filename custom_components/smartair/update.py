@@ -13,6 +13,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .device import SmartAirDevice
+from .device_update import updatable
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
 from .pysmartair import KEY_DESCRIPTOR, KEY_FACTS, firmware, updating
@@ -40,12 +41,6 @@ async def async_setup_entry(
     async_setup_entities(
         entry, async_add_entities, lambda device: [FirmwareUpdate(device, FIRMWARE)] if updatable(device) else []
     )
-
-
-def updatable(device: SmartAirDevice) -> bool:
-    """Tell whether images can be matched to a device: it has to say which chip it has."""
-    descriptor = device.snapshot.descriptor
-    return descriptor is not None and descriptor.chip is not None
 
 
 class FirmwareUpdate(SmartAirEntity, UpdateEntity):

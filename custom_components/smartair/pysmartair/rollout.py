@@ -142,6 +142,13 @@ class NotBegun:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unordered:
+    """A device was chosen, but a power cut came before the order: it waits again."""
+
+    uid: str
+
+
 @dataclass(frozen=True, slots=True)
 class Pause:
     """Begin with no further devices until told."""
@@ -164,7 +171,7 @@ class Tick:
     open: bool
 
 
-type Event = Finished | NotBegun | Pause | Resume | Abort | Tick
+type Event = Finished | NotBegun | Unordered | Pause | Resume | Abort | Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +209,9 @@ def step(state: Rollout, event: Event, now: float) -> Step:  # noqa: PLR0911 - o
             if state.device(event.uid).stage is not Stage.UPDATING:
                 return state, ()
             return _judge(_with(state, event.uid, Device(stage=Stage.SKIPPED, error=event.reason)), now)
+        case Unordered():
+            updating = state.device(event.uid).stage is Stage.UPDATING
+            return (_with(state, event.uid, _WAITING) if updating else state), ()
         case Pause():
             running = state.phase in {Phase.RUNNING, Phase.WAITING}
             return (replace(state, phase=Phase.PAUSED) if running else state), ()

@@ -127,13 +127,17 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What the device said of the update, and the version that it reports at this moment."""
+    """What the device said of the update, and the version that it reports at this moment.
+
+    What the broker had `kept` may be as old as the update itself.
+    """
 
     cmd_id: str | None
     state: str
     percent: float | None = None
     error: str | None = None
     running: str | None = None
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,13 +253,22 @@ def _patience(phase: Phase) -> float:
             return NO_PROGRESS
 
 
-def _said(state: Update, said: Said, now: float) -> Step:  # noqa: PLR0911 - one for each word of the protocol
+def _said(state: Update, said: Said, now: float) -> Step:
     if isinstance(state, Idle) or said.cmd_id != state.order.cmd_id:
         return state, ()
-    if isinstance(state, Ended) and state.error not in _OURS:
-        if said.state != Outcome.ROLLED_BACK or state.outcome is not Outcome.CONFIRMED:
-            return state, ()
-        return _finish(state.order, Outcome.ROLLED_BACK, now, "rolled_back")
+    if not isinstance(state, Ended):
+        return _took(state, said, now)
+    if state.error in _OURS:
+        # What the broker kept is the very word that we have given up on.
+        stale = said.kept and said.state not in set(Outcome)
+        return (state, ()) if stale else _took(state, said, now)
+    lost = said.state == Outcome.ROLLED_BACK and state.outcome is Outcome.CONFIRMED
+    return _finish(state.order, Outcome.ROLLED_BACK, now, "rolled_back") if lost else (state, ())
+
+
+def _took(  # noqa: PLR0911 - one for each word of the protocol
+    state: Working | Rebooting | OnTrial | Ended, said: Said, now: float
+) -> Step:
     match said.state:
         case Outcome.CONFIRMED:
             if said.running == state.order.version:

@@ -91,7 +91,8 @@ class SmartAir(Variant):
     async def set_up(self, client: Client) -> None:
         step = await client.start_flow(DOMAIN)
         result = await client.continue_flow(step["flow_id"], {"topic_root": devices.ROOT})
-        options = await client.start_options(result["result"]["entry_id"])
+        menu = await client.start_options(result["result"]["entry_id"])
+        options = await client.continue_options(menu["flow_id"], {"next_step_id": "devices"})
         await client.continue_options(options["flow_id"], {"add_new_devices": "automatic"})
 
 
