@@ -228,7 +228,7 @@ async def test_a_change_is_refused_with_its_reason(
     rack.silent = True
     await rack.second(61)
     assert await _refused(hass) == "change_refused_level_unknown"
-    rack.node.say("status", "offline", retain=True)
+    rack.node.say("status", "offline")
     await hass.async_block_till_done()
     assert (await _refused(hass)).startswith("change_refused_pump_un")
     assert zone.memory.state == NormalRecirc()

@@ -97,7 +97,9 @@ async def breathe(client: Client, script: Script, ppm: int) -> str:
     async def heard() -> str | None:
         script.publish(f"devices/{UID}/telemetry", {"co2": ppm})
         states = await client.states()
-        return next((one for one, state in states.items() if one.endswith("_co2") and state["state"] == f"{ppm}"), None)
+        return next(
+            (one for one, state in states.items() if one.endswith("_co2") and state["state"] == f"{ppm}"), None
+        )
 
     return str(await eventually(heard, what="the sensor lives"))
 
