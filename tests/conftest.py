@@ -26,6 +26,9 @@ from custom_components.smartair.const import (
     CONF_ROOT,
     DOMAIN,
 )
+from custom_components.smartair.hub import SmartAirHub
+
+from .pump_node import Node, begin
 
 NOW = 1_790_000_000
 """The time at which every test begins: 2026-09-21, in Unix seconds."""
@@ -66,6 +69,12 @@ CO2_INFO = {
 
 type Say = Callable[..., Awaitable[None]]
 type Wait = Callable[[float], Awaitable[None]]
+
+
+@pytest.fixture
+def hass_config_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A configuration folder of its own: the blueprints would be installed into the environment."""
+    return str(tmp_path_factory.mktemp("config"))
 
 
 @pytest.fixture(autouse=True)
@@ -178,3 +187,16 @@ async def co2(hass: HomeAssistant, hub: MockConfigEntry, say: Say) -> str:
     await hass.async_block_till_done()
     await say("co2_001", "telemetry", CO2_TELEMETRY)
     return "co2_001"
+
+
+@pytest.fixture
+async def node(hass: HomeAssistant, broker: MqttMockHAClient, hub: MockConfigEntry) -> Node:
+    """A rack with circulation, a fill pump and a drain pump."""
+    return await begin(hass, broker, hub.runtime_data)
+
+
+@pytest.fixture
+def house(hub: MockConfigEntry) -> SmartAirHub:
+    """The hub at run time."""
+    runtime: SmartAirHub = hub.runtime_data
+    return runtime

@@ -204,11 +204,12 @@ async def _card(hass: HomeAssistant, say: Say, wait: Wait, info: dict[str, Any],
 async def test_a_new_device_appears_as_a_card_and_is_added_on_approval(
     hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait
 ) -> None:
+    before = hass.states.async_all()
     flow_id = await _card(hass, say, wait, CO2_INFO)
     assert _cards(hass)[0]["context"]["title_placeholders"] == {"name": "Bedroom air (co2_001)"}
     form = await hass.config_entries.flow.async_configure(flow_id)
     assert (form["step_id"], form["description_placeholders"]["model"]) == ("device", "smartair-co2")
-    assert hass.states.async_all() == []
+    assert hass.states.async_all() == before
 
     result = await hass.config_entries.flow.async_configure(flow_id, {})
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "device_added")

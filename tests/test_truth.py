@@ -41,18 +41,20 @@ async def test_a_plain_script_that_only_ever_sends_telemetry_works(
     await say("co2_001", topic, CO2_TELEMETRY | {"co2": 930})
     assert _state(hass, "sensor.co2_001_co2") == "930"
     assert _state(hass, "binary_sensor.co2_001_online") == STATE_ON
-    assert not hass.states.async_entity_ids(("number", "switch", "time", "button", "event"))
+    assert not hass.states.async_entity_ids(("number", "switch", "time", "button"))
+    assert hass.states.async_entity_ids("event") == ["event.smartair_alerts"]
 
 
 async def test_telemetry_of_a_device_that_is_not_approved_changes_nothing(
     hass: HomeAssistant, hub: MockConfigEntry, say: Say, broker: MqttMockHAClient
 ) -> None:
     broker.async_publish.reset_mock()
+    before = hass.states.async_all()
     await say("co2_001", "info", CO2_INFO, retain=True)
     await say("co2_001", "telemetry", CO2_TELEMETRY)
     await say("co2_001", "config/state", {"revision": 1, "config": {"report_interval": 5}})
     await say("co2_001", "event", {"event": "button"})
-    assert hass.states.async_all() == []
+    assert hass.states.async_all() == before
     assert hub.runtime_data.devices == {}
     broker.async_publish.assert_not_called()
 

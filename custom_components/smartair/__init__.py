@@ -10,6 +10,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
+from .blueprints import async_forget, async_install_quietly
 from .const import DOMAIN
 from .hub import SmartAirConfigEntry, SmartAirHub
 from .services import async_setup_services
@@ -34,9 +35,10 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the actions, which are there whether or not a hub is loaded."""
+    """Register the actions, which are there whether or not a hub is loaded, and install the blueprints."""
     async_setup_services(hass)
     hass.http.register_view(FirmwareView)
+    await async_install_quietly(hass)
     return True
 
 
@@ -64,6 +66,8 @@ async def async_unload_entry(hass: HomeAssistant, entry: SmartAirConfigEntry) ->
 async def async_remove_entry(hass: HomeAssistant, entry: SmartAirConfigEntry) -> None:
     """Delete what was stored; the devices' own retained messages stay, for the next hub to find them by."""
     await HubStore(hass, entry.entry_id).async_remove()
+    if not hass.config_entries.async_entries(DOMAIN):
+        await async_forget(hass)
 
 
 async def async_remove_config_entry_device(
@@ -81,4 +85,7 @@ async def async_remove_config_entry_device(
 async def _async_options_changed(hass: HomeAssistant, entry: SmartAirConfigEntry) -> None:
     # Each message that could have begun a discovery changes the entry too: a reload here would never come to rest.
     entry.runtime_data.approval.async_reconsider()
+    entry.runtime_data.limits.async_rules_changed()
+    # Zones are added, changed and deleted one by one, so that the others go on.
+    await entry.runtime_data.zones.async_reconcile()
     await entry.runtime_data.updates.async_look()

@@ -13,7 +13,9 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from . import rollout_entity
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
+from .pump_entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
 from .pysmartair import CommandName
+from .zone_entities import async_setup_zones, zone_buttons
 
 PARALLEL_UPDATES = 1
 
@@ -52,6 +54,15 @@ BUTTONS: tuple[SmartAirButtonDescription, ...] = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class PumpButtonDescription(ButtonEntityDescription, PumpEntityDescription):
+    """Describes a button of a pump."""
+
+
+# It is there while the device is not, to say that it cannot be reached.
+RESET = PumpButtonDescription(key="reset_safety_lock", translation_key="reset_safety_lock", always_there=True)
+
+
 async def async_setup_entry(
     hass: HomeAssistant, entry: SmartAirConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
@@ -61,6 +72,8 @@ async def async_setup_entry(
         async_add_entities,
         lambda device: [CommandButton(device, one) for one in BUTTONS if one.command in device.snapshot.commands],
     )
+    async_setup_zones(entry, async_add_entities, zone_buttons)
+    async_setup_pump_entities(entry, async_add_entities, lambda pump: [ResetButton(pump, RESET)])
     rollout_entity.async_setup_rollout(
         entry, async_add_entities, rollout_entity.RolloutButton, rollout_entity.BUTTONS
     )
@@ -75,3 +88,14 @@ class CommandButton(SmartAirEntity, ButtonEntity):
     async def async_press(self) -> None:
         """Send the command and wait for the device's answer."""
         await self.device.async_command(self.entity_description.command, self.entity_description.params)
+
+
+class ResetButton(PumpEntity, ButtonEntity):
+    """The reset of a pump's safety lock, refused with the cause while that is still there."""
+
+    entity_description: PumpButtonDescription
+
+    @override
+    async def async_press(self) -> None:
+        """Reset the lock."""
+        await self.pump.async_reset()

@@ -8,6 +8,7 @@ from homeassistant.config_entries import (
     ConfigEntry,
     ConfigFlow,
     ConfigFlowResult,
+    ConfigSubentryFlow,
 )
 from homeassistant.core import callback
 from homeassistant.helpers.selector import TextSelector
@@ -21,8 +22,11 @@ from .const import (
     CONF_NAMESPACE,
     CONF_ROOT,
     DOMAIN,
+    SUBENTRY_ALERT_LIMIT,
+    SUBENTRY_ZONE,
 )
 from .hub import SmartAirConfigEntry, SmartAirHub
+from .limit_flow import AlertLimitFlow
 from .options_flow import SmartAirOptionsFlow
 from .pysmartair import (
     DEFAULT_ROOT,
@@ -34,6 +38,7 @@ from .pysmartair import (
     valid_root,
     without_markup,
 )
+from .zone_flow import ZoneFlow
 
 CONF_CODE = "code"
 
@@ -55,6 +60,13 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
     def async_get_options_flow(config_entry: ConfigEntry) -> SmartAirOptionsFlow:
         """Return the options flow of a hub."""
         return SmartAirOptionsFlow()
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(cls, config_entry: ConfigEntry) -> dict[str, type[ConfigSubentryFlow]]:
+        """Return what can be added to a hub: zones, and limits of what its devices measure."""
+        return {SUBENTRY_ZONE: ZoneFlow, SUBENTRY_ALERT_LIMIT: AlertLimitFlow}
 
     # --- hubs -----------------------------------------------------------------------------------
 

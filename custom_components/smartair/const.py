@@ -9,5 +9,10 @@ CONF_NAMESPACE: Final = "namespace"
 CONF_ADD_NEW_DEVICES: Final = "add_new_devices"
 CONF_CATALOGUES: Final = "catalogues"
 
+SUBENTRY_ZONE: Final = "zone"
+
 ADD_ASK: Final = "ask"
 ADD_AUTOMATIC: Final = "automatic"
+
+EVENT_ALERT: Final = "smartair_alert"
+SUBENTRY_ALERT_LIMIT: Final = "alert_limit"

@@ -33,6 +33,7 @@ from .pysmartair import (
     Message,
     ResponseStatus,
     Snapshot,
+    Telemetry,
     command,
     configuration,
     expire,
@@ -60,10 +61,22 @@ _KEY_AVAILABLE = "$available"
 
 _STORED = frozenset({KEY_DESCRIPTOR, KEY_FACTS, KEY_CONFIG})
 _REPORTED = frozenset({KEY_SKEW, KEY_UNKNOWN})
+_SELDOM = _STORED | _REPORTED
 
 type Listener = Callable[[], None]
 type EventListener = Callable[[DeviceEvent], None]
+type ReportListener = Callable[[Telemetry], None]
+type ResponseListener = Callable[[CommandResponse], None]
 type Watcher = Callable[[Message, bool], None]
+
+
+class CommandRefusedError(HomeAssistantError):
+    """The device answered that it did not do what it was asked for."""
+
+    def __init__(self, response: CommandResponse, **kwargs: Any) -> None:
+        """Keep the answer."""
+        super().__init__(**kwargs)
+        self.response = response
 
 
 class SmartAirDevice:
@@ -84,6 +97,8 @@ class SmartAirDevice:
         self.watcher: Watcher | None = None
         self._listeners: defaultdict[str, list[Listener]] = defaultdict(list)
         self._event_listeners: list[EventListener] = []
+        self._report_listeners: list[ReportListener] = []
+        self._response_listeners: list[ResponseListener] = []
         self._growth_listeners: list[Listener] = []
         self._waiting: dict[str, asyncio.Future[CommandResponse]] = {}
         self._expiry: CALLBACK_TYPE | None = None
@@ -133,8 +148,17 @@ class SmartAirDevice:
                     self.history.async_add(samples_of(message), now)
                 if changed:
                     self._after_change(before, changed, now)
+                if self._report_listeners and isinstance(message, Telemetry) and not retained:
+                    self._report(before, message)
         if self.watcher is not None:
             self.watcher(message, retained)
+
+    def _report(self, before: Snapshot, message: Telemetry) -> None:
+        """Hand on a report of how things are now, which a copy and a late one are not."""
+        after = self.snapshot
+        if after.duplicates == before.duplicates and after.buffered == before.buffered:
+            for listener in tuple(self._report_listeners):
+                listener(message)
 
     @callback
     def async_happened(self, event: DeviceEvent) -> None:
@@ -153,10 +177,9 @@ class SmartAirDevice:
 
     def _after_change(self, before: Snapshot, changed: frozenset[str], now: float) -> None:
         after = self.snapshot
-        if after.metrics is not before.metrics or not changed.isdisjoint(_STORED):
+        if after.metrics is not before.metrics or not changed.isdisjoint(_SELDOM):
             self._keep(before, changed)
-        if not changed.isdisjoint(_REPORTED):
-            self._report(changed)
+            self._complain(changed)
         if self._expiry is None:
             self._schedule_expiry(now)
         if (self.hub.connected and after.available) != self.available:
@@ -164,7 +187,7 @@ class SmartAirDevice:
         else:
             self._notify(changed, now)
 
-    def _report(self, changed: frozenset[str]) -> None:
+    def _complain(self, changed: frozenset[str]) -> None:
         """Raise, or take back, the repairs about what the device sends."""
         snapshot = self.snapshot
         if KEY_SKEW in changed:
@@ -172,11 +195,15 @@ class SmartAirDevice:
                 self.hub.async_delete_issue("clock_skew", self.uid)
             else:
                 self.hub.async_create_issue("clock_skew", self.uid, seconds=str(round(snapshot.skew)))
+            self.hub.infra.async_clock_changed(self)
         if KEY_UNKNOWN in changed:
             self.hub.async_create_issue("unknown_metric", self.uid, names=", ".join(sorted(snapshot.unknown)))
+            self.hub.infra.async_unknown_grew(self)
 
     def _keep(self, before: Snapshot, changed: frozenset[str]) -> None:
         """Bring registry, store and settings up to date with what the device now says of itself."""
+        if self.snapshot.metrics is before.metrics and changed.isdisjoint(_STORED):
+            return
         self.record.learn(self.snapshot)
         self.hub.store.async_save_soon()
         if not changed.isdisjoint((KEY_DESCRIPTOR, KEY_FACTS)):
@@ -208,6 +235,18 @@ class SmartAirDevice:
         return lambda: self._event_listeners.remove(listener)
 
     @callback
+    def async_listen_reports(self, listener: ReportListener) -> CALLBACK_TYPE:
+        """Call the listener with each live report as it arrives, none held back; return how to end that."""
+        self._report_listeners.append(listener)
+        return lambda: self._report_listeners.remove(listener)
+
+    @callback
+    def async_listen_responses(self, listener: ResponseListener) -> CALLBACK_TYPE:
+        """Call the listener with each answer of the device, first and later ones; return how to end that."""
+        self._response_listeners.append(listener)
+        return lambda: self._response_listeners.remove(listener)
+
+    @callback
     def async_listen_growth(self, listener: Listener) -> CALLBACK_TYPE:
         """Call the listener when the device may have more to show than before; return how to end that."""
         self._growth_listeners.append(listener)
@@ -216,6 +255,7 @@ class SmartAirDevice:
     @callback
     def async_grow(self) -> None:
         """Tell those who listen that the device may have more to show."""
+        self.hub.async_show_growth(self)
         self._call(tuple(self._growth_listeners))
 
     def _notify(self, changed: Iterable[str], now: float) -> None:
@@ -359,7 +399,9 @@ class SmartAirDevice:
 
     # --- what is asked of the device ------------------------------------------------------------
 
-    async def async_command(self, name: str, params: Mapping[str, Any] | None = None) -> CommandResponse:
+    async def async_command(
+        self, name: str, params: Mapping[str, Any] | None = None, *, cmd_id: str | None = None
+    ) -> CommandResponse:
         """Send a command and return the first answer; raise HomeAssistantError when there is none, or a refusal."""
         # A stop is tried whatever is believed of the device (safety contract, S1): a silent one may well hear it.
         is_stop = name == CommandName.STOP_PUMP
@@ -380,7 +422,7 @@ class SmartAirDevice:
                     "offered": ", ".join(offered) or "–",
                 },
             )
-        cmd_id = ulid_now()
+        cmd_id = cmd_id or ulid_now()
         answer = self._waiting[cmd_id] = self.hub.hass.loop.create_future()
         try:
             await self.hub.async_publish(
@@ -410,7 +452,8 @@ class SmartAirDevice:
                 key = "command_expired"
             case ResponseStatus.ERROR:
                 key = "command_failed"
-        raise HomeAssistantError(
+        raise CommandRefusedError(
+            response,
             translation_domain=DOMAIN,
             translation_key=key,
             translation_placeholders={
@@ -422,8 +465,12 @@ class SmartAirDevice:
 
     def _handle_response(self, response: CommandResponse, *, retained: bool) -> None:
         answer = self._waiting.get(response.cmd_id)
-        if answer is not None and not answer.done() and not retained:
+        if retained:
+            return
+        if answer is not None and not answer.done():
             answer.set_result(response)
+        for listener in tuple(self._response_listeners):
+            listener(response)
 
     @property
     def name(self) -> str:

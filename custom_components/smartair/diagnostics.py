@@ -10,7 +10,8 @@ from homeassistant.helpers.device_registry import DeviceEntry
 
 from .const import CONF_NAMESPACE, CONF_ROOT
 from .device import SmartAirDevice
-from .hub import SmartAirConfigEntry
+from .hub import SmartAirConfigEntry, SmartAirHub
+from .pysmartair import Alert, unparse_alert
 
 TO_REDACT = frozenset(
     {
@@ -23,10 +24,13 @@ TO_REDACT = frozenset(
         "serial",
         "topic",
         "uid",
+        "zone",
         CONF_NAMESPACE,
         CONF_ROOT,
     }
 )
+
+RECENT_ALERTS = 50
 
 
 async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SmartAirConfigEntry) -> dict[str, Any]:
@@ -38,6 +42,7 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SmartAi
         "counts": dict(hub.counts),
         "recent_errors": [async_redact_data(error, TO_REDACT) for error in hub.recent_errors],
         "waiting": len(hub.approval.candidates),
+        "alerts": [_alert(alert) for alert in _recent(hub)],
         "devices": [_device(device) for device in hub.devices.values()],
     }
 
@@ -47,7 +52,17 @@ async def async_get_device_diagnostics(
 ) -> dict[str, Any]:
     """Return what helps to understand a device."""
     found = entry.runtime_data.device_by_id(device.id)
-    return {} if found is None else _device(found)
+    if found is None:
+        return {}
+    return {**_device(found), "alerts": [_alert(alert) for alert in _recent(found.hub) if alert.uid == found.uid]}
+
+
+def _recent(hub: SmartAirHub) -> list[Alert]:
+    return [*hub.alerts.active(), *reversed(hub.alerts.book.past)][:RECENT_ALERTS]
+
+
+def _alert(alert: Alert) -> dict[str, Any]:
+    return async_redact_data(unparse_alert(alert), TO_REDACT)
 
 
 def _device(device: SmartAirDevice) -> dict[str, Any]:
@@ -61,7 +76,7 @@ def _device(device: SmartAirDevice) -> dict[str, Any]:
         "desired": device.record.desired,
         "desired_revision": device.record.revision,
         "history": dict(device.history.counts) if device.history else {},
-        "snapshot": async_redact_data(_plain(snapshot), TO_REDACT),
+        "snapshot": async_redact_data(_plain(snapshot._asdict()), TO_REDACT),
     }
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import override
 
 from homeassistant.core import callback
@@ -24,7 +23,11 @@ class SmartAirEntity(Entity):
     """An entity of one device, written when a key that it listens to has changed."""
 
     _attr_has_entity_name = True
-    _attr_should_poll = False
+    # What is so of every entity, and Home Assistant would otherwise keep in each: thousands in a fleet.
+    assumed_state = False
+    attribution = None
+    force_update = False
+    should_poll = False
     entity_description: SmartAirEntityDescription
 
     def __init__(self, device: SmartAirDevice, description: SmartAirEntityDescription) -> None:
@@ -68,25 +71,28 @@ def async_setup_entities(
     entry: SmartAirConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback, factory: EntityFactory
 ) -> None:
     """Add what the factory makes of each device, now, when a device comes, and when it has more to show."""
+    known: dict[str, tuple[str, ...]] = {}
 
-    def missing(device: SmartAirDevice, known: set[str]) -> list[SmartAirEntity]:
-        found = [entity for entity in factory(device) if entity.entity_description.key not in known]
-        known.update(entity.entity_description.key for entity in found)
+    def missing(device: SmartAirDevice) -> list[SmartAirEntity]:
+        there = known[device.uid]
+        found = [entity for entity in factory(device) if entity.entity_description.key not in there]
+        known[device.uid] = (*there, *(entity.entity_description.key for entity in found))
         return found
 
     @callback
     def add_devices(devices: Iterable[SmartAirDevice]) -> None:
         entities: list[SmartAirEntity] = []
         for device in devices:
-            known: set[str] = set()
-            entities += missing(device, known)
-            device.async_listen_growth(partial(add_grown, device, known))
+            # A device that was forgotten and is back begins anew.
+            known[device.uid] = ()
+            entities += missing(device)
         if entities:
             async_add_entities(entities)
 
     @callback
-    def add_grown(device: SmartAirDevice, known: set[str]) -> None:
-        if entities := missing(device, known):
+    def add_grown(device: SmartAirDevice) -> None:
+        if entities := missing(device):
             async_add_entities(entities)
 
+    entry.async_on_unload(entry.runtime_data.async_listen_growth(add_grown))
     entry.async_on_unload(entry.runtime_data.async_listen_devices(add_devices))

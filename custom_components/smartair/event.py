@@ -1,21 +1,27 @@
-"""Events: what happened on a device, a reset or a press of its button."""
+"""Events: what happened on a device, a reset or a press of its button, and what became of alerts."""
 
 from dataclasses import dataclass
 from typing import override
 
 from homeassistant.components.event import EventEntity, EventEntityDescription
+from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .alert_entity import AlertEntity, async_setup_alert_entities
 from .device import SmartAirDevice
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
-from .pysmartair import DeviceEvent
+from .pysmartair import Alert, Change, DeviceEvent, unparse_alert
+from .zone_entities import async_setup_zones, zone_events
 
 PARALLEL_UPDATES = 0
 
 
 OTHER = "other"
+
+# What is of use in the file alone.
+_NOT_TOLD = frozenset({"momentary", "updated_at"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +30,12 @@ class SmartAirEventDescription(EventEntityDescription, SmartAirEntityDescription
 
     listens_to: tuple[str, ...] = ()
 
+
+ALERTS = EventEntityDescription(
+    key="alerts",
+    translation_key="alerts",
+    event_types=[change.value for change in Change],
+)
 
 ACTIVITY = SmartAirEventDescription(
     key="activity",
@@ -38,6 +50,10 @@ async def async_setup_entry(
 ) -> None:
     """Set up the events."""
     async_setup_entities(entry, async_add_entities, _events)
+    async_setup_zones(entry, async_add_entities, zone_events)
+    async_setup_alert_entities(
+        entry, async_add_entities, Platform.EVENT, ALERTS.key, lambda owner: AlertEvent(owner, ALERTS)
+    )
 
 
 def _events(device: SmartAirDevice) -> list[SmartAirEntity]:
@@ -61,4 +77,16 @@ class ActivityEvent(SmartAirEntity, EventEntity):
         known = event.event in self.event_types
         attributes = dict(event.data) if known else {**event.data, "event": event.event}
         self._trigger_event(event.event if known else OTHER, attributes)
+        self.async_write_ha_state()
+
+
+class AlertEvent(AlertEntity[EventEntityDescription], EventEntity):
+    """What became of the alerts of a device, or of all there are."""
+
+    @callback
+    @override
+    def async_take(self, _change: Change, _alert: Alert) -> None:
+        """Tell a change."""
+        attributes = {name: value for name, value in unparse_alert(_alert).items() if name not in _NOT_TOLD}
+        self._trigger_event(_change.value, {"event": _alert.event(_change), **attributes})
         self.async_write_ha_state()

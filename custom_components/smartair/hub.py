@@ -16,10 +16,14 @@ from homeassistant.exceptions import ConfigEntryError, HomeAssistantError, Unsup
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 
 from .alerts import AlertLog
+from .announce import Announcer
 from .approval import Approval
 from .const import CONF_NAMESPACE, CONF_ROOT, DOMAIN
 from .device import SmartAirDevice
+from .infra import Infrastructure
+from .limits import Limits
 from .ota import Updates
+from .pumps import Pumps
 from .pysmartair import (
     Channel,
     ParseError,
@@ -32,6 +36,8 @@ from .pysmartair import (
     without_markup,
 )
 from .store import DeviceRecord, HubStore
+from .usage import UsageLog
+from .zones import Zones
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -40,6 +46,7 @@ APPROVED_AT_ONCE = 20
 
 type SmartAirConfigEntry = ConfigEntry[SmartAirHub]
 type DevicesListener = Callable[[Iterable[SmartAirDevice]], None]
+type GrowthListener = Callable[[SmartAirDevice], None]
 
 
 class _Facts(TypedDict):
@@ -68,14 +75,24 @@ class SmartAirHub:
         self.approval = Approval(self)
         self.updates = Updates(self)
         self.alerts = AlertLog(hass, entry.entry_id, self.async_create_task)
+        self.infra = Infrastructure(self)
+        self.limits = Limits(self)
         self.device_id: str | None = None
+        self.pumps = Pumps(self)
+        self.zones = Zones(self)
         self.import_turn = asyncio.Lock()
         self.connected = False
         self.counts: Counter[str] = Counter()
         self.recent_errors: deque[dict[str, Any]] = deque(maxlen=MAX_RECENT_ERRORS)
         self._complained: set[tuple[str, str]] = set()
         self._device_listeners: list[DevicesListener] = []
+        self._growth_listeners: list[GrowthListener] = []
         self._expiry = self._expiry_supported()
+
+    @property
+    def usage(self) -> UsageLog:
+        """The record of what the pumps have done."""
+        return self.pumps.usage
 
     # --- beginning and end ----------------------------------------------------------------------
 
@@ -84,12 +101,17 @@ class SmartAirHub:
         try:
             await self.store.async_load()
             await self.alerts.async_load()
+            await self.pumps.async_load()
         except UnsupportedStorageVersionError as err:
             raise ConfigEntryError(translation_domain=DOMAIN, translation_key="stored_by_later_version") from err
         self.connected = mqtt.is_connected(self.hass)
         self._register_hub()
         for record in self.store.devices.values():
             self._adopt(record)
+        Announcer(self).async_start()
+        self.limits.async_start()
+        self.pumps.async_start()
+        await self.zones.async_load()
         await self.updates.async_start()
 
     async def async_listen(self) -> None:
@@ -100,8 +122,10 @@ class SmartAirHub:
         self.approval.async_start()
         # The connection may have changed while the platforms were being set up.
         self._async_connection_changed(mqtt.is_connected(self.hass))
+        self.infra.async_start()
         if self.connected:
             self._remind_all()
+        self.zones.async_begin()
 
     def _remind_all(self) -> None:
         for device in self.devices.values():
@@ -111,6 +135,10 @@ class SmartAirHub:
     async def async_stop(self) -> None:
         """End all that the hub began, after the platforms have gone, and keep what its devices said last."""
         self.approval.async_stop()
+        await self.zones.async_stop()
+        self.infra.async_stop()
+        self.limits.async_stop()
+        await self.pumps.async_stop()
         for device in self.devices.values():
             device.async_stop()
         await self.updates.async_stop()
@@ -170,12 +198,14 @@ class SmartAirHub:
         self.connected = connected
         for device in self.devices.values():
             device.async_refresh_availability()
+        self.infra.async_connection_changed()
         if connected:
             self._remind_all()
 
     @callback
     def async_log_availability(self, device: SmartAirDevice) -> None:
         """Log once that a device went or came; that the broker did is the MQTT integration's to log."""
+        self.infra.async_look(device)
         if self.connected:
             _LOGGER.info("Device %s is %s", device.uid, "available" if device.available else "unavailable")
 
@@ -234,6 +264,18 @@ class SmartAirHub:
         listener(self.devices.values())
         return partial(self._device_listeners.remove, listener)
 
+    @callback
+    def async_listen_growth(self, listener: GrowthListener) -> CALLBACK_TYPE:
+        """Call the listener with each device that may have more to show than before; return how to end that."""
+        self._growth_listeners.append(listener)
+        return partial(self._growth_listeners.remove, listener)
+
+    @callback
+    def async_show_growth(self, device: SmartAirDevice) -> None:
+        """Tell that a device may have more to show than before."""
+        for listener in tuple(self._growth_listeners):
+            listener(device)
+
     async def async_approve(self, uids: Iterable[str], *, flow_id: str | None = None) -> None:
         """Make devices the owner's; a card that is just being answered is named by its flow and left to itself."""
         for some in batched(uids, APPROVED_AT_ONCE, strict=False):
@@ -254,14 +296,17 @@ class SmartAirHub:
         if known is not None:
             device.async_begin(known)
         self.async_register(device)
+        self.pumps.async_add_device(device)
         return device
 
     async def async_forget(self, uid: str) -> None:
         """Forget a device and have the broker forget it, so that only what it says anew brings it back."""
         device = self.devices.pop(uid)
+        self.pumps.async_remove_device(uid)
         device.async_stop()
         self.updates.async_forget(uid)
         del self.store.devices[uid]
+        self.limits.async_forget(uid)
         self.alerts.async_forget(uid)
         await self.store.async_save_now()
         self.async_delete_issues(uid)

@@ -1,18 +1,33 @@
-"""Numbers: the settings of a device that lie between two limits."""
+"""Numbers: the settings of a device that lie between two limits, and the limits of its pumps."""
 
 from dataclasses import dataclass
 from typing import override
 
 from homeassistant.components.number import NumberEntity, NumberEntityDescription, NumberMode
+from homeassistant.const import EntityCategory, UnitOfElectricCurrent, UnitOfRatio, UnitOfTime, UnitOfVolumeFlowRate
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .entity import async_setup_entities
+from .device import SmartAirDevice
+from .entity import SmartAirEntity, async_setup_entities
 from .hub import SmartAirConfigEntry
+from .pump import Pump
+from .pump_entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
 from .pysmartair import NumberSetting
+from .pysmartair.channels import LIMIT_RANGES, limit_of_setting, role_limits
 from .settings import SettingDescription, SettingEntity, offered
 
 PARALLEL_UPDATES = 1
+
+_UNITS: dict[str, str] = {
+    "min_level": UnitOfRatio.PERCENTAGE,
+    "max_level": UnitOfRatio.PERCENTAGE,
+    "min_flow": UnitOfVolumeFlowRate.LITERS_PER_MINUTE,
+    "start_grace_s": UnitOfTime.SECONDS,
+    "max_current_ma": UnitOfElectricCurrent.MILLIAMPERE,
+    "max_run_s": UnitOfTime.SECONDS,
+    "max_off_s": UnitOfTime.SECONDS,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,15 +35,42 @@ class NumberSettingDescription(NumberEntityDescription, SettingDescription):
     """Describes a setting that is a number."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class LimitDescription(NumberEntityDescription, PumpEntityDescription):
+    """Describes a limit of a pump that Home Assistant alone keeps; its key is the limit's name."""
+
+
+LIMITS: dict[str, LimitDescription] = {
+    name: LimitDescription(
+        key=name,
+        translation_key=f"limit_{name}",
+        entity_category=EntityCategory.CONFIG,
+        native_unit_of_measurement=_UNITS[name],
+        native_min_value=low,
+        native_max_value=high,
+        native_step=0.01 if name == "min_flow" else 1,
+        mode=NumberMode.BOX,
+        always_there=True,
+    )
+    for name, (low, high) in LIMIT_RANGES.items()
+}
+
+
 async def async_setup_entry(
     hass: HomeAssistant, entry: SmartAirConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Set up the numbers."""
-    async_setup_entities(
-        entry,
-        async_add_entities,
-        lambda device: offered(device, NumberSetting, NumberSettingDescription, SettingNumber),
-    )
+    async_setup_entities(entry, async_add_entities, _settings)
+    async_setup_pump_entities(entry, async_add_entities, _limits)
+
+
+def _settings(device: SmartAirDevice) -> list[SmartAirEntity]:
+    return offered(device, NumberSetting, NumberSettingDescription, SettingNumber)
+
+
+def _limits(pump: Pump) -> list[PumpEntity]:
+    # What the device offers as a setting is that setting, for both to keep the same limit.
+    return [LimitNumber(pump, LIMITS[name]) for name in role_limits(pump.role) if name not in pump.offered_limits]
 
 
 class SettingNumber(SettingEntity, NumberEntity):
@@ -37,6 +79,16 @@ class SettingNumber(SettingEntity, NumberEntity):
     entity_description: NumberSettingDescription
 
     _attr_mode = NumberMode.BOX
+
+    def __init__(self, device: SmartAirDevice, description: NumberSettingDescription) -> None:
+        """Belong to the pump whose limit it is, or else to the device itself."""
+        super().__init__(device, description)
+        for pump in device.hub.pumps.of(device):
+            limit = limit_of_setting(pump.channel, description.setting)
+            if limit is not None:
+                del self._attr_name
+                self._attr_translation_key = f"limit_{limit}"
+                self.device_entry = pump.registered
 
     @override
     def async_refresh(self) -> None:
@@ -54,3 +106,19 @@ class SettingNumber(SettingEntity, NumberEntity):
     async def async_set_native_value(self, value: float) -> None:
         """Ask for a value; whole numbers are sent as such, for many a device reads no others."""
         await self.async_configure(int(value) if value == int(value) else value)
+
+
+class LimitNumber(PumpEntity, NumberEntity):
+    """A limit of a pump that its device does not offer, kept by Home Assistant alone."""
+
+    entity_description: LimitDescription
+
+    @override
+    def async_refresh(self) -> None:
+        """Take over the limit that is in force."""
+        self._attr_native_value = getattr(self.pump.limits, self.entity_description.key)
+
+    @override
+    async def async_set_native_value(self, value: float) -> None:
+        """Set the limit."""
+        await self.pump.pumps.async_set_limit(self.pump, self.entity_description.key, value)

@@ -9,6 +9,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 
+from .blueprints import async_install, async_keep
 from .hub import SmartAirConfigEntry, SmartAirHub
 from .pysmartair import Channel, Publish, topic_for
 
@@ -25,6 +26,8 @@ async def async_create_fix_flow(
     entry: SmartAirConfigEntry | None = hass.config_entries.async_get_entry(facts.get("entry_id", ""))
     if issue_id.startswith("firmware_rolled_back/"):
         return RollbackRepair(entry, facts["uid"])
+    if issue_id.startswith("blueprint_edited/"):
+        return BlueprintRepair(facts["file"])
     if issue_id.startswith("devices_waiting/"):
         return HubRepair(entry, _async_approve_waiting)
 
@@ -98,6 +101,33 @@ class RollbackRepair(RepairsFlow):
         """Show where, and what, to report."""
         if user_input is None:
             return self.async_show_form(step_id="report", description_placeholders=self._placeholders)
+        return self.async_create_entry(data={})
+
+
+class BlueprintRepair(RepairsFlow):
+    """A repair about a blueprint that its owner edited, and of which there is a new version."""
+
+    def __init__(self, file: str) -> None:
+        """Keep which file it is."""
+        self._file = file
+
+    async def async_step_init(self, _user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Ask which of the two is to stay."""
+        issue = ir.async_get(self.hass).async_get_issue(self.handler, self.issue_id)
+        return self.async_show_menu(
+            step_id="init",
+            menu_options=["replace", "keep"],
+            description_placeholders=issue.translation_placeholders if issue else None,
+        )
+
+    async def async_step_replace(self, _user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Write the new version, and leave the edited one beside it."""
+        await async_install(self.hass, replace={self._file})
+        return self.async_create_entry(data={})
+
+    async def async_step_keep(self, _user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Leave the edited file, until the next version."""
+        await async_keep(self.hass, self._file)
         return self.async_create_entry(data={})
 
 

@@ -8,6 +8,7 @@ import time
 from typing import Any, Self, override
 
 from homeassistant.components.sensor import (
+    DOMAIN as SENSOR_DOMAIN,
     SensorDeviceClass,
     SensorEntity,
     SensorEntityDescription,
@@ -32,12 +33,16 @@ from homeassistant.const import (
 )
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.entity_registry import EntityOptionsType
 from homeassistant.helpers.restore_state import ExtraStoredData, RestoreEntity
 
 from . import rollout_entity
+from .alert_entity import AlertEntity
 from .device import SmartAirDevice
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
+from .pump_entity import async_setup_pump_entities
+from .pump_sensor import pump_sensors
 from .pysmartair import (
     CATALOGUE,
     KEY_FACTS,
@@ -46,6 +51,7 @@ from .pysmartair import (
     KEY_UPTIME,
     Snapshot,
 )
+from .zone_entities import async_setup_zones, zone_sensors
 
 PARALLEL_UPDATES = 0
 
@@ -149,7 +155,7 @@ FACTS: tuple[FactDescription, ...] = (
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
         value_fn=lambda snapshot: snapshot.firmware_version,
-        exists_fn=lambda snapshot: snapshot.firmware_version is not None,
+        exists_fn=lambda snapshot: snapshot.descriptor is not None or snapshot.firmware_version is not None,
     ),
     FactDescription(
         key="ip",
@@ -158,7 +164,8 @@ FACTS: tuple[FactDescription, ...] = (
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
         value_fn=lambda snapshot: snapshot.ip,
-        exists_fn=lambda snapshot: snapshot.ip is not None,
+        # Who describes itself says its address sooner or later, and is then not to be looked through once more.
+        exists_fn=lambda snapshot: snapshot.descriptor is not None or snapshot.ip is not None,
     ),
     FactDescription(
         key="uptime",
@@ -198,12 +205,21 @@ FACTS: tuple[FactDescription, ...] = (
     ),
 )
 
+ACTIVE_ALERTS = SensorEntityDescription(
+    key="active_alerts",
+    translation_key="active_alerts",
+    state_class=SensorStateClass.MEASUREMENT,
+)
+
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: SmartAirConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Set up the sensors."""
     async_setup_entities(entry, async_add_entities, _sensors)
+    async_setup_zones(entry, async_add_entities, zone_sensors)
+    async_add_entities([ActiveAlertsSensor(entry.runtime_data, ACTIVE_ALERTS)])
+    async_setup_pump_entities(entry, async_add_entities, pump_sensors)
     rollout_entity.async_setup_rollout(
         entry, async_add_entities, rollout_entity.RolloutSensor, rollout_entity.SENSORS
     )
@@ -243,8 +259,23 @@ class MetricSensor(SmartAirEntity, SensorEntity, RestoreEntity):
 
     entity_description: MetricDescription
 
+    # These, too, are not kept in each; with them, its dictionary would be of twice the size.
+    device_info = None
+    entity_picture = None
+    icon = None
+    internal_integration_suggested_object_id = None
+    last_reset = None
+    options = None
+    supported_features = None
+
     _restored: StoredReading | None = None
     _attributes: Mapping[str, Any] | None = None
+
+    @override
+    def get_initial_entity_options(self) -> EntityOptionsType:
+        """Register the entity with its decimals: to have them added afterwards would be a second registration."""
+        decimals = {"suggested_display_precision": self.suggested_display_precision}
+        return {**(super().get_initial_entity_options() or {}), SENSOR_DOMAIN: decimals}
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -360,3 +391,19 @@ class FactSensor(SmartAirEntity, SensorEntity):
     def async_refresh(self) -> None:
         """Take over the fact."""
         self._attr_native_value = self.entity_description.value_fn(self.device.snapshot)
+
+
+class ActiveAlertsSensor(AlertEntity[SensorEntityDescription], SensorEntity):
+    """How many alerts are active."""
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to all alerts."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self._alerts.async_listen(self.async_tell))
+
+    @callback
+    @override
+    def async_refresh(self) -> None:
+        """Count what is active."""
+        self._attr_native_value = len(self.active())

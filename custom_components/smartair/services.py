@@ -1,8 +1,8 @@
 """The actions of the integration."""
 
+from collections.abc import Callable
 from typing import Any
 
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
 from homeassistant.core import (
     HomeAssistant,
@@ -14,13 +14,19 @@ from homeassistant.core import (
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.service import async_register_admin_service
+from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
+from .announce import describe, zone_name
+from .automation_target import loaded_hubs
+from .blueprints import async_install
 from .const import DOMAIN
 from .device import SmartAirDevice
-from .hub import SmartAirConfigEntry, SmartAirHub
-from .pysmartair import CATALOGUE, CommandName, CommandResponse
+from .hub import SmartAirHub
+from .pump_services import PUMP_COMMANDS, async_pump_command, async_setup_pump_services
+from .pysmartair import CATALOGUE, Alert, Change, CommandName, CommandResponse, Severity
 from .rollout_action import ROLLOUT_FIRMWARE, async_rollout
+from .usage_service import async_setup_usage_service
 
 ATTR_COMMAND = "command"
 ATTR_PARAMS = "params"
@@ -28,6 +34,12 @@ ATTR_METRIC = "metric"
 ATTR_REFERENCE = "reference"
 ATTR_PATTERN = "pattern"
 ATTR_CODE = "code"
+ATTR_OVERWRITE = "overwrite"
+ATTR_ALERT_ID = "alert_id"
+ATTR_ACTIVE = "active"
+ATTR_ZONE = "zone"
+ATTR_SINCE = "since"
+ATTR_SEVERITY = "severity"
 
 _SEND_COMMAND = vol.Schema(
     {
@@ -50,6 +62,25 @@ _APPROVE = vol.Schema(
         vol.Optional(ATTR_CODE): cv.string,
     }
 )
+_GET_ALERTS = vol.Schema(
+    {
+        vol.Optional(ATTR_ACTIVE, default=False): cv.boolean,
+        vol.Optional(ATTR_DEVICE_ID): cv.string,
+        vol.Optional(ATTR_ZONE): cv.string,
+        vol.Optional(ATTR_SINCE): cv.datetime,
+        vol.Optional(ATTR_SEVERITY, default=Severity.INFO): vol.Coerce(Severity),
+    }
+)
+_ACKNOWLEDGE = vol.All(
+    vol.Schema(
+        {
+            vol.Exclusive(ATTR_ALERT_ID, "which"): vol.All(cv.ensure_list, [cv.string]),
+            vol.Exclusive(ATTR_DEVICE_ID, "which"): cv.string,
+        }
+    ),
+    cv.has_at_least_one_key(ATTR_ALERT_ID, ATTR_DEVICE_ID),
+)
+_INSTALL_BLUEPRINTS = vol.Schema({vol.Optional(ATTR_OVERWRITE, default=False): cv.boolean})
 
 
 @callback
@@ -59,12 +90,26 @@ def async_setup_services(hass: HomeAssistant) -> None:
         DOMAIN, "send_command", _async_send_command, _SEND_COMMAND, SupportsResponse.OPTIONAL
     )
     hass.services.async_register(DOMAIN, "calibrate", _async_calibrate, _CALIBRATE, SupportsResponse.OPTIONAL)
+    async_setup_usage_service(hass)
+    hass.services.async_register(DOMAIN, "get_alerts", _async_get_alerts, _GET_ALERTS, SupportsResponse.ONLY)
+    hass.services.async_register(
+        DOMAIN, "acknowledge_alert", _async_acknowledge_alert, _ACKNOWLEDGE, SupportsResponse.OPTIONAL
+    )
+    async_setup_pump_services(hass)
     async_register_admin_service(
         hass,
         DOMAIN,
         "approve_devices",
         _async_approve_devices,
         _APPROVE,
+        supports_response=SupportsResponse.OPTIONAL,
+    )
+    async_register_admin_service(
+        hass,
+        DOMAIN,
+        "install_blueprints",
+        _async_install_blueprints,
+        _INSTALL_BLUEPRINTS,
         supports_response=SupportsResponse.OPTIONAL,
     )
     async_register_admin_service(
@@ -84,8 +129,7 @@ def _error(key: str, **placeholders: str) -> ServiceValidationError:
 
 
 def _hubs(hass: HomeAssistant) -> list[SmartAirHub]:
-    entries: list[SmartAirConfigEntry] = hass.config_entries.async_entries(DOMAIN)
-    return [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
+    return loaded_hubs(hass)
 
 
 def _device(call: ServiceCall) -> SmartAirDevice:
@@ -103,7 +147,10 @@ def _response(answer: CommandResponse) -> ServiceResponse:
 
 
 async def _async_send_command(call: ServiceCall) -> ServiceResponse:
-    return _response(await _device(call).async_command(call.data[ATTR_COMMAND], call.data[ATTR_PARAMS]))
+    device, command, params = _device(call), call.data[ATTR_COMMAND], call.data[ATTR_PARAMS]
+    if command in PUMP_COMMANDS:
+        return await async_pump_command(device, command, params)
+    return _response(await device.async_command(command, params))
 
 
 async def _async_calibrate(call: ServiceCall) -> ServiceResponse:
@@ -124,7 +171,7 @@ async def _async_calibrate(call: ServiceCall) -> ServiceResponse:
 
 
 async def _async_rollout_firmware(call: ServiceCall) -> ServiceResponse:
-    return await async_rollout(call, _hubs(call.hass))
+    return await async_rollout(call, loaded_hubs(call.hass))
 
 
 async def _async_approve_devices(call: ServiceCall) -> ServiceResponse:
@@ -145,3 +192,57 @@ async def _async_approve_devices(call: ServiceCall) -> ServiceResponse:
 
 def _opens(hub: SmartAirHub, uid: str, code: str | None) -> bool:
     return code is not None and not hub.approval.wait_for_tries(uid) and hub.approval.check_code(uid, code)
+
+
+async def _async_get_alerts(call: ServiceCall) -> ServiceResponse:
+    uid = _device(call).uid if ATTR_DEVICE_ID in call.data else None
+    wanted = _wanted(call, uid)
+    found = [
+        describe(hub, Change.RAISED if alert.active else Change.RESOLVED, alert)
+        for hub in _hubs(call.hass)
+        for alert in (*hub.alerts.book.past, *hub.alerts.active())
+        if wanted(hub, alert)
+    ]
+    found.sort(key=lambda alert: alert["raised_at"], reverse=True)
+    return {"alerts": [{name: value for name, value in alert.items() if name != "change"} for alert in found]}
+
+
+def _wanted(call: ServiceCall, uid: str | None) -> Callable[[SmartAirHub, Alert], bool]:
+    data = call.data
+    zone: str | None = data.get(ATTR_ZONE)
+    since = dt_util.as_timestamp(data[ATTR_SINCE]) if ATTR_SINCE in data else None
+
+    def wanted(hub: SmartAirHub, alert: Alert) -> bool:
+        return (
+            (alert.active or not data[ATTR_ACTIVE])
+            and (uid is None or alert.uid == uid)
+            and (zone is None or zone in {alert.zone, zone_name(hub, alert.zone)})
+            # What lasts into the time that is asked for belongs to it.
+            and (since is None or alert.active or alert.updated_at >= since)
+            and alert.severity.rank >= data[ATTR_SEVERITY].rank
+        )
+
+    return wanted
+
+
+async def _async_acknowledge_alert(call: ServiceCall) -> ServiceResponse:
+    if ATTR_DEVICE_ID in call.data:
+        device = _device(call)
+        alerts = [(device.hub, alert.id) for alert in device.hub.alerts.active(device.uid)]
+    else:
+        alerts = [(_hub_of_alert(call, alert_id), alert_id) for alert_id in call.data[ATTR_ALERT_ID]]
+    for hub, alert_id in alerts:
+        hub.alerts.async_acknowledge(alert_id)
+    return {"acknowledged": [alert_id for _, alert_id in alerts]}
+
+
+def _hub_of_alert(call: ServiceCall, alert_id: str) -> SmartAirHub:
+    for hub in _hubs(call.hass):
+        if any(alert.id == alert_id for alert in hub.alerts.active()):
+            return hub
+    raise _error("alert_not_active", alert=alert_id)
+
+
+async def _async_install_blueprints(call: ServiceCall) -> ServiceResponse:
+    report = await async_install(call.hass, overwrite=call.data[ATTR_OVERWRITE])
+    return {outcome: [*names] for outcome, names in report.as_response().items()}

@@ -10,10 +10,13 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .device import SmartAirDevice
 from .entity import SmartAirEntity, async_setup_entities
 from .hub import SmartAirConfigEntry
+from .pump_entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
 from .pysmartair import NightSetting, ToggleSetting
 from .settings import SettingDescription, SettingEntity, offered
+from .zone_entities import async_setup_zones, zone_switches
 
-PARALLEL_UPDATES = 1
+# A stop must not wait until another pump has answered (safety contract, S1).
+PARALLEL_UPDATES = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +24,12 @@ class SwitchSettingDescription(SwitchEntityDescription, SettingDescription):
     """Describes a setting that is on or off."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class PumpSwitchDescription(SwitchEntityDescription, PumpEntityDescription):
+    """Describes the switch of a pump."""
+
+
+PUMP = PumpSwitchDescription(key="pump", translation_key="pump")
 NIGHT = SwitchSettingDescription(key="night_mode", setting="night_mode", translation_key="night_mode")
 
 
@@ -29,6 +38,8 @@ async def async_setup_entry(
 ) -> None:
     """Set up the switches."""
     async_setup_entities(entry, async_add_entities, _switches)
+    async_setup_zones(entry, async_add_entities, zone_switches)
+    async_setup_pump_entities(entry, async_add_entities, lambda pump: [PumpSwitch(pump, PUMP)])
 
 
 def _switches(device: SmartAirDevice) -> list[SmartAirEntity]:
@@ -79,3 +90,41 @@ class NightSwitch(SettingEntity, SwitchEntity):
     async def async_turn_off(self, **kwargs: Any) -> None:
         """Ask for no night."""
         await self.async_configure(None)
+
+
+class PumpSwitch(PumpEntity, SwitchEntity):
+    """A pump: what its device reports, never what was hoped for."""
+
+    entity_description: PumpSwitchDescription
+    _attr_name = None
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Whether the device has the channel.
+
+        While the device is away the switch is unknown and not unavailable: Home Assistant would not let a stop pass
+        to what is unavailable, and off is never gated (safety contract, S1).
+        """
+        return self.pump.offered
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Let actions find the pump."""
+        await super().async_added_to_hass()
+        self.pump.entity_id = self.entity_id
+
+    @override
+    def async_refresh(self) -> None:
+        """Take over whether the pump runs."""
+        self._attr_is_on = self.pump.is_on
+
+    @override
+    async def async_turn_on(self, **kwargs: Any) -> None:
+        """Run for as long as the pump may at most; circulation for good."""
+        await self.pump.async_run()
+
+    @override
+    async def async_turn_off(self, **kwargs: Any) -> None:
+        """Stop; circulation for its longest pause at most."""
+        await self.pump.async_stop()

@@ -15,6 +15,9 @@ LEAN = ("api", "config", "diagnostics", "history", "logbook", "mqtt", "recorder"
 CONFIGURED = (*LEAN, "energy", "my", "sun")
 """What the demo's Home Assistant loads."""
 
+PHONE = "mobile_app"
+"""What a test with a phone loads besides."""
+
 # camera imports stream without depending on it.
 _IMPORTED = ("stream",)
 
@@ -49,4 +52,4 @@ def requirements(roots: tuple[str, ...]) -> set[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(sorted(requirements(CONFIGURED))))
+    print("\n".join(sorted(requirements((*CONFIGURED, PHONE)))))

@@ -1,6 +1,6 @@
 """What is known of a device, and how each message and the passing of time change it."""
 
-from dataclasses import replace
+from copy import replace
 from typing import Any
 
 import pytest

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from copy import replace
 import dataclasses
 from enum import Enum
 import json
@@ -429,7 +430,7 @@ class Life(RuleBasedStateMachine):
         """Hear what was just heard a second time."""
         before = self.snapshot
         self.hear("telemetry", content)
-        assert self.snapshot == dataclasses.replace(before, duplicates=before.duplicates + 1)
+        assert self.snapshot == replace(before, duplicates=before.duplicates + 1)
 
     @rule(samples=st.lists(metric_values, max_size=3), age=ages, retained=st.booleans())
     def sends_history(self, samples: list[dict[str, Any]], age: float | None, *, retained: bool) -> None:
@@ -492,8 +493,8 @@ class Life(RuleBasedStateMachine):
         assert len(snapshot.unknown) <= 32
         assert len(snapshot.gaps) <= 5
         assert len(snapshot.channels) <= 64
-        assert_safe(snapshot)
-        json.dumps(plain(snapshot), default=str, allow_nan=False).encode()
+        assert_safe(snapshot._asdict())
+        json.dumps(plain(snapshot._asdict()), default=str, allow_nan=False).encode()
 
 
 def assert_changes(before: Snapshot, after: Snapshot, changed: frozenset[str]) -> None:

@@ -1,7 +1,7 @@
 """What is known of each device after a burst that a broker really delivered."""
 
 from collections import Counter
-from dataclasses import replace
+from copy import replace
 
 import pytest
 

@@ -48,6 +48,8 @@ class Severity(StrEnum):
         return _RANKS[self]
 
 
+# The pumps' codes say it the other way round, and are over without a word of their own.
+_SIDES = frozenset({"high", "low"})
 _RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
@@ -189,6 +191,12 @@ class Alert:
         """Whether the trouble is still there."""
         return self.resolved_at is None
 
+    def event(self, change: Change) -> str:
+        """Return what a change is called: a measurement that was high or low is normal when that is over."""
+        kind, _, side = self.code.value.rpartition("_")
+        over = change is Change.RESOLVED and side in _SIDES
+        return f"{kind}_normal" if over else self.code.value
+
 
 @dataclass(frozen=True, slots=True)
 class Book:
@@ -225,7 +233,7 @@ class Report:
         return {
             "severity": self.severity or TROUBLES[self.place.code].severity,
             "cause": self.cause and self.cause[:_LONGEST_TEXT],
-            "values": {name: value if _storable(value) else None for name, value in self.values.items()},
+            "values": {name: _value(value) for name, value in self.values.items()},
         }
 
     def begin(self, alert_id: str, now: float) -> Alert:
@@ -417,6 +425,12 @@ def _text(content: Mapping[str, object], name: str, longest: int) -> str | None:
     if value is None or (isinstance(value, str) and len(value) <= longest):
         return value
     raise ValueError(f"{name} is no text, or too long")
+
+
+def _value(value: Value) -> Value:
+    if isinstance(value, str):
+        return value[:_LONGEST_TEXT]
+    return value if _storable(value) else None
 
 
 def _storable(value: object) -> bool:

@@ -1,9 +1,10 @@
 """What is known of a device, and how each message changes it: values in, values out, and no clock."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from copy import replace
 from itertools import islice
 from statistics import median_low
+from typing import NamedTuple
 
 from .messages import (
     NONE,
@@ -50,10 +51,13 @@ KEY_UNKNOWN = "$unknown"
 KEY_OTA = "$ota"
 
 NOTHING: frozenset[str] = frozenset()
+_HEARD = frozenset({KEY_LAST_SEEN})
+_HEARD_UP = frozenset({KEY_LAST_SEEN, KEY_UPTIME})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+# A named tuple, where all else here is a frozen dataclass: one is made with every message, and a dataclass sets its
+# fields one by one by way of object.__setattr__, which takes three times as long.
+class Snapshot(NamedTuple):
     """All that is known of a device at one moment; times are Unix seconds by the receiver's clock.
 
     Values came at `told_at`, when the device last measured, or else at their own of the `times`; those remember
@@ -222,7 +226,9 @@ def _fold_telemetry(before: Snapshot, message: Telemetry, now: float) -> tuple[S
         unknown, rejected = _count(unknown, sample.unknown), _count(rejected, sample.rejected)
 
     values, times, gaps = _with_values(before, sample.values, now)
-    channels, channels_seen = _with_channels(before, message.channels, now)
+    channels, channels_seen = before.channels, before.channels_seen
+    if message.channels:
+        channels, channels_seen = _with_channels(before, message.channels, now)
     after = Snapshot(
         uid=before.uid,
         # Whoever speaks is there, whatever a last will that came late has said.
@@ -231,7 +237,7 @@ def _fold_telemetry(before: Snapshot, message: Telemetry, now: float) -> tuple[S
         values=values,
         told_at=now,
         times=times,
-        metrics=_with_metrics(before.metrics, sample.values),
+        metrics=before.metrics if values is before.values else _with_metrics(before.metrics, sample.values),
         channels=channels,
         channels_seen=channels_seen,
         descriptor=before.descriptor,
@@ -256,38 +262,36 @@ def _fold_telemetry(before: Snapshot, message: Telemetry, now: float) -> tuple[S
 
 
 def _telemetry_changes(before: Snapshot, after: Snapshot, message: Telemetry) -> frozenset[str]:
-    old = before.values
-    changed = {KEY_LAST_SEEN}
-    if after.values is not old:
-        for name, value in message.sample.values.items():
-            if old.get(name) != value:
-                changed.add(name)
+    changed: set[str] = set()
+    if after.values is not before.values:
+        old = before.values
+        changed.update([name for name, value in message.sample.values.items() if old.get(name) != value])
     if not before.fresh or before.online is False:
         changed.add(KEY_STATUS)
     if (after.skew is None) != (before.skew is None):
         changed.add(KEY_SKEW)
-    if after.channels != before.channels:
+    if after.channels is not before.channels and after.channels != before.channels:
         changed.add(KEY_CHANNELS)
-    if _facts(after) != _facts(before):
+    if (
+        after.firmware_version != before.firmware_version
+        or after.ip != before.ip
+        or after.hinted_type != before.hinted_type
+    ):
         changed.add(KEY_FACTS)
-    if message.uptime is not None:
-        changed.add(KEY_UPTIME)
-    if after.unknown.keys() != before.unknown.keys():
+    if after.unknown is not before.unknown and after.unknown.keys() != before.unknown.keys():
         changed.add(KEY_UNKNOWN)
-    return frozenset(changed)
-
-
-def _facts(snapshot: Snapshot) -> tuple[object, ...]:
-    return snapshot.firmware_version, snapshot.ip, snapshot.hinted_type
+    heard = _HEARD if message.uptime is None else _HEARD_UP
+    return heard.union(changed) if changed else heard
 
 
 def _with_values(
     before: Snapshot, told: Mapping[str, float], now: float
 ) -> tuple[Mapping[str, float], Mapping[str, float], tuple[float, ...]]:
     """Return the values, the times of those that were not told of now, and the last pauses between reports."""
-    if not before.times and told.keys() == before.values.keys():
+    same = told == before.values
+    if not before.times and (same or told.keys() == before.values.keys()):
         # Nearly every report is of all that was ever reported, and then nothing has to be merged.
-        values = before.values if told == before.values else told
+        values = before.values if same else told
         return values, NONE, _next_gaps(before.gaps, now - before.told_at if told else 0)
     reported = before.reported
     latest = max((at for name in told if (at := reported.get(name, now)) < now), default=now)
@@ -306,8 +310,6 @@ def _with_channels(
     before: Snapshot, told: Mapping[str, ChannelState], now: float
 ) -> tuple[Mapping[str, ChannelState], Mapping[str, float]]:
     """Return the channels and when each was told of: those that a message leaves out grow stale as any value does."""
-    if not told:
-        return before.channels, before.channels_seen
     channels = dict(islice({**before.channels, **told}.items(), MAX_CHANNELS))
     return channels, {name: now if name in told else before.channels_seen[name] for name in channels}
 

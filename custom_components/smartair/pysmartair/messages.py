@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 NONE: Mapping[str, Any] = MappingProxyType({})
 """What a message that says nothing of a kind has in its place; one for all, as a fleet says nothing very often."""
@@ -27,8 +27,8 @@ class ChannelState:
     lock: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+# This and the next are named tuples, which are made in half the time: they are what a fleet says all day.
+class Sample(NamedTuple):
     """One set of measurements by canonical name, with the device's own time (Unix seconds) where it has a clock."""
 
     values: Mapping[str, float]
@@ -37,8 +37,7 @@ class Sample:
     unknown: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Telemetry:
+class Telemetry(NamedTuple):
     """A set of measurements as of now, and what the device says of itself beside them."""
 
     uid: str

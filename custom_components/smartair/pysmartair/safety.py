@@ -18,6 +18,7 @@ class Role(StrEnum):
     RECIRCULATION = auto()
     FILL = auto()
     DRAIN = auto()
+    OTHER = auto()
 
 
 class Reason(StrEnum):
@@ -33,6 +34,10 @@ class Reason(StrEnum):
     INTERLOCK = auto()
     UPDATE_IN_PROGRESS = auto()
     MAX_RUN_MISSING = auto()
+    # What only Home Assistant can have to say.
+    DEVICE_LOCK = auto()
+    NO_CONTACT = auto()
+    STATE_UNKNOWN = auto()
 
 
 class Cause(StrEnum):
@@ -43,6 +48,7 @@ class Cause(StrEnum):
     FLOAT_OPEN = auto()
     LEAK = auto()
     UNKNOWN = auto()
+    FROZEN = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,7 @@ class Limits:
 
     role: Role
     min_level: float | None = 10.0
-    max_level: float = 95.0
+    max_level: float | None = 95.0
     min_flow: float = 0.3
     max_current_ma: float = 1500.0
     idle_current_ma: float = 50.0
@@ -116,6 +122,9 @@ class Limits:
     stuck_dwell_s: float = 5.0
     stale_after_s: float = 15.0
     stale_grace_s: float = 5.0
+    level_step: float = 1.0
+    progress_s: float = 60.0
+    frozen_s: float = 300.0
     failures: int = 3
     failures_window_s: float = 3600.0
 
@@ -141,6 +150,7 @@ class Situation:
 
 
 FLOAT_CAUSES = {Contact.UNKNOWN: Cause.UNKNOWN, Contact.OFF: Cause.FLOAT_OPEN}
+LEAK_CAUSES = {Contact.UNKNOWN: Cause.UNKNOWN, Contact.ON: Cause.LEAK}
 LEVEL_RANGE = (-2.0, 110.0)
 FLOW_RANGE = (0.0, 500.0)
 CURRENT_RANGE = (-200.0, 60_000.0)
@@ -176,10 +186,10 @@ def room(limits: Limits, readings: Readings, now: float) -> Verdict:
     """Refuse to fill where there is no room, or where nobody knows."""
     if limits.role is not Role.FILL:
         return ALLOWED
-    if readings.leak is Contact.UNKNOWN:
-        return Refused(Reason.OVERFLOW, Cause.UNKNOWN)
-    if readings.leak is Contact.ON:
-        return Refused(Reason.OVERFLOW, Cause.LEAK)
+    if (cause := LEAK_CAUSES.get(readings.leak)) is not None:
+        return Refused(Reason.OVERFLOW, cause)
+    if limits.max_level is None:
+        return ALLOWED
     level = known(readings.level, limits, LEVEL_RANGE, now)
     if level is None:
         return Refused(Reason.OVERFLOW, Cause.UNKNOWN, None, limits.max_level)
@@ -289,6 +299,9 @@ def may_reset(lock: Refused, limits: Limits, readings: Readings, now: float) -> 
             | Reason.INTERLOCK
             | Reason.UPDATE_IN_PROGRESS
             | Reason.MAX_RUN_MISSING
+            | Reason.DEVICE_LOCK
+            | Reason.NO_CONTACT
+            | Reason.STATE_UNKNOWN
         ):
             return ALLOWED
         case unreachable:
@@ -344,6 +357,15 @@ class Trip:
     locks: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The level from which a run's work is measured, when it was that, and the count of readings then."""
+
+    at: float
+    level: float
+    count: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """What is remembered of one channel between two looks at it."""
@@ -355,6 +377,7 @@ class Watch:
     blind: Dwell = field(default=Dwell())
     flow: Dwell = field(default=Dwell())
     stuck: Dwell = field(default=Dwell())
+    mark: Mark | None = None
 
 
 def _refused(verdict: Verdict, *causes: Cause) -> Refused | None:
@@ -407,7 +430,34 @@ def watch_run(
         return watch, Trip(blind, locks=blind.reason is Reason.DRY_RUN)
     if still is not None and watch.flow.over(now, _count(readings.flow), limits.flow_dwell_s):
         return watch, Trip(still, locks=True)
-    return watch, None
+    return _progress(watch, limits, readings, ran, now)
+
+
+RIGHT_WAY = {Role.FILL: 1.0, Role.DRAIN: -1.0}
+MARK_READINGS = 2
+
+
+def _progress(watch: Watch, limits: Limits, readings: Readings, ran: float, now: float) -> tuple[Watch, Trip | None]:
+    """Judge a run that fills or drains by the level, which must move where water does, and only there."""
+    level = known(readings.level, limits, LEVEL_RANGE, now)
+    way = RIGHT_WAY.get(limits.role)
+    if level is None or way is None or ran < limits.start_grace_s:
+        return watch, None
+    mark = watch.mark
+    fresh = replace(watch, mark=Mark(now, level, _count(readings.level)))
+    window = limits.progress_s if readings.flow is None else limits.frozen_s
+    if mark is None:
+        return fresh, None
+    if now - mark.at < window or _count(readings.level) - mark.count < MARK_READINGS:
+        return watch, None
+    moved = way * (level - mark.level)
+    if readings.flow is None:
+        still = Refused(Reason.NO_FLOW, Cause.MEASURED, moved, limits.level_step)
+        return fresh, Trip(still, locks=True) if moved < limits.level_step else None
+    flow = known(readings.flow, limits, FLOW_RANGE, now)
+    frozen = abs(moved) < limits.level_step and flow is not None and flow >= limits.min_flow
+    reason = Reason.OVERFLOW if limits.role is Role.FILL else Reason.DRY_RUN
+    return fresh, Trip(Refused(reason, Cause.FROZEN, level), locks=True) if frozen else None
 
 
 def _blind(limits: Limits, readings: Readings, ran: float, now: float) -> Refused | None:

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 import json
+import math
 import statistics
 import time
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from lab.bench import devices
+from lab.bench.stops import PAUSE, Listener, stop_many
 from lab.bench.variants import EXPECT, PROBE, install_probe
 from lab.bench.wire import Publisher
 from lab.broker import Broker
@@ -52,10 +54,12 @@ class Effort:
     """How often to measure processor time, of which the best counts: what else the machine does only adds."""
     ramp: bool
     """Whether to look for the most messages in a second."""
+    stops: int
+    """How many devices to stop while all of them talk."""
 
 
-THOROUGH = Effort(seconds=4, settle=5, turns=3, ramp=True)
-SMOKE = Effort(seconds=1, settle=0.2, turns=1, ramp=False)
+THOROUGH = Effort(seconds=4, settle=5, turns=3, ramp=True, stops=200)
+SMOKE = Effort(seconds=1, settle=0.2, turns=1, ramp=False, stops=20)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +81,9 @@ class Figures:
     rate: float
     """Messages in a second during the next figures."""
     cpu_changing_us: float
-    """Processor time of a message, all of whose values are new."""
+    """Processor time of a message, all of whose values are new, at this rate, the loop's waking for it included."""
     cpu_unchanged_us: float
-    """Processor time of a message without a new value."""
+    """The same of a message without a new value."""
     lag_p50_ms: float
     lag_p99_ms: float
     lag_max_ms: float
@@ -88,10 +92,14 @@ class Figures:
     """Messages in a second, all of whose values are new, until the event loop falls behind."""
     throughput_bounded: bool
     """Whether it was the bench that ended at this rate, so as not to be helped by held back writes."""
-    messages_per_cpu_s: float
-    """Messages that a second of processor time suffices for, with the loop never idle; 0 where not measured."""
-    repeats_per_cpu_s: float
-    """The same of messages without a new value."""
+    queued_changing_us: float
+    """Processor time of a message, all of whose values are new, while others wait behind it; 0 where not measured."""
+    queued_unchanged_us: float
+    """The same of a message without a new value."""
+    stop_p50_ms: float
+    stop_p99_ms: float
+    stop_max_ms: float
+    """From the call of the action to its message at a subscriber, at the same rate; 0 where there is none."""
     start_s: float
     """From the start of the process to every known entity being available."""
     start_cpu_s: float
@@ -100,7 +108,7 @@ class Figures:
     """From the start of the process without a device to Home Assistant running."""
     messages: int
     lost: int
-    """Values that were sent last and are not shown."""
+    """Values that were sent last and are not shown, and stops that were not heard."""
 
 
 class Measurement:
@@ -155,8 +163,9 @@ class Measurement:
                 changing = min(changing, spent)
                 lags += late
                 unchanged = min(unchanged, (await self._load(publisher, rate, idle, changing=False))[0])
+            stops = await self._stops(publisher, broker.port, rate) if self._variant.stops else [0.0, 0.0]
             throughput, bounded = await self._ramp(publisher, changing) if self._effort.ramp else (0.0, True)
-            flood = await self._flood(publisher, changing=True) if self._effort.ramp else 0.0
+            queued = await self._flood(publisher, changing=True) if self._effort.ramp else 0.0
             repeats = await self._flood(publisher, changing=False) if self._effort.ramp else 0.0
             self._lost += devices.missing(await hass.client.states(), self._uids, self._round - 1)
         start = await self._restart(self._entities)
@@ -178,8 +187,11 @@ class Measurement:
             lag_max_ms=max(lags) * 1e3,
             throughput=throughput,
             throughput_bounded=bounded,
-            messages_per_cpu_s=flood,
-            repeats_per_cpu_s=repeats,
+            queued_changing_us=queued * 1e6,
+            queued_unchanged_us=repeats * 1e6,
+            stop_p50_ms=statistics.median(stops) * 1e3,
+            stop_p99_ms=statistics.quantiles(stops, n=100)[98] * 1e3,
+            stop_max_ms=max(stops) * 1e3,
             start_s=start,
             start_cpu_s=start_cpu,
             start_empty_s=start_empty,
@@ -224,7 +236,9 @@ class Measurement:
         return time.perf_counter() - started, (await self._read())["cpu"] - before
 
     async def _count_entities(self) -> tuple[int, int]:
-        entities = (await self._hass.client.entities(self._variant.platform)).values()
+        listed = await self._hass.client.entities(self._variant.platform)
+        # A hub has entities of its own, which do not grow with its devices.
+        entities = [entity for name, entity in listed.items() if name.partition(".")[2].startswith(devices.PREFIX)]
         disabled = sum(entity["disabled_by"] is not None for entity in entities)
         return len(entities) - disabled, disabled
 
@@ -254,6 +268,19 @@ class Measurement:
         await self._settled(within=60)
         return spent / (rounds * len(self._uids)), read["lags"]
 
+    async def _stops(self, publisher: Publisher, port: int, rate: float) -> list[float]:
+        """Return the seconds that each stop took to its device while the others talked at this rate."""
+        # As long as the stops last, and then some: the last of them shall have it no easier.
+        rounds = math.ceil(rate * (self._effort.stops * PAUSE * 1.5 + 1) / len(self._uids))
+        with Listener(port) as listener:
+            talk = asyncio.create_task(self._speak(publisher, rounds, rate))
+            took = await stop_many(self._hass.client, listener, self._effort.stops)
+            await talk
+        await self._settled(within=60)
+        heard = [seconds for seconds in took if seconds < math.inf]
+        self._lost += len(took) - len(heard)
+        return heard if len(heard) > 1 else [math.inf] * 2
+
     async def _ramp(self, publisher: Publisher, cost: float) -> tuple[float, bool]:
         """Return the most messages in a second before the loop falls behind, and whether we dared not go on."""
         highest = float(GUARD * len(self._uids))
@@ -272,10 +299,14 @@ class Measurement:
         return kept, False
 
     async def _flood(self, publisher: Publisher, *, changing: bool) -> float:
-        """Return the messages worked off in a second of processor time when they all come at once."""
+        """Return the processor's seconds for a message when they all come at once; 0 with too few devices.
+
+        This is the processor time of a message that the goals mean. At a gentle pace the greater part of it is the
+        loop's waking for each message, which is the same for everybody and of which no integration can save any.
+        """
         if len(self._uids) < _FLEET:
             return 0.0
-        best = 0.0
+        best = math.inf
         for _ in range(self._effort.turns):
             if not changing:
                 await self._speak(publisher, 1)
@@ -288,7 +319,7 @@ class Measurement:
             while now - spent > _AT_REST:
                 await asyncio.sleep(_TAIL)
                 spent, now = now, float((await self._read())["cpu"]) - before
-            best = max(best, _FLOOD * len(self._uids) / now)
+            best = min(best, now / (_FLOOD * len(self._uids)))
             await self._settled(within=60)
         return best
 

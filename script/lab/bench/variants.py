@@ -53,6 +53,8 @@ class Variant(ABC):
     title: str
     component: Path | None = None
     """An integration of the repository that is linked into the configuration."""
+    stops: bool = False
+    """Whether its devices can be told to stop."""
 
     @abstractmethod
     def prepare(self, folder: Path) -> None:
@@ -79,6 +81,7 @@ class SmartAir(Variant):
     title = "SmartAir"
     component = COMPONENT
     platform = DOMAIN
+    stops = True
 
     @override
     def prepare(self, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """A pump node: a device whose channels move water, under the rules of its firmware."""
 
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from lab.simulator.device import Answer, Device, Handler, refused
@@ -25,11 +26,14 @@ _LONG_LOOK = 1.0
 """The same in a stretch that is caught up with at once."""
 _LONGEST_ORDER = 86400.0
 
+_FIRMWARE: Json = {"progress_s": inf, "frozen_s": inf}
+"""Home Assistant alone doubts a level that does not move; the channel has the firmware's own way of it."""
+
 COMPILED: dict[str, Limits] = {
-    "pump_recirc": safety.Limits(role=safety.Role.RECIRCULATION),
+    "pump_recirc": safety.Limits(role=safety.Role.RECIRCULATION, **_FIRMWARE),
     # The drain step of a water change goes lower than circulation may.
-    "pump_drain": safety.Limits(role=safety.Role.DRAIN, min_level=3.0),
-    "pump_fill": safety.Limits(role=safety.Role.FILL),
+    "pump_drain": safety.Limits(role=safety.Role.DRAIN, min_level=3.0, **_FIRMWARE),
+    "pump_fill": safety.Limits(role=safety.Role.FILL, **_FIRMWARE),
 }
 """The limits as the firmware of the zone node compiles them in (esphome/packages/logic/zone.yaml)."""
 
@@ -67,8 +71,8 @@ class PumpNode(Device):
     sensors: RackSensors
     protections: bool = True
     """Whether its firmware knows the safety contract; a plain one only ends each run in time."""
-    reports_runs: bool = True
-    """Whether it reports at once and fast while water moves on order."""
+    reports_runs: bool = False
+    """Whether it reports at once and fast while water moves on order; the firmware does so only when told `live`."""
 
     rules: dict[str, Channel] = field(default_factory=dict)
     _runs: dict[str, Run] = field(default_factory=dict)

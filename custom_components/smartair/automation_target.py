@@ -1,0 +1,50 @@
+"""Whom a trigger or a condition is about: the devices that its owner named, by area, label, entity or themselves."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
+
+from .const import DOMAIN
+
+if TYPE_CHECKING:
+    from .hub import SmartAirConfigEntry, SmartAirHub
+    from .pump import Pump
+    from .pysmartair import Alert
+
+
+def loaded_hubs(hass: HomeAssistant) -> list[SmartAirHub]:
+    """Return the hubs that are loaded."""
+    entries: list[SmartAirConfigEntry] = hass.config_entries.async_entries(DOMAIN)
+    return [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
+
+
+def targeted(hass: HomeAssistant, target: Mapping[str, Any]) -> set[str]:
+    """Return the ids of the devices that a target names, as things stand now."""
+    found = async_extract_referenced_entity_ids(hass, TargetSelection(dict(target)), primary_entities_only=False)
+    registry = er.async_get(hass)
+    entries = [registry.async_get(entity_id) for entity_id in found.referenced | found.indirectly_referenced]
+    return found.referenced_devices | {entry.device_id for entry in entries if entry is not None and entry.device_id}
+
+
+def devices_of_alert(hub: SmartAirHub, alert: Alert) -> set[str]:
+    """Return the ids of the devices that an alert is about: the hub's, the node's, the pump's, the zone's."""
+    ids = {hub.device_id}
+    if device := hub.devices.get(alert.uid or ""):
+        ids.add(device.device_id)
+    if pump := hub.pumps.get((alert.uid or "", alert.channel or "")):
+        ids |= devices_of_pump(pump)
+    if alert.zone is not None:
+        registered = dr.async_entries_for_config_entry(dr.async_get(hub.hass), hub.entry.entry_id)
+        ids |= {one.id for one in registered if one.config_subentry_id == alert.zone}
+    return {one for one in ids if one is not None}
+
+
+def devices_of_pump(pump: Pump) -> set[str]:
+    """Return the ids of a pump's own device and of the device that it is a part of."""
+    ids = {pump.registered.id} if pump.registered else set()
+    device = pump.pumps.hub.devices.get(pump.uid or "")
+    return ids | ({device.device_id} if device and device.device_id else set())

@@ -1,0 +1,193 @@
+"""Blueprints of automations: installed beside the owner's, updated while the owner has not changed them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum, auto
+from hashlib import sha256
+import json
+import logging
+from pathlib import Path
+import re
+from typing import TypedDict
+
+from homeassistant.components.automation import automations_with_blueprint
+from homeassistant.components.automation.helpers import async_get_blueprints
+from homeassistant.const import SERVICE_RELOAD
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.storage import Store
+
+from ..const import DOMAIN  # noqa: TID252 - the name of the package is not for its rooms to know
+
+_LOGGER = logging.getLogger(__name__)
+
+AUTOMATION = "automation"
+BUNDLED = Path(__file__).parent / AUTOMATION / DOMAIN
+SHIPPED = Path(__file__).parent / "shipped.json"
+"""The digests of all versions of each file that were ever released."""
+BACKUP_SUFFIX = ".before"
+_VERSION = re.compile(r"Version (\d+\.\d+\.\d+)")
+
+
+class Outcome(StrEnum):
+    """What became of one file."""
+
+    INSTALLED = auto()
+    UPDATED = auto()
+    REPLACED = auto()
+    CURRENT = auto()
+    EDITED = auto()
+    DELETED = auto()
+    FAILED = auto()
+
+
+WRITTEN = (Outcome.INSTALLED, Outcome.UPDATED, Outcome.REPLACED)
+
+
+class Written(TypedDict):
+    """What was written last, by file: the digest of its content."""
+
+    written: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What became of every file, and which edited files have something new waiting for them."""
+
+    outcomes: Mapping[str, Outcome]
+    written: Mapping[str, str] = field(default_factory=dict)
+    news: Mapping[str, str] = field(default_factory=dict)
+
+    def as_response(self) -> dict[str, list[str]]:
+        """Return the files by what became of them, for an action's answer."""
+        return {
+            outcome.value: [name for name, what in sorted(self.outcomes.items()) if what is outcome]
+            for outcome in Outcome
+        }
+
+
+def digest(content: bytes) -> str:
+    """Return the SHA-256 of a file, the same whichever way its lines end."""
+    return sha256(content.replace(b"\r\n", b"\n")).hexdigest()
+
+
+def install(
+    bundled: Path, shipped: Mapping[str, list[str]], target: Path, *, before: Mapping[str, str], replace: set[str]
+) -> Report:
+    """Bring the files of a folder up to date without touching what the owner made; blocks on the disk.
+
+    `before` has the digests of what was written earlier, `replace` the files to write whatever is there.
+    """
+    outcomes: dict[str, Outcome] = {}
+    written = dict(before)
+    news: dict[str, str] = {}
+    for source in sorted(bundled.glob("*.yaml")):
+        name, content = source.name, source.read_bytes()
+        known = {*shipped.get(name, ()), before.get(name)}
+        try:
+            outcomes[name] = _install_one(target / name, content, known, ours=name in before, replace=name in replace)
+        except OSError as err:
+            _LOGGER.warning("The blueprint %s could not be installed: %s", name, err)
+            outcomes[name] = Outcome.FAILED
+        if outcomes[name] in {*WRITTEN, Outcome.CURRENT}:
+            written[name] = digest(content)
+        elif outcomes[name] is Outcome.EDITED and before.get(name) != digest(content):
+            news[name] = version(content)
+    return Report(outcomes=outcomes, written=written, news=news)
+
+
+def _install_one(path: Path, content: bytes, known: set[str | None], *, ours: bool, replace: bool) -> Outcome:
+    found = path.read_bytes() if path.exists() else None
+    outcome = _judge(found, content, known, ours=ours, replace=replace)
+    if outcome is Outcome.EDITED and path.is_symlink():
+        return outcome
+    if outcome is Outcome.REPLACED and found is not None:
+        path.with_name(f"{path.name}{BACKUP_SUFFIX}-{digest(found)[:8]}").write_bytes(found)
+    if outcome in WRITTEN:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f".{path.name}.new")
+        fresh.write_bytes(content)
+        fresh.replace(path)  # all or nothing, also when the power fails
+    return outcome
+
+
+def _judge(found: bytes | None, content: bytes, known: set[str | None], *, ours: bool, replace: bool) -> Outcome:
+    if found is None:
+        return Outcome.DELETED if ours and not replace else Outcome.INSTALLED
+    if digest(found) == digest(content):
+        return Outcome.CURRENT
+    if digest(found) in known:
+        return Outcome.UPDATED
+    return Outcome.REPLACED if replace else Outcome.EDITED
+
+
+def version(content: bytes) -> str:
+    """Return the version that a blueprint says it has."""
+    found = _VERSION.search(content.decode())
+    return found[1] if found else "?"
+
+
+async def async_install(hass: HomeAssistant, *, replace: set[str] | None = None, overwrite: bool = False) -> Report:
+    """Install and update all blueprints; `overwrite` also writes what the owner edited or deleted."""
+    blueprints = async_get_blueprints(hass)
+    await blueprints.async_populate()  # Home Assistant puts its own in place only where there is no folder yet
+    store = _store(hass)
+    before = (await store.async_load() or Written(written={}))["written"]
+    report = await hass.async_add_executor_job(_install_bundled, hass, before, replace or set(), overwrite)
+    await store.async_save(Written(written=dict(report.written)))
+    if changed := [name for name, outcome in report.outcomes.items() if outcome in WRITTEN]:
+        await blueprints.async_reset_cache()
+        if any(automations_with_blueprint(hass, f"{DOMAIN}/{name}") for name in changed):
+            await hass.services.async_call(AUTOMATION, SERVICE_RELOAD)
+    _async_show(hass, report)
+    return report
+
+
+def _install_bundled(hass: HomeAssistant, before: Mapping[str, str], replace: set[str], overwrite: bool) -> Report:  # noqa: FBT001
+    shipped: dict[str, list[str]] = json.loads(SHIPPED.read_text())
+    every = {path.name for path in BUNDLED.glob("*.yaml")} if overwrite else set()
+    target = Path(hass.config.path("blueprints", AUTOMATION, DOMAIN))
+    return install(BUNDLED, shipped, target, before=before, replace=replace | every)
+
+
+async def async_install_quietly(hass: HomeAssistant) -> None:
+    """Install the blueprints when the integration is set up, which goes on whatever comes of it."""
+    try:
+        await async_install(hass)
+    except Exception:  # no blueprint is worth a house without its devices
+        _LOGGER.warning("The blueprints could not be installed", exc_info=True)
+
+
+async def async_keep(hass: HomeAssistant, name: str) -> None:
+    """Remember that the owner keeps an edited file, and say no more until there is something new again."""
+    store = _store(hass)
+    before = (await store.async_load() or Written(written={}))["written"]
+    content = await hass.async_add_executor_job((BUNDLED / name).read_bytes)
+    await store.async_save(Written(written={**before, name: digest(content)}))
+
+
+async def async_forget(hass: HomeAssistant) -> None:
+    """Forget what was written; the files stay, because automations are made of them."""
+    await _store(hass).async_remove()
+
+
+def _store(hass: HomeAssistant) -> Store[Written]:
+    return Store(hass, 1, f"{DOMAIN}.blueprints", atomic_writes=True)
+
+
+def _async_show(hass: HomeAssistant, report: Report) -> None:
+    for name in report.outcomes:
+        issue = f"blueprint_edited/{name}"
+        if name not in report.news:
+            ir.async_delete_issue(hass, DOMAIN, issue)
+            continue
+        ir.async_create_issue(
+            hass,
+            DOMAIN,
+            issue,
+            data={"file": name},
+            is_fixable=True,
+            severity=ir.IssueSeverity.WARNING,
+            translation_key="blueprint_edited",
+            translation_placeholders={"name": name, "version": report.news[name]},
+        )

@@ -1,0 +1,73 @@
+"""Conditions for automations: the air is fresh, a pump may run. What is not known is not the case."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any, Unpack, override
+
+from homeassistant.const import CONF_OPTIONS, CONF_TARGET
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.condition import Condition, ConditionCheckParams, ConditionConfig
+from homeassistant.helpers.typing import ConfigType
+import voluptuous as vol
+
+from .automation_target import devices_of_pump, loaded_hubs, targeted
+from .pysmartair.safety import Allowed
+
+_SCHEMA = vol.Schema({vol.Required(CONF_TARGET): cv.TARGET_FIELDS, vol.Optional(CONF_OPTIONS, default=dict): {}})
+
+
+class EveryTargeted(Condition):
+    """Holds when it is the case for all that is targeted, and something is."""
+
+    @classmethod
+    @override
+    async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
+        """Validate the target."""
+        validated: ConfigType = _SCHEMA(config)
+        return validated
+
+    def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
+        """Keep the target."""
+        super().__init__(hass, config)
+        self._target: dict[str, Any] = config.target or {}
+
+    @override
+    def _async_check(self, **kwargs: Unpack[ConditionCheckParams]) -> bool:
+        """Look at each; where there is none, whoever asks has made a mistake, and nothing is the case."""
+        answers = list(self._answers(targeted(self._hass, self._target)))
+        return bool(answers) and all(answers)
+
+    @abstractmethod
+    def _answers(self, device_ids: set[str]) -> Iterator[bool]:
+        """Say of each that is targeted whether it is the case."""
+
+
+class AirIsFresh(EveryTargeted):
+    """What the devices measure of the air lies within its limits, and is known."""
+
+    @override
+    def _answers(self, device_ids: set[str]) -> Iterator[bool]:
+        for hub in loaded_hubs(self._hass):
+            for device in hub.devices.values():
+                if device.device_id in device_ids and (fresh := hub.limits.fresh(device)) is not None:
+                    yield fresh
+
+
+class PumpMayRun(EveryTargeted):
+    """No lock, no lack of water, nothing else speaks against it."""
+
+    @override
+    def _answers(self, device_ids: set[str]) -> Iterator[bool]:
+        for hub in loaded_hubs(self._hass):
+            for pump in (*hub.pumps.values(), *hub.pumps.switches.values()):
+                if devices_of_pump(pump) & device_ids:
+                    yield isinstance(pump.async_verdict(), Allowed)
+
+
+CONDITIONS: dict[str, type[Condition]] = {"air_is_fresh": AirIsFresh, "pump_may_run": PumpMayRun}
+
+
+async def async_get_conditions(hass: HomeAssistant) -> dict[str, type[Condition]]:
+    """Return the conditions."""
+    return CONDITIONS

@@ -1,0 +1,148 @@
+"""Alerts about the machinery: a broker or a device that is away for longer than a blip, a clock, a spelling."""
+
+from collections.abc import Iterable
+from datetime import datetime
+import time
+from typing import TYPE_CHECKING
+
+from homeassistant.core import CALLBACK_TYPE, HassJob, callback
+from homeassistant.helpers.event import async_call_later
+
+from .device import SmartAirDevice
+from .pysmartair import KEY_LAST_SEEN, Code, Place
+
+if TYPE_CHECKING:
+    from .hub import SmartAirHub
+
+BROKER_GRACE = 30
+"""Seconds for which a broker may be away: a restart of Mosquitto takes a few."""
+
+DEVICE_GRACE = 120
+"""Seconds for which a device may be away: it restarts in ten, and waits up to a minute to try the broker again."""
+
+
+class Infrastructure:
+    """Watches over the broker and the devices of a hub."""
+
+    def __init__(self, hub: SmartAirHub) -> None:
+        """Watch nothing yet."""
+        self._hub = hub
+        self._broker: CALLBACK_TYPE | None = None
+        self._away: dict[str, float] = {}
+        self._timer: CALLBACK_TYPE | None = None
+        self._job = HassJob(self._async_ring, cancel_on_shutdown=True)
+        self._broker_job = HassJob(self._async_broker_down, cancel_on_shutdown=True)
+
+    @callback
+    def async_start(self) -> None:
+        """Look at how things are: an alert from before the restart may be over."""
+        self._hub.entry.async_on_unload(self._hub.async_listen_devices(self._async_added))
+        for alert in self._hub.alerts.active():
+            if alert.code is Code.CLOCK_SKEW and (device := self._hub.devices.get(alert.uid or "")):
+                self._await_clock(device)
+        self.async_connection_changed()
+
+    @callback
+    def async_stop(self) -> None:
+        """End the timers."""
+        self._stop_broker_timer()
+        if self._timer is not None:
+            self._timer()
+            self._timer = None
+
+    # --- the broker -----------------------------------------------------------------------------
+
+    @callback
+    def async_connection_changed(self) -> None:
+        """Wait for a broker that went; when it is back, wait for its devices from the beginning."""
+        self._stop_broker_timer()
+        self._away.clear()
+        if self._hub.connected:
+            self._hub.alerts.async_resolve(Code.MQTT_DOWN)
+            self._async_added(self._hub.devices.values())
+        else:
+            self._broker = async_call_later(self._hub.hass, BROKER_GRACE, self._broker_job)
+
+    @callback
+    def _async_broker_down(self, _now: datetime) -> None:
+        self._broker = None
+        self._hub.alerts.async_raise(Code.MQTT_DOWN)
+
+    def _stop_broker_timer(self) -> None:
+        if self._broker is not None:
+            self._broker()
+            self._broker = None
+
+    # --- the devices ----------------------------------------------------------------------------
+
+    @callback
+    def _async_added(self, devices: Iterable[SmartAirDevice]) -> None:
+        for device in devices:
+            self.async_look(device)
+
+    @callback
+    def async_look(self, device: SmartAirDevice) -> None:
+        """Take note of a device that went or came; while the broker is away, nothing is known of any."""
+        if device.available:
+            self._away.pop(device.uid, None)
+            self._hub.alerts.async_resolve(Code.DEVICE_OFFLINE, uid=device.uid)
+        elif self._hub.connected:
+            self._away.setdefault(device.uid, time.time())
+            self._schedule(DEVICE_GRACE)
+
+    def _schedule(self, seconds: float) -> None:
+        if self._timer is None:
+            self._timer = async_call_later(self._hub.hass, seconds, self._job)
+
+    @callback
+    def _async_ring(self, _now: datetime) -> None:
+        """Raise what is away for too long; one timer serves all, so it looks again for those that went later."""
+        self._timer = None
+        now = time.time()
+        for uid, since in list(self._away.items()):
+            # What went after now did so before the clock was set back.
+            if not now - DEVICE_GRACE < since <= now:
+                del self._away[uid]
+                self._raise_offline(uid, now)
+        if self._away:
+            self._schedule(min(self._away.values()) + DEVICE_GRACE - now)
+
+    def _raise_offline(self, uid: str, now: float) -> None:
+        device = self._hub.devices.get(uid)
+        if device is None or (device.registered is not None and device.registered.disabled):
+            return
+        seen = device.snapshot.last_seen
+        values = {} if seen is None else {"silent_for": round(now - seen)}
+        self._hub.alerts.async_raise(Code.DEVICE_OFFLINE, uid=uid, values=values)
+
+    # --- what a device sends --------------------------------------------------------------------
+
+    @callback
+    def async_clock_changed(self, device: SmartAirDevice) -> None:
+        """Raise or resolve that the clock of a device runs ahead."""
+        skew = device.snapshot.skew
+        if skew is None:
+            self._hub.alerts.async_resolve(Code.CLOCK_SKEW, uid=device.uid)
+        else:
+            self._hub.alerts.async_raise(Code.CLOCK_SKEW, uid=device.uid, values={"seconds": round(skew)})
+
+    def _await_clock(self, device: SmartAirDevice) -> None:
+        """Resolve what was raised before the restart with the first measurement whose time is right."""
+
+        @callback
+        def look() -> None:
+            if device.snapshot.values:
+                end()
+                self.async_clock_changed(device)
+
+        end = device.async_listen((KEY_LAST_SEEN,), look)
+
+    @callback
+    def async_unknown_grew(self, device: SmartAirDevice) -> None:
+        """Note values that nobody knows, once for each set of names that is still in the book."""
+        names = ", ".join(sorted(device.snapshot.unknown))
+        place = Place(Code.UNKNOWN_METRIC, device.uid)
+        if not any(
+            alert.place == place and alert.values.get("names") == names for alert in self._hub.alerts.book.past
+        ):
+            self._hub.alerts.async_note(Code.UNKNOWN_METRIC, uid=device.uid, values={"names": names})

@@ -1,0 +1,126 @@
+"""Setting the limits of a measurement: first which, then for whom and how much."""
+
+from typing import Any
+
+from homeassistant.config_entries import ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.selector import (
+    BooleanSelector,
+    DeviceFilterSelectorConfig,
+    DeviceSelector,
+    DeviceSelectorConfig,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    SelectSelector,
+    SelectSelectorConfig,
+    TimeSelector,
+)
+import voluptuous as vol
+
+from .announce import word
+from .const import DOMAIN
+from .limits import read_bounds
+from .pysmartair import CATALOGUE, LIMIT_CODES, PROFILES, USUAL, Metric, Severity, Side, without_markup
+
+# A day: what lasts longer is no matter of an alert.
+_LONGEST_DELAY = 24 * 60
+
+
+class AlertLimitFlow(ConfigSubentryFlow):
+    """Adds or changes the limits of a measurement."""
+
+    _metric: str
+
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Ask which measurement is meant."""
+        if user_input is not None:
+            self._metric = user_input["metric"]
+            return await self.async_step_bounds()
+        options = SelectSelectorConfig(options=list(USUAL), translation_key="alert_metric")
+        return self.async_show_form(
+            step_id="user", data_schema=vol.Schema({vol.Required("metric"): SelectSelector(options)})
+        )
+
+    async def async_step_reconfigure(self, _user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Ask again for the limits of the same measurement."""
+        self._metric = self._get_reconfigure_subentry().data["metric"]
+        return await self.async_step_bounds()
+
+    async def async_step_bounds(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Ask for the limits, and for whom they hold."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            fault = read_bounds(user_input).fault(self._metric)
+            if fault is None:
+                return self._finish(user_input)
+            errors["base"] = fault
+        shown = user_input if user_input is not None else self._known()
+        return self.async_show_form(
+            step_id="bounds",
+            data_schema=self.add_suggested_values_to_schema(_schema(CATALOGUE[self._metric]), shown),
+            errors=errors,
+            description_placeholders={"metric": word(self.hass, "alert_metric", self._metric)},
+        )
+
+    def _finish(self, user_input: dict[str, Any]) -> SubentryFlowResult:
+        data = {"metric": self._metric, **user_input}
+        if self.source == "reconfigure":
+            entry, subentry = self._get_entry(), self._get_reconfigure_subentry()
+            return self.async_update_and_abort(entry, subentry, data=data, title=self._title(data))
+        return self.async_create_entry(title=self._title(data), data=data)
+
+    def _known(self) -> dict[str, Any]:
+        if self.source == "reconfigure":
+            return dict(self._get_reconfigure_subentry().data)
+        usual = USUAL[self._metric]
+        return {
+            "high": usual.high,
+            "low": usual.low,
+            "hysteresis": usual.hysteresis,
+            "delay": usual.delay / 60,
+            "severity": usual.severity.value,
+            "night_quiet": usual.night_quiet,
+            "night_begin": usual.night_begin.isoformat(),
+            "night_end": usual.night_end.isoformat(),
+        }
+
+    def _title(self, data: dict[str, Any]) -> str:
+        """Return the measurement and for whom the limits hold, in the language of the house."""
+        registry = dr.async_get(self.hass)
+        devices = [registry.async_get(one) for one in data.get("devices", ())]
+        names = [without_markup(one.name_by_user or one.name or "") for one in devices if one is not None]
+        names += [word(self.hass, "device_type", one) for one in data.get("types", ())]
+        whom = ", ".join(names) or word(self.hass, "alert_for", "all")
+        return f"{word(self.hass, 'alert_metric', self._metric)}: {whom}"
+
+
+def _schema(metric: Metric) -> vol.Schema:
+    sides = [side for side in Side if (metric.name, side) in LIMIT_CODES]
+    level = _number(metric.minimum, metric.maximum, metric.unit)
+    width = _number(0, metric.maximum - metric.minimum, metric.unit)
+    night: dict[vol.Marker, Any] = {vol.Optional("night_high"): level} if Side.HIGH in sides else {}
+    devices = DeviceSelectorConfig(filter=[DeviceFilterSelectorConfig(integration=DOMAIN)], multiple=True)
+    types = SelectSelectorConfig(options=list(PROFILES), multiple=True, translation_key="device_type")
+    severities = SelectSelectorConfig(options=list(Severity), translation_key="alert_severity")
+    return vol.Schema(
+        {
+            vol.Optional("devices"): DeviceSelector(devices),
+            vol.Optional("types"): SelectSelector(types),
+            **{vol.Optional(side.value): level for side in sides},
+            vol.Required("hysteresis"): width,
+            vol.Required("delay"): _number(0, _LONGEST_DELAY, "min"),
+            vol.Required("severity"): SelectSelector(severities),
+            **night,
+            vol.Required("night_quiet"): BooleanSelector(),
+            vol.Required("night_begin"): TimeSelector(),
+            vol.Required("night_end"): TimeSelector(),
+        }
+    )
+
+
+def _number(minimum: float, maximum: float, unit: str | None) -> NumberSelector:
+    config = NumberSelectorConfig(min=minimum, max=maximum, step="any", mode=NumberSelectorMode.BOX)
+    if unit is not None:
+        config["unit_of_measurement"] = unit
+    return NumberSelector(config)

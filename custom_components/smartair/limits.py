@@ -1,0 +1,289 @@
+"""The limits of what devices measure: whose holds where, and a watch over each, out of the way of all else.
+
+What a device offers of its own counts: its CO₂ threshold, its night, and whether it is to alert at all.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, time as time_of_day
+from functools import lru_cache, partial
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.core import CALLBACK_TYPE, HassJob, callback
+from homeassistant.helpers.event import async_call_later
+from homeassistant.util import dt as dt_util
+
+from .const import SUBENTRY_ALERT_LIMIT
+from .device import SmartAirDevice
+from .pysmartair import (
+    KEY_CONFIG,
+    LIMIT_CODES,
+    USUAL,
+    Alert,
+    Bounds,
+    Limit,
+    Place,
+    Severity,
+    Side,
+    Turn,
+    Watched,
+    due,
+    is_night,
+    watch,
+)
+from .store import Night
+
+if TYPE_CHECKING:
+    from .hub import SmartAirHub
+
+# Warmth and moisture are no matter of fresh air.
+AIR = frozenset({"co2", "pm1", "pm25", "pm4", "pm10", "voc", "voc_index", "nox_index"})
+
+_NOTHING: Mapping[str, float] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The bounds of a measurement that the owner set, for devices, for types of devices, or for all."""
+
+    metric: str
+    bounds: Bounds
+    devices: frozenset[str] = frozenset()
+    types: frozenset[str] = frozenset()
+
+    @classmethod
+    def from_subentry(cls, subentry: ConfigSubentry) -> Self:
+        """Return the rule of a subentry."""
+        data = subentry.data
+        return cls(
+            metric=data["metric"],
+            bounds=read_bounds(data),
+            devices=frozenset(data.get("devices", ())),
+            types=frozenset(data.get("types", ())),
+        )
+
+    def closeness(self, device: SmartAirDevice) -> int:
+        """Return how closely the rule fits a device: 0 where it does not, 3 where it names it."""
+        if device.device_id in self.devices:
+            return 3
+        if device.snapshot.device_type in self.types:
+            return 2
+        return 0 if self.devices or self.types else 1
+
+
+def read_bounds(data: Mapping[str, Any]) -> Bounds:
+    """Return the bounds as a form gives them: delays in minutes, hours as text."""
+    return Bounds(
+        high=data.get("high"),
+        low=data.get("low"),
+        hysteresis=data["hysteresis"],
+        delay=data["delay"] * 60,
+        severity=Severity(data["severity"]),
+        night_high=data.get("night_high"),
+        night_quiet=data["night_quiet"],
+        night_begin=time_of_day.fromisoformat(data["night_begin"]),
+        night_end=time_of_day.fromisoformat(data["night_end"]),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _limits_of(metric: str, bounds: Bounds) -> tuple[Limit, ...]:
+    """Return the limits of a measurement, shared by the devices of a fleet."""
+    return bounds.limits(metric)
+
+
+class Watcher:
+    """Watches over the limits of one device, in one listener for all that it measures."""
+
+    __slots__ = ("_device", "_due", "_end", "_limits", "_states", "_timer")
+
+    def __init__(self, device: SmartAirDevice) -> None:
+        """Watch nothing yet."""
+        self._device = device
+        self._limits: tuple[Limit, ...] | None = None
+        self._states: list[Watched] = []
+        self._end: CALLBACK_TYPE | None = None
+        self._timer: CALLBACK_TYPE | None = None
+        self._due: float | None = None
+
+    @callback
+    def async_set(self, limits: tuple[Limit, ...]) -> None:
+        """Watch over these limits from now on."""
+        if limits == self._limits:
+            return
+        self.async_stop()
+        self._limits = limits
+        now = time.time()
+        self._states = [Watched(raised=self._active(limit) is not None, gap=now) for limit in limits]
+        if limits:
+            metrics = dict.fromkeys(limit.metric for limit in limits)
+            self._end = self._device.async_listen(metrics, self._async_look)
+            self._async_look()
+
+    @callback
+    def async_stop(self) -> None:
+        """Watch no more."""
+        if self._end is not None:
+            self._end()
+            self._end = None
+        self._wait_until(None, 0)
+
+    def _active(self, limit: Limit) -> Alert | None:
+        return self._device.hub.alerts.book.active.get(Place(limit.code, self._device.uid))
+
+    @callback
+    def _async_look(self) -> None:
+        """Find out where each measurement stands, from what is known now and nothing else."""
+        device, now = self._device, time.time()
+        values = device.snapshot.values if device.available else _NOTHING
+        first: float | None = None
+        for index, limit in enumerate(self._limits or ()):
+            before = self._states[index]
+            night = limit.nightly and is_night(dt_util.now().time(), limit.night_begin, limit.night_end)
+            after, turn = watch(before, limit, values.get(limit.metric), now=now, night=night)
+            if after is before:
+                continue
+            self._states[index] = after
+            match turn:
+                case Turn.RAISE:
+                    self._raise(limit, values[limit.metric], limit.level_at(night=night))
+                case Turn.RESOLVE:
+                    device.hub.alerts.async_resolve(limit.code, uid=device.uid)
+                case None:  # pragma: no branch - the union is closed
+                    self._mark(limit, before, after)
+            if (at := due(after, limit)) is not None:
+                first = at if first is None else min(first, at)
+        self._wait_until(first, now)
+
+    def _raise(self, limit: Limit, value: float, level: float) -> None:
+        values = {"value": value, "limit": level, "known": True}
+        self._device.hub.alerts.async_raise(limit.code, uid=self._device.uid, severity=limit.severity, values=values)
+
+    def _mark(self, limit: Limit, before: Watched, after: Watched) -> None:
+        """Say of what is raised whether it is still known; an absent broker says so itself, and only once."""
+        hub = self._device.hub
+        turned = after.raised and (before.gap is None) != (after.gap is None)
+        if not turned or not hub.connected or (alert := self._active(limit)) is None:
+            return
+        values = {**alert.values, "known": after.gap is None}
+        hub.alerts.async_raise(limit.code, uid=self._device.uid, severity=alert.severity, values=values)
+
+    def _wait_until(self, first: float | None, now: float) -> None:
+        """Look again when the first that waits has waited long enough."""
+        if first == self._due:
+            return
+        if self._timer is not None:
+            self._timer()
+            self._timer = None
+        self._due = first
+        if first is not None:
+            job = HassJob(self._async_ring, cancel_on_shutdown=True)
+            self._timer = async_call_later(self._device.hub.hass, max(first - now, 0), job)
+
+    @callback
+    def _async_ring(self, _now: datetime) -> None:
+        self._timer = self._due = None
+        self._async_look()
+
+
+class Limits:
+    """The watchers of a hub's devices."""
+
+    def __init__(self, hub: SmartAirHub) -> None:
+        """Know no rules yet."""
+        self._hub = hub
+        self._rules: tuple[Rule, ...] = ()
+        self._watchers: dict[str, Watcher] = {}
+
+    @callback
+    def async_start(self) -> None:
+        """Watch over the devices that there are and those that come."""
+        self._rules = self._read_rules()
+        self._hub.entry.async_on_unload(self._hub.async_listen_devices(self._async_added))
+
+    @callback
+    def async_stop(self) -> None:
+        """Watch no more."""
+        for watcher in self._watchers.values():
+            watcher.async_stop()
+
+    @callback
+    def async_forget(self, uid: str) -> None:
+        """Watch no more over a device that is gone."""
+        self._watchers.pop(uid).async_stop()
+
+    @callback
+    def async_rules_changed(self) -> None:
+        """Watch by the rules that hold now, if they are others than before."""
+        rules = self._read_rules()
+        if rules != self._rules:
+            self._rules = rules
+            for device in self._hub.devices.values():
+                self._refresh(device)
+
+    def _read_rules(self) -> tuple[Rule, ...]:
+        found = self._hub.entry.subentries.values()
+        return tuple(Rule.from_subentry(one) for one in found if one.subentry_type == SUBENTRY_ALERT_LIMIT)
+
+    @callback
+    def _async_added(self, devices: Iterable[SmartAirDevice]) -> None:
+        for device in devices:
+            self._watchers[device.uid] = Watcher(device)
+
+            refresh = partial(self._refresh, device)
+            device.async_listen_growth(refresh)
+            device.async_listen((KEY_CONFIG,), refresh)
+            refresh()
+
+    def _refresh(self, device: SmartAirDevice) -> None:
+        metrics = device.snapshot.metrics
+        off = device.setting("alerts_enabled") is False
+        limits = tuple(
+            limit
+            for metric in USUAL
+            if metric in metrics and not off
+            for limit in _limits_of(metric, self.bounds(device, metric))
+        )
+        kept = {limit.code for limit in limits}
+        for (metric, _), code in LIMIT_CODES.items():
+            # After a crash it may not be known any more that the device measures what there is an alert of.
+            if code not in kept and (off or metric in metrics):
+                self._hub.alerts.async_resolve(code, uid=device.uid)
+        self._watchers[device.uid].async_set(limits)
+
+    def fresh(self, device: SmartAirDevice) -> bool | None:
+        """Tell whether the air is fresh, None where the device measures nothing of it; unknown is not fresh."""
+        metrics = AIR & device.snapshot.metrics
+        values = device.snapshot.values if device.available else _NOTHING
+        limits = [
+            one
+            for metric in metrics
+            for one in _limits_of(metric, self.bounds(device, metric))
+            if one.side is Side.HIGH
+        ]
+        if not limits:
+            return None
+        now = dt_util.now().time()
+        return all(
+            limit.metric in values
+            and not limit.beyond(values[limit.metric], night=is_night(now, limit.night_begin, limit.night_end))
+            and Place(limit.code, device.uid) not in self._hub.alerts.book.active
+            for limit in limits
+        )
+
+    def bounds(self, device: SmartAirDevice, metric: str) -> Bounds:
+        """Return the bounds of a measurement of a device: the closest rule's, the device's own, or the usual ones."""
+        rules = [rule for rule in self._rules if rule.metric == metric and rule.closeness(device)]
+        if rules:
+            # Of two that fit alike, the one that was made later.
+            bounds = max(reversed(rules), key=lambda rule: rule.closeness(device)).bounds
+            night = Night.from_setting(device.setting("night_mode"))
+            return replace(bounds, night_begin=night.start, night_end=night.end) if night else bounds
+        usual = USUAL[metric]
+        threshold = device.setting("co2_threshold") if metric == "co2" else None
+        if isinstance(threshold, (int, float)) and not isinstance(threshold, bool):
+            # A tenth: a hundred below four hundred is air that there is not.
+            return replace(usual, high=threshold, hysteresis=threshold / 10)
+        return usual

@@ -1,0 +1,515 @@
+"""One pump at run time: the hands of its guard, which alone decides."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+import logging
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.core import CALLBACK_TYPE, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import device_registry as dr
+from homeassistant.util.ulid import ulid_now
+
+from .actuator import Actuator
+from .device import CommandRefusedError
+from .pysmartair import Code, CommandResponse, ResponseStatus, RunRecord
+from .pysmartair.guard import refusal_of, step
+from .pysmartair.guard_data import (
+    Accept,
+    Alarm,
+    Answer,
+    Effect,
+    Ended,
+    Event,
+    Fail,
+    Guard,
+    Kind,
+    Leaving,
+    NotSent,
+    Refuse,
+    ResetAnswered,
+    ResetAsked,
+    ResetRefused,
+    Resting,
+    RunAnswered,
+    RunAsked,
+    Running,
+    Save,
+    SendReset,
+    SendRun,
+    SendStop,
+    Sense,
+    Sensed,
+    Starting,
+    State,
+    StopAnswered,
+    StopAsked,
+    Stopping,
+    Tick,
+    Unknown,
+    WasReset,
+)
+from .pysmartair.guard_turn import Turn, alarm_code
+from .pysmartair.safety import Limits, Reading, Refused, Role, Verdict
+from .refusals import PumpRefusedError, run_failure
+
+if TYPE_CHECKING:
+    from .pumps import Pumps
+
+_LOGGER = logging.getLogger(__name__)
+
+OPPOSITE = {Role.FILL: Role.DRAIN, Role.DRAIN: Role.FILL}
+
+type RunListener = Callable[[RunRecord], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that its device accepted."""
+
+    cmd_id: str
+    pump: Pump
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneContext:
+    """What a zone means to its pumps: its name, its other pumps, and what it measures for them."""
+
+    zone: str
+    pumps: Callable[[], Iterable[Pump]]
+    lends: frozenset[Sense] = frozenset()
+
+
+class Pump:
+    """One pump, by whatever it is switched."""
+
+    def __init__(self, pumps: Pumps, *, uid: str | None, channel: str, guard: Guard, actuator: Actuator) -> None:
+        """Begin with what its guard knows."""
+        self.pumps = pumps
+        self.uid = uid
+        self.channel = channel
+        self.guard = guard
+        self.actuator = actuator
+        self.zone: ZoneContext | None = None
+        self.own_senses: frozenset[Sense] = frozenset()
+        self.started: dict[str, tuple[float, float]] = {}
+        self.last_run: RunRecord | None = None
+        self._listeners: list[Callable[[], None]] = []
+        self._run_listeners: list[RunListener] = []
+        self._growth_listeners: list[Callable[[], None]] = []
+        self.offered_limits: frozenset[str] = frozenset()
+        self.offered = True
+        self.device_id: str | None = None
+        self.entity_id: str | None = None
+        self._asked: dict[str, asyncio.Future[str]] = {}
+        self._leases: dict[str, int] = {}
+        self._ids: dict[int, str] = {}
+        self._errors: dict[int, HomeAssistantError] = {}
+        self._stopping: asyncio.Task[HomeAssistantError | None] | None = None
+        self._resetting: asyncio.Future[None] | None = None
+
+    # --- what is known --------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        registered = self.registered
+        if registered is None or self.uid is None:
+            return self.actuator.name
+        return registered.name_by_user or registered.name or self.actuator.name
+
+    @property
+    def role(self) -> Role:
+        """What it is for."""
+        return self.guard.limits.role
+
+    @property
+    def limits(self) -> Limits:
+        """Its limits, as they are in force."""
+        return self.guard.limits
+
+    @property
+    def state(self) -> State:
+        """What it does, as far as it is known."""
+        return self.guard.state
+
+    @property
+    def lock(self) -> Refused | None:
+        """Its safety lock."""
+        return self.guard.lock
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it could not be switched off."""
+        return self.guard.stuck
+
+    @property
+    def is_on(self) -> bool | None:
+        """Whether it runs as its device reports it, None when nobody knows."""
+        return _is_on(self.guard.state)
+
+    @property
+    def starting(self) -> bool:
+        """Whether it has been asked to run and has not answered yet."""
+        return isinstance(self.guard.state, Starting)
+
+    @property
+    def protected(self) -> bool:
+        """Whether its firmware keeps the safety rules as well."""
+        return self.guard.protected
+
+    def reading(self, sense: Sense) -> Reading | None:
+        """Return the last value of a sense, None where nothing measures it."""
+        match sense:
+            case Sense.LEVEL:
+                return self.guard.readings.level
+            case Sense.FLOW:
+                return self.guard.readings.flow
+            case Sense.CURRENT_MA:
+                return self.guard.readings.current_ma
+
+    @callback
+    def async_verdict(self) -> Verdict:
+        """Answer whether it may run now, by the gate that an order has to pass."""
+        self.pumps.async_look_around(self)
+        return Turn(self.guard, self.pumps.now).gate(self.guard.limits.max_run_s)
+
+    # --- orders ---------------------------------------------------------------------------------
+
+    async def async_run(self, *, seconds: float | None = None, litres: float | None = None) -> Run:
+        """Run for seconds, until litres have flowed, or as long as the pump may.
+
+        Return once the device accepted. Raise PumpRefusedError if the pump must not run, and HomeAssistantError if
+        the device does not do it.
+        """
+        run_id = ulid_now()
+        asked = self._asked[run_id] = self.pumps.hass.loop.create_future()
+        self.pumps.async_look_around(self)
+        try:
+            self.async_take(RunAsked(run_id=run_id, seconds=seconds, litres=litres))
+            return Run(await asked, self)
+        except asyncio.CancelledError:
+            # Who no longer waits for the start cannot see to the end.
+            if not self.limits.circulates:
+                self.async_take(StopAsked())
+            raise
+        finally:
+            self._asked.pop(run_id, None)
+
+    async def async_run_to_end(self, *, seconds: float | None = None, litres: float | None = None) -> RunRecord:
+        """Run as async_run does, wait for the end and return what happened; a caller that is cancelled stops it."""
+        ended: list[RunRecord] = []
+        wake = asyncio.Event()
+
+        def remember(record: RunRecord) -> None:
+            ended.append(record)
+            wake.set()
+
+        unlisten = self.async_listen_runs(remember)
+        try:
+            run = await self.async_run(seconds=seconds, litres=litres)
+            try:
+                while not (mine := [record for record in ended if record.cmd_id == run.cmd_id]):
+                    wake.clear()
+                    await wake.wait()
+            except asyncio.CancelledError:
+                self.async_take(StopAsked())
+                raise
+            return mine[0]
+        finally:
+            unlisten()
+
+    async def async_stop(self, *, water_change: bool = False, off_s: float | None = None) -> None:
+        """Stop, whatever is the case (S1); raise HomeAssistantError when the device does not confirm it.
+
+        Circulation runs again after `off_s` seconds, and after its longest pause at the latest (S5).
+        """
+        self.async_take(StopAsked(off_s=off_s, water_change=water_change))
+        if self._stopping is not None and (error := await asyncio.shield(self._stopping)) is not None:
+            raise error
+
+    async def async_reset(self) -> None:
+        """Reset the lock; raise PumpRefusedError with the cause while that is still there."""
+        if self._resetting is None:
+            self._resetting = self.pumps.hass.loop.create_future()
+            # Whoever asks may be gone when the answer comes.
+            self._resetting.add_done_callback(_retrieve)
+            waiting = self._resetting
+            self.async_take(ResetAsked())
+        else:
+            waiting = self._resetting
+        await asyncio.shield(waiting)
+
+    # --- who listens ----------------------------------------------------------------------------
+
+    @callback
+    def async_listen(self, listener: Callable[[], None]) -> CALLBACK_TYPE:
+        """Call the listener when state, lock, limits or readings have changed; return how to end that."""
+        self._listeners.append(listener)
+        return partial(self._listeners.remove, listener)
+
+    @callback
+    def async_listen_runs(self, listener: RunListener) -> CALLBACK_TYPE:
+        """Call the listener with each run that ended; return how to end that."""
+        self._run_listeners.append(listener)
+        return partial(self._run_listeners.remove, listener)
+
+    @callback
+    def async_listen_growth(self, listener: Callable[[], None]) -> CALLBACK_TYPE:
+        """Call the listener when more is measured of the pump, or offered for it; return how to end that."""
+        self._growth_listeners.append(listener)
+        return partial(self._growth_listeners.remove, listener)
+
+    @callback
+    def async_grown(self) -> None:
+        """Tell that more is measured of the pump, or offered for it."""
+        for listener in tuple(self._growth_listeners):
+            listener()
+
+    @property
+    def registered(self) -> dr.DeviceEntry | dr.ChildDeviceEntry | None:
+        """The child device of its channel, as it stands in the device registry."""
+        return dr.async_get(self.pumps.hass).async_get(self.device_id) if self.device_id else None
+
+    @callback
+    def bind(self, zone: ZoneContext | None) -> None:
+        """Belong to a zone, which lends its readings, its interlocks and its care, or to none."""
+        self.zone = zone
+        self.pumps.async_refresh(self)
+
+    @callback
+    def async_sense(self, sense: Sense, value: float | None) -> None:
+        """Take in a value that the pump's zone measured."""
+        self.async_take(Sensed(sense, value))
+
+    # --- the guard and its effects --------------------------------------------------------------
+
+    @callback
+    def async_take(self, *events: Event) -> None:
+        """Tell the guard, and do what it wants."""
+        before = self.guard
+        now = self.pumps.now
+        for event in events:
+            self.guard, effects = step(self.guard, event, now)
+            for effect in effects:
+                self._do(effect)
+        if _shown(before) != _shown(self.guard):
+            if _is_on(before.state) != self.is_on:
+                self.pumps.async_neighbours_changed(self)
+            for listener in tuple(self._listeners):
+                listener()
+
+    @callback
+    def async_tick(self) -> None:
+        """Let time pass."""
+        self.async_take(Tick())
+
+    def _do(self, effect: Effect) -> None:  # noqa: C901 - one for each kind of effect
+        match effect:
+            case SendStop():
+                self._stopping = self.pumps.async_task(self._async_send_stop(effect), f"stop {self.channel}")
+            case SendRun():
+                self.pumps.async_task(self._async_send_run(effect), f"run {self.channel}")
+            case SendReset():
+                self.pumps.async_task(self._async_send_reset(), f"reset {self.channel}")
+            case Accept(asked_id, run_id):
+                self._answer(asked_id, run_id)
+            case Refuse(run_id, verdict):
+                self._answer(run_id, PumpRefusedError(verdict, self.name))
+            case Fail(run_id, why):
+                self._answer(run_id, self._failure(why))
+            case WasReset():
+                self._reset_over(None)
+            case ResetRefused(verdict):
+                self._reset_over(PumpRefusedError(verdict, self.name))
+            case Alarm():
+                self._alarm(effect)
+            case Ended():
+                self._ended(effect)
+            case Save(memory):  # pragma: no branch - the union is closed
+                self.pumps.async_keep(self, memory)
+
+    @callback
+    def async_restore_alert(self) -> None:
+        """Say again that the pump is locked, after a restart."""
+        if self.guard.lock is not None:
+            self._alarm(Alarm(Kind.RAISE, alarm_code(self.guard.lock.reason), self.guard.lock))
+
+    def _answer(self, run_id: str, answer: str | HomeAssistantError) -> None:
+        asked = self._asked.pop(run_id, None)
+        if asked is None or asked.done():
+            return
+        if isinstance(answer, str):
+            asked.set_result(answer)
+        else:
+            asked.set_exception(answer)
+
+    def _failure(self, why: str) -> HomeAssistantError:
+        if why == "not_sent" and self._errors:
+            return self._errors.pop(max(self._errors))
+        return run_failure(why, self.name)
+
+    def _reset_over(self, error: HomeAssistantError | None) -> None:
+        waiting, self._resetting = self._resetting, None
+        if waiting is None or waiting.done():
+            return
+        if error is None:
+            waiting.set_result(None)
+        else:
+            waiting.set_exception(error)
+
+    async def _async_send_run(self, effect: SendRun) -> None:
+        cmd_id = ulid_now()
+        self._leases = {**dict(list(self._leases.items())[-_LEASES:]), cmd_id: effect.lease}
+        self.pumps.async_wake(self)
+        try:
+            await self.actuator.async_run(cmd_id, effect.seconds, planned=effect.planned)
+        except CommandRefusedError:
+            pass  # The guard has been told with the answer itself.
+        except HomeAssistantError as err:
+            if err.translation_key == "no_answer":
+                return  # The guard counts these seconds too, and sends the stop.
+            self._errors = {effect.lease: err}
+            self.async_take(NotSent(effect.lease))
+        else:
+            if not self.actuator.ends_itself:
+                self.async_take(RunAnswered(lease=effect.lease, answer=Answer.ACCEPTED))
+
+    async def _async_send_stop(self, effect: SendStop) -> HomeAssistantError | None:
+        """Send a stop, and return what went wrong: most stops have nobody to raise it to."""
+        limit = self.limits.drain_off_s if effect.water_change else self.limits.max_off_s
+        off_s = min(effect.off_s or limit, limit) if self.limits.circulates else None
+        try:
+            await self.actuator.async_stop(off_s, water_change=effect.water_change)
+        except HomeAssistantError as err:
+            _LOGGER.warning("The stop of %s is not confirmed: %s", self.name, err)
+            return err
+        self.async_take(StopAnswered())
+        return None
+
+    async def _async_send_reset(self) -> None:
+        try:
+            await self.actuator.async_reset()
+        except CommandRefusedError as err:
+            refused = refusal_of(err.response.error_code, err.response.details)
+            self.async_take(ResetAnswered(done=False, refused=refused))
+            self._reset_over(err)
+        except HomeAssistantError as err:
+            self.async_take(ResetAnswered(done=False))
+            self._reset_over(err)
+        else:
+            self.async_take(ResetAnswered(done=True))
+
+    @callback
+    def async_response(self, response: CommandResponse) -> None:
+        """Take in an answer of the device, if it is to a run command of this pump."""
+        lease = self._leases.get(response.cmd_id)
+        if lease is None:
+            return
+        details = response.details
+        self.async_take(
+            RunAnswered(
+                lease=lease,
+                answer=_ANSWERS[response.status],
+                code=response.error_code or ("expired" if response.status is ResponseStatus.EXPIRED else None),
+                trip=refusal_of(response.error_code, details),
+                seconds=_number(details, "seconds"),
+                litres=_number(details, "litres"),
+                ended_by=ended if isinstance(ended := details.get("ended_by"), str) else None,
+            )
+        )
+
+    def _alarm(self, alarm: Alarm) -> None:
+        alerts, code = self.pumps.alerts, Code(alarm.code)
+        place: dict[str, Any] = {
+            "uid": self.uid,
+            "zone": self.zone.zone if self.zone else None,
+            "channel": self.channel,
+        }
+        verdict = alarm.verdict
+        values: dict[str, Any] = {}
+        cause = alarm.cause
+        if verdict is not None:
+            cause = cause or str(verdict.cause)
+            values = {"reason": str(verdict.reason), "value": verdict.value, "limit": verdict.limit}
+        match alarm.kind:
+            case Kind.RAISE:
+                alerts.async_raise(code, **place, cause=cause, values=values)
+            case Kind.RESOLVE:
+                alerts.async_resolve(code, **place)
+            case Kind.NOTE:
+                alerts.async_note(code, **place, cause=cause, values=values)
+
+    def _ended(self, ended: Ended) -> None:
+        seconds, litres = ended.seconds, ended.litres
+        flowed = litres is not None and seconds is not None and seconds > 0
+        record = self.last_run = RunRecord(
+            cmd_id=ended.run_id,
+            uid=self.uid,
+            channel=self.channel,
+            zone=self.zone.zone if self.zone else None,
+            role=self.role,
+            litres=litres,
+            seconds=seconds,
+            mean_flow=litres / seconds * 60 if flowed and litres is not None and seconds else None,
+            started=ended.since,
+            ended=ended.since + (seconds or 0.0),
+            ended_by=ended.by,
+        )
+        self.pumps.async_record(record)
+        for listener in tuple(self._run_listeners):
+            listener(record)
+
+    # --- beginning and end ----------------------------------------------------------------------
+
+    @callback
+    def async_leave(self) -> None:
+        """Let go of the pump, having stopped what nobody would end (S4)."""
+        self.async_take(Leaving())
+        for asked in self._asked.values():
+            if not asked.done():
+                asked.set_exception(self._failure("stopped"))
+
+
+def _retrieve(future: asyncio.Future[None]) -> None:
+    if not future.cancelled():
+        future.exception()
+
+
+def _is_on(state: State) -> bool | None:
+    match state:
+        case Unknown():
+            return None
+        case Resting():
+            return False
+        case Running():
+            return True
+        case Starting(last=last):
+            return _is_on(last)
+        case Stopping(run=run):
+            return True if run is not None else None
+
+
+def _shown(guard: Guard) -> tuple[object, ...]:
+    """Return what listeners are told of."""
+    state = guard.state
+    litres = state.litres if isinstance(state, Running) else None
+    device = (guard.contact, guard.protected, guard.unconfirmed)
+    return (type(state), _is_on(state), guard.lock, guard.stuck, guard.readings, guard.limits, device, litres)
+
+
+def _number(details: Mapping[str, object], name: str) -> float | None:
+    value = details.get(name)
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+_ANSWERS = {
+    ResponseStatus.ACCEPTED: Answer.ACCEPTED,
+    ResponseStatus.DUPLICATE: Answer.ACCEPTED,
+    ResponseStatus.DONE: Answer.DONE,
+    ResponseStatus.ERROR: Answer.ERROR,
+    ResponseStatus.EXPIRED: Answer.ERROR,
+}
+_LEASES = 50

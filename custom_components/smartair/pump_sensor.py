@@ -1,0 +1,151 @@
+"""Sensors of pumps: what they draw and move, what they do, and what they have done."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, override
+
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.const import EntityCategory, UnitOfElectricCurrent, UnitOfTime, UnitOfVolume, UnitOfVolumeFlowRate
+
+from .pump import Pump
+from .pump_entity import PumpEntity, PumpEntityDescription
+from .pysmartair.guard_data import Resting, Running, Sense, Starting, Stopping, Unknown
+from .pysmartair.safety import CURRENT_RANGE, FLOW_RANGE, Role, known
+
+STATES = ("locked", "off", "running", "starting", "stopping", "unconfirmed", "unknown")
+RUN_ENDS = ("ended_by", "seconds", "started", "cmd_id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PumpSensorDescription(SensorEntityDescription, PumpEntityDescription):
+    """Describes a sensor of a pump."""
+
+    value_fn: Callable[[Pump], float | str | None]
+    attributes_fn: Callable[[Pump], dict[str, Any]] = lambda pump: {}
+
+
+def pump_state(pump: Pump) -> str:
+    """Return what the pump does, in one word."""
+    if pump.guard.unconfirmed:
+        return "unconfirmed"
+    match pump.state:
+        case Unknown():
+            return "unknown"
+        case Resting():
+            return "locked" if pump.lock or pump.stuck else "off"
+        case Starting():
+            return "starting"
+        case Running():
+            return "running"
+        case Stopping():  # pragma: no branch - the union is closed
+            return "stopping"
+
+
+def _measured(sense: Sense, plausible: tuple[float, float]) -> Callable[[Pump], float | None]:
+    return lambda pump: known(pump.reading(sense), pump.limits, plausible, pump.pumps.now)
+
+
+def _fitted(sense: Sense) -> Callable[[Pump], bool]:
+    return lambda pump: sense in pump.own_senses or pump.reading(sense) is not None
+
+
+def _moves_water(pump: Pump) -> bool:
+    return pump.role is not Role.RECIRCULATION
+
+
+def _last_run(pump: Pump) -> dict[str, Any]:
+    run = pump.last_run
+    return {name: None if run is None else getattr(run, name) for name in RUN_ENDS}
+
+
+PUMP_SENSORS: tuple[PumpSensorDescription, ...] = (
+    PumpSensorDescription(
+        key="state",
+        translation_key="pump_state",
+        device_class=SensorDeviceClass.ENUM,
+        options=[*STATES],
+        value_fn=pump_state,
+    ),
+    PumpSensorDescription(
+        key="current",
+        translation_key="pump_channel_current",
+        device_class=SensorDeviceClass.CURRENT,
+        native_unit_of_measurement=UnitOfElectricCurrent.MILLIAMPERE,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=0,
+        value_fn=_measured(Sense.CURRENT_MA, CURRENT_RANGE),
+        exists_fn=_fitted(Sense.CURRENT_MA),
+    ),
+    PumpSensorDescription(
+        key="flow",
+        translation_key="pump_channel_flow",
+        device_class=SensorDeviceClass.VOLUME_FLOW_RATE,
+        native_unit_of_measurement=UnitOfVolumeFlowRate.LITERS_PER_MINUTE,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=1,
+        value_fn=_measured(Sense.FLOW, FLOW_RANGE),
+        exists_fn=_fitted(Sense.FLOW),
+    ),
+    PumpSensorDescription(
+        key="running_time",
+        translation_key="pump_running_time",
+        device_class=SensorDeviceClass.DURATION,
+        native_unit_of_measurement=UnitOfTime.SECONDS,
+        suggested_unit_of_measurement=UnitOfTime.HOURS,
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        suggested_display_precision=1,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        always_there=True,
+        value_fn=lambda pump: round(pump.pumps.usage.total(uid=pump.uid, channel=pump.channel).seconds, 1),
+    ),
+    PumpSensorDescription(
+        key="last_run",
+        translation_key="pump_last_run",
+        device_class=SensorDeviceClass.VOLUME,
+        native_unit_of_measurement=UnitOfVolume.LITERS,
+        suggested_display_precision=2,
+        always_there=True,
+        value_fn=lambda pump: None if pump.last_run is None else pump.last_run.litres,
+        attributes_fn=_last_run,
+        exists_fn=_moves_water,
+    ),
+    PumpSensorDescription(
+        key="water_total",
+        translation_key="pump_water_total",
+        device_class=SensorDeviceClass.WATER,
+        native_unit_of_measurement=UnitOfVolume.LITERS,
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        suggested_display_precision=1,
+        always_there=True,
+        value_fn=lambda pump: round(pump.pumps.usage.total(uid=pump.uid, channel=pump.channel).litres, 3),
+        exists_fn=_moves_water,
+    ),
+)
+
+
+def pump_sensors(pump: Pump) -> list[PumpEntity]:
+    """Return the sensors that a pump has."""
+    return [PumpSensor(pump, one) for one in PUMP_SENSORS if one.exists_fn(pump)]
+
+
+class PumpSensor(PumpEntity, SensorEntity):
+    """A sensor of a pump."""
+
+    entity_description: PumpSensorDescription
+
+    @override
+    def async_refresh(self) -> None:
+        """Take over the value."""
+        self._attr_native_value = self.entity_description.value_fn(self.pump)
+        self._attr_extra_state_attributes = self.entity_description.attributes_fn(self.pump)
+
+    @property
+    @override
+    def showing(self) -> tuple[Any, ...]:
+        """The value as it is measured, in whatever unit it is shown."""
+        return (self.available, self._attr_native_value, self._attr_extra_state_attributes)

@@ -1,0 +1,141 @@
+"""The actions on pumps.
+
+They find their pumps by themselves: Home Assistant's way to entities passes over what is unavailable, and a stop is
+sent even so (safety contract, S1), while a start fails aloud.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
+from homeassistant.util.json import JsonObjectType
+import voluptuous as vol
+
+from .const import DOMAIN
+from .device import SmartAirDevice
+from .hub import SmartAirConfigEntry
+from .pump import Pump
+from .pysmartair import CommandName, CommandResponse, without_markup
+
+ATTR_SECONDS = "seconds"
+ATTR_LITRES = "litres"
+
+PUMP_COMMANDS = frozenset({CommandName.RUN_PUMP, CommandName.STOP_PUMP, CommandName.RESET_SAFETY_LOCK})
+"""Commands of a device that concern a pump, and pass its gate whoever sends them."""
+
+_SECONDS = vol.All(vol.Coerce(float), vol.Range(min=0, min_included=False, max=86_400))
+_RUN = cv.make_entity_service_schema(
+    {
+        vol.Optional(ATTR_SECONDS): _SECONDS,
+        vol.Optional(ATTR_LITRES): vol.All(vol.Coerce(float), vol.Range(min=0, min_included=False, max=10_000)),
+    }
+)
+_STOP = cv.make_entity_service_schema({vol.Optional(ATTR_SECONDS): _SECONDS})
+_RESET = cv.make_entity_service_schema({})
+
+
+@callback
+def async_setup_pump_services(hass: HomeAssistant) -> None:
+    """Register the actions on pumps."""
+    hass.services.async_register(DOMAIN, "run_pump", _async_run, _RUN, SupportsResponse.OPTIONAL)
+    hass.services.async_register(DOMAIN, "stop_pump", _async_stop, _STOP)
+    hass.services.async_register(DOMAIN, "reset_safety_lock", _async_reset, _RESET)
+
+
+def _error(key: str, **placeholders: str) -> ServiceValidationError:
+    return ServiceValidationError(
+        translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders
+    )
+
+
+def _targets(call: ServiceCall) -> dict[str, Pump]:
+    """Return the pumps that an action names, by their switches; raise ServiceValidationError for what is none."""
+    entries: list[SmartAirConfigEntry] = call.hass.config_entries.async_loaded_entries(DOMAIN)
+    pumps = {
+        pump.entity_id: pump
+        for entry in entries
+        for pump in entry.runtime_data.pumps.values()
+        if pump.entity_id is not None
+    }
+    selected = async_extract_referenced_entity_ids(call.hass, TargetSelection(call.data))
+    for entity_id in selected.referenced:
+        if entity_id not in pumps:
+            raise _error("not_a_pump", entity=entity_id)
+    chosen = sorted(selected.referenced | selected.indirectly_referenced)
+    return {entity_id: pumps[entity_id] for entity_id in chosen if entity_id in pumps}
+
+
+async def _async_each[T](call: ServiceCall, work: Callable[[Pump], Coroutine[Any, Any, T]]) -> dict[str, T]:
+    """Do something with each pump at the same time; the first failure is raised once all have been tried."""
+    targets = _targets(call)
+    results = await asyncio.gather(*(work(pump) for pump in targets.values()), return_exceptions=True)
+    done: dict[str, T] = {}
+    for entity_id, result in zip(targets, results, strict=True):
+        if isinstance(result, BaseException):
+            raise result
+        done[entity_id] = result
+    return done
+
+
+async def _async_run(call: ServiceCall) -> ServiceResponse:
+    seconds, litres = call.data.get(ATTR_SECONDS), call.data.get(ATTR_LITRES)
+
+    async def run(pump: Pump) -> JsonObjectType:
+        # Circulation has no end to wait for, and who wants no answer is not kept waiting for one.
+        if not call.return_response or pump.limits.circulates:
+            begun = await pump.async_run(seconds=seconds, litres=litres)
+            return {"cmd_id": begun.cmd_id, "status": "ACCEPTED"}
+        record = await pump.async_run_to_end(seconds=seconds, litres=litres)
+        return {
+            "cmd_id": record.cmd_id,
+            "status": "DONE",
+            "seconds": record.seconds,
+            "litres": record.litres,
+            "ended_by": record.ended_by,
+        }
+
+    return {**await _async_each(call, run)}
+
+
+async def _async_stop(call: ServiceCall) -> None:
+    await _async_each(call, lambda pump: pump.async_stop(off_s=call.data.get(ATTR_SECONDS)))
+
+
+async def _async_reset(call: ServiceCall) -> None:
+    await _async_each(call, lambda pump: pump.async_reset())
+
+
+async def async_pump_command(device: SmartAirDevice, command: str, params: Mapping[str, Any]) -> ServiceResponse:
+    """Send a command that concerns a pump through its gate: there is no second path (safety contract, S2)."""
+    channel = str(params.get("channel"))
+    pump = device.hub.pumps.get((device.uid, channel))
+    if pump is None:
+        described = device.snapshot.descriptor is not None
+        if command == CommandName.STOP_PUMP or (described and command not in device.snapshot.commands):
+            # The one is never gated, and of the other the device itself says that it does not offer it.
+            return _answer(await device.async_command(command, params))
+        raise _error("unknown_channel", device=device.name, channel=without_markup(channel))
+    if command == CommandName.RUN_PUMP:
+        given = [one for name in ("duration_s", "max_run_s") if (one := _seconds(params, name)) is not None]
+        run = await pump.async_run(seconds=min(given, default=None))
+        return {"cmd_id": run.cmd_id, "status": "ACCEPTED", "details": {"channel": channel}}
+    if command == CommandName.STOP_PUMP:
+        water_change = params.get("purpose") == "water_change"
+        await pump.async_stop(off_s=_seconds(params, "max_off_s"), water_change=water_change)
+    else:
+        await pump.async_reset()
+    return {"cmd_id": None, "status": "DONE", "details": {"channel": channel}}
+
+
+def _answer(answer: CommandResponse) -> ServiceResponse:
+    details: dict[str, Any] = dict(answer.details)
+    return {"cmd_id": answer.cmd_id, "status": answer.status.value, "details": details}
+
+
+def _seconds(params: Mapping[str, Any], name: str) -> float | None:
+    value = params.get(name)
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

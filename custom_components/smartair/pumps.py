@@ -1,0 +1,482 @@
+"""The pumps of a hub: which there are, what reaches them, and what is kept of them."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP, STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import CALLBACK_TYPE, Event, EventStateChangedData, HomeAssistant, State, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.event import async_track_state_change_event, async_track_time_interval
+from homeassistant.helpers.storage import Store
+from homeassistant.util.ulid import ulid_now
+
+from .actuator import ChannelActuator, SwitchActuator
+from .alerts import AlertLog
+from .const import DOMAIN
+from .device import SmartAirDevice
+from .pump import OPPOSITE, Pump
+from .pysmartair import (
+    KEY_CONFIG,
+    KEY_DESCRIPTOR,
+    KEY_OTA,
+    KEY_STATUS,
+    Code,
+    CommandName,
+    CommandResponse,
+    DeviceEvent,
+    RunRecord,
+    Telemetry,
+)
+from .pysmartair.channels import PumpSpec, limits_of, pump_specs
+from .pysmartair.guard import begin, refusal_of
+from .pysmartair.guard_data import (
+    Around,
+    Configured,
+    Contacted,
+    DeviceReset,
+    Event as GuardEvent,
+    Fitted,
+    Memory,
+    Reported,
+    Sense,
+    Sensed,
+    Tripped,
+)
+from .pysmartair.guard_memory import memory_as_dict, memory_from_dict
+from .pysmartair.safety import Limits, Role
+from .store import concern_store
+from .usage import UsageLog
+
+if TYPE_CHECKING:
+    from .hub import SmartAirHub
+
+_LOGGER = logging.getLogger(__name__)
+
+_TICK = timedelta(seconds=1)
+_UPDATING = frozenset({"accepted", "downloading", "verifying", "installing", "rebooting"})
+_NODE = {Sense.LEVEL: "water_level", Sense.FLOW: "flow_rate", Sense.CURRENT_MA: "pump_current"}
+_LIVE = {"seconds": 60, "interval": 1}
+
+type PumpKey = tuple[str, str]
+type PumpsListener = Callable[[Iterable[Pump]], None]
+
+
+class Pumps(dict[PumpKey, Pump]):
+    """Every pump of the hub's devices, by uid and channel; and the switches that zones use as pumps."""
+
+    def __init__(self, hub: SmartAirHub) -> None:
+        """Begin with none."""
+        super().__init__()
+        self.hub = hub
+        self.hass: HomeAssistant = hub.hass
+        self.usage = UsageLog(hub.hass, hub.entry.entry_id)
+        self.switches: dict[str, Pump] = {}
+        self._store: Store[dict[str, Any]] = concern_store(hub.hass, hub.entry.entry_id, "pumps")
+        self._kept: dict[str, dict[str, Any]] = {}
+        self._writing = False
+        self._dirty = False
+        self._ends: dict[str, list[CALLBACK_TYPE]] = {}
+        self._listeners: list[PumpsListener] = []
+        self._ticking: CALLBACK_TYPE | None = None
+        # A clock that only goes forward, and shows the time of day of when it was started.
+        self._epoch = time.time() - time.monotonic()
+
+    @property
+    def now(self) -> float:
+        """Seconds, near Unix time, that no correction of the clock moves."""
+        return self._epoch + time.monotonic()
+
+    @property
+    def alerts(self) -> AlertLog:
+        """Where alerts go."""
+        return self.hub.alerts
+
+    # --- beginning and end ----------------------------------------------------------------------
+
+    async def async_load(self) -> None:
+        """Read locks, limits and the record of runs; before any pump is made."""
+        data = await self._store.async_load() or {}
+        kept = data.get("pumps")
+        self._kept = {name: one for name, one in kept.items() if isinstance(one, dict)} if kept else {}
+        await self.usage.async_load()
+
+    @callback
+    def async_start(self) -> None:
+        """Begin to let time pass."""
+        ends = self._ends.setdefault("", [])
+        ends.append(async_track_time_interval(self.hass, self._tick, _TICK, name="smartair pumps"))
+        ends.append(self.hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, self._async_leave_all))
+
+    @callback
+    def _async_leave_all(self, _event: Event | None = None) -> None:
+        for pump in self.all():
+            pump.async_leave()
+
+    async def async_stop(self) -> None:
+        """Let go of every pump, and write what is not written yet."""
+        self._async_leave_all()
+        for ends in self._ends.values():
+            for end in ends:
+                end()
+        self._ends.clear()
+        await self._store.async_save(self._data())
+        await self.usage.async_stop()
+
+    def all(self) -> list[Pump]:
+        """Return every pump, switches of zones included."""
+        return [*self.values(), *self.switches.values()]
+
+    @callback
+    def _tick(self, _now: datetime) -> None:
+        for pump in self.all():
+            pump.async_tick()
+
+    @callback
+    def async_task[T](self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        """Begin something at once; not even the end of the hub cancels it, for it may be a stop."""
+        return self.hass.async_create_background_task(work, f"smartair {name}", eager_start=True)
+
+    # --- which there are ------------------------------------------------------------------------
+
+    @callback
+    def async_add_device(self, device: SmartAirDevice) -> None:
+        """Make the pumps of a device, now and when it says that it has more."""
+        self._ends[device.uid] = [
+            device.async_listen_growth(partial(self._grow, device)),
+            device.async_listen_reports(partial(self._report, device)),
+            device.async_listen_responses(partial(self._answered, device)),
+            device.async_listen_events(partial(self._happened, device)),
+            device.async_listen(
+                (KEY_STATUS, KEY_DESCRIPTOR, KEY_CONFIG, KEY_OTA), partial(self._refresh_device, device)
+            ),
+        ]
+        self._grow(device)
+
+    @callback
+    def async_remove_device(self, uid: str) -> None:
+        """Forget the pumps of a device, their locks and limits included."""
+        for end in self._ends.pop(uid, ()):
+            end()
+        for key in [key for key in self if key[0] == uid]:
+            del self[key]
+            self._kept.pop(_name(*key), None)
+        self._save()
+
+    def of(self, device: SmartAirDevice) -> list[Pump]:
+        """Return the pumps of a device."""
+        return [pump for (uid, _), pump in self.items() if uid == device.uid]
+
+    @callback
+    def async_listen_pumps(self, listener: PumpsListener) -> CALLBACK_TYPE:
+        """Call the listener with the pumps there are, and with those that are added; return how to end that."""
+        self._listeners.append(listener)
+        listener(self.values())
+        return partial(self._listeners.remove, listener)
+
+    @callback
+    def async_switch_pump(self, entity_id: str, role: Role, limits: Mapping[str, float]) -> Pump:
+        """Return the pump that a switch of Home Assistant is, which Home Assistant alone guards."""
+        name = _name("", entity_id)
+        if (pump := self.switches.get(entity_id)) is not None:
+            pump.async_take(Configured(limits_of(role, limits), protected=False))
+            return pump
+        guard = begin(limits_of(role, limits), self._memory(name), self.now, ends_itself=False)
+        pump = Pump(self, uid=None, channel=entity_id, guard=guard, actuator=SwitchActuator(self.hass, entity_id))
+        self.switches[entity_id] = pump
+        self._ends[name] = [async_track_state_change_event(self.hass, entity_id, partial(self._switch_changed, pump))]
+        self._follow_switch(pump, self.hass.states.get(entity_id))
+        return pump
+
+    @callback
+    def async_release_switch(self, entity_id: str) -> None:
+        """Let go of a switch that no zone uses any more."""
+        pump = self.switches.pop(entity_id)
+        for end in self._ends.pop(_name("", entity_id)):
+            end()
+        pump.async_leave()
+
+    def _grow(self, device: SmartAirDevice) -> None:
+        added: list[Pump] = []
+        for spec in pump_specs(device.snapshot):
+            key = (device.uid, spec.channel)
+            if key in self:
+                continue
+            guard = begin(self._limits(device, spec), self._memory(_name(*key)), self.now)
+            pump = self[key] = Pump(
+                self,
+                uid=device.uid,
+                channel=spec.channel,
+                guard=guard,
+                actuator=ChannelActuator(device, spec.channel),
+            )
+            pump.own_senses = self._kept_senses(_name(*key))
+            pump.offered_limits = spec.limits
+            pump.device_id = self._register(device, spec)
+            pump.last_run = next(reversed(self.usage.runs(uid=device.uid, channel=spec.channel)), None)
+            pump.async_restore_alert()
+            added.append(pump)
+        self._refresh_device(device)
+        if added:
+            for listener in tuple(self._listeners):
+                listener(added)
+
+    def _register(self, device: SmartAirDevice, spec: PumpSpec) -> str | None:
+        """Have a child device of the pump's node, named by what the pump is for."""
+        if device.device_id is None:
+            return None
+        same = sum(one.role is spec.role for one in pump_specs(device.snapshot))
+        child = dr.async_get(self.hass).async_get_or_create_child(
+            config_entry_id=self.hub.entry.entry_id,
+            identifiers={(DOMAIN, f"{self.hub.namespace}{device.uid}:{spec.channel}")},
+            parent_device_id=device.device_id,
+            translation_key=f"pump_{spec.role}_of_several" if same > 1 else f"pump_{spec.role}",
+            translation_placeholders={"channel": spec.channel},
+        )
+        return child.id
+
+    def _kept_senses(self, name: str) -> frozenset[Sense]:
+        kept = self._kept.get(name, {}).get("senses")
+        return frozenset(Sense(one) for one in kept if one in set(Sense)) if isinstance(kept, list) else frozenset()
+
+    # --- what reaches them ----------------------------------------------------------------------
+
+    def _limits(self, device: SmartAirDevice, spec: PumpSpec) -> Limits:
+        overrides = dict(self.own_limits(device.uid, spec.channel))
+        for name in spec.limits:
+            value = device.setting(f"{spec.channel}_{name}")
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                overrides[name] = float(value)
+        limits = replace(limits_of(spec.role, overrides), stale_after_s=device.snapshot.stale_after)
+        blind = "water_level" not in device.snapshot.metrics
+        # A device that measures the level for itself alone judges it by itself, too.
+        return replace(limits, max_level=None) if blind and self._protected(device) else limits
+
+    @staticmethod
+    def _protected(device: SmartAirDevice) -> bool:
+        return device.snapshot.descriptor is not None and CommandName.RESET_SAFETY_LOCK in device.snapshot.commands
+
+    @callback
+    def _refresh_device(self, device: SmartAirDevice) -> None:
+        specs = {spec.channel: spec for spec in pump_specs(device.snapshot)}
+        for pump in self.of(device):
+            if (spec := specs.get(pump.channel)) is not None:
+                limits = self._limits(device, spec)
+                protected = self._protected(device)
+                if pump.zone is not None and Sense.LEVEL in pump.zone.lends and limits.max_level is None:
+                    limits = replace(limits, max_level=Limits(role=spec.role).max_level)
+                if (limits, protected) != (pump.limits, pump.protected):
+                    pump.async_take(Configured(limits, protected))
+                if pump.offered_limits != spec.limits:
+                    pump.offered_limits = spec.limits
+                    pump.async_grown()
+            pump.offered = spec is not None
+            contact = device.available and pump.offered
+            if contact != pump.guard.contact:
+                pump.async_take(Contacted(contact))
+            self._refit(pump)
+
+    @callback
+    def async_refresh(self, pump: Pump) -> None:
+        """Look again at what is measured of a pump, and what it is."""
+        if pump.uid is not None and (device := self.hub.devices.get(pump.uid)) is not None:
+            self._refresh_device(device)
+        else:
+            self._refit(pump)
+
+    def _senses(self, pump: Pump) -> frozenset[Sense]:
+        senses = set(pump.own_senses)
+        lends = pump.zone.lends if pump.zone is not None else frozenset()
+        if pump.uid is not None and (device := self.hub.devices.get(pump.uid)) is not None:
+            alone = not any(other.is_on is not False for other in self.of(device) if other is not pump)
+            metrics = device.snapshot.metrics
+            senses |= {
+                sense for sense, metric in _NODE.items() if metric in metrics and (alone or sense is Sense.LEVEL)
+            }
+        return frozenset(senses | lends)
+
+    def _refit(self, pump: Pump) -> None:
+        senses = self._senses(pump)
+        if senses != {sense for sense in Sense if pump.reading(sense) is not None}:
+            pump.async_take(Fitted(senses))
+
+    @callback
+    def async_neighbours_changed(self, pump: Pump) -> None:
+        """Look again at which of the node's sensors speak of which pump."""
+        if pump.uid is None or (device := self.hub.devices.get(pump.uid)) is None:
+            return
+        for other in self.of(device):
+            if other is not pump:
+                self._refit(other)
+
+    @callback
+    def _report(self, device: SmartAirDevice, message: Telemetry) -> None:
+        values = message.sample.values
+        descriptor = device.snapshot.descriptor
+        if message.channels and (descriptor is None or not descriptor.channels):
+            self._grow(device)
+        for pump in self.of(device):
+            events: list[GuardEvent] = []
+            state = message.channels.get(pump.channel)
+            lends = pump.zone.lends if pump.zone is not None else frozenset()
+            if state is not None:
+                told = {Sense.FLOW: state.flow_l_min, Sense.CURRENT_MA: state.current_ma}
+                own = {sense for sense, value in told.items() if value is not None}
+                if not own <= pump.own_senses:
+                    self._learn_senses(pump, own)
+                # What is reported first is what the readings are of.
+                events.append(Reported(on=state.on, lock=state.lock, run_id=ulid_now()))
+                pump.async_take(*events)
+                self._refit(pump)
+                events = [Sensed(sense, told[sense]) for sense in own - lends]
+            events += [
+                Sensed(sense, values[metric])
+                for sense, metric in _NODE.items()
+                if metric in values and sense not in lends and sense not in pump.own_senses
+            ]
+            if events:
+                pump.async_take(*events)
+
+    def _learn_senses(self, pump: Pump, own: set[Sense]) -> None:
+        """Remember what a channel measures by itself: when it no longer does, that is no answer but a lack (S6)."""
+        pump.own_senses |= own
+        kept = self._kept.setdefault(_name(pump.uid or "", pump.channel), {})
+        kept["senses"] = sorted(pump.own_senses)
+        self._save()
+        self._refit(pump)
+        pump.async_grown()
+
+    @callback
+    def _answered(self, device: SmartAirDevice, response: CommandResponse) -> None:
+        for pump in self.of(device):
+            pump.async_response(response)
+
+    @callback
+    def _happened(self, device: SmartAirDevice, event: DeviceEvent) -> None:
+        channel = event.data.get("channel")
+        pump = self.get((device.uid, channel)) if isinstance(channel, str) else None
+        if pump is None:
+            return
+        code = event.data.get("code")
+        code = code if isinstance(code, str) else None
+        match event.event:
+            case "safety_trip":
+                verdict = refusal_of(code or "unknown", event.data, locked=True)
+                if verdict is not None:
+                    pump.async_take(Tripped(verdict, locked=event.data.get("locked") is not False))
+            case "safety_reset":
+                pump.async_take(DeviceReset(code))
+            case "circulation_released":
+                cause = event.data.get("cause")
+                self.alerts.async_note(
+                    Code.CIRCULATION_RELEASED, uid=pump.uid, channel=pump.channel, cause=str(cause or "–")
+                )
+            case _:
+                pass
+
+    @callback
+    def _switch_changed(self, pump: Pump, event: Event[EventStateChangedData]) -> None:
+        self._follow_switch(pump, event.data["new_state"])
+
+    def _follow_switch(self, pump: Pump, state: State | None) -> None:
+        known = {STATE_ON: True, STATE_OFF: False}
+        if state is None or state.state in {STATE_UNAVAILABLE, STATE_UNKNOWN}:
+            pump.async_take(Contacted(contact=False))
+        elif state.state in known:
+            pump.async_take(Contacted(contact=True), Reported(on=known[state.state], run_id=ulid_now()))
+
+    @callback
+    def async_look_around(self, pump: Pump) -> None:
+        """Tell a pump what the others and its device do, before it asks its gate."""
+        near: dict[int, Pump] = {}
+        updating = False
+        if pump.uid is not None and (device := self.hub.devices.get(pump.uid)) is not None:
+            near |= {id(other): other for other in self.of(device)}
+            ota = device.snapshot.ota
+            updating = ota is not None and ota.state in _UPDATING
+        if pump.zone is not None:
+            near |= {id(other): other for other in pump.zone.pumps()}
+        others = [other for other in near.values() if other is not pump]
+        pump.async_take(
+            Around(
+                interlocked=any(
+                    other.role is OPPOSITE.get(pump.role) and (other.is_on is not False or other.starting)
+                    for other in others
+                ),
+                zone_stuck=any(other.stuck for other in others),
+                updating=updating,
+            )
+        )
+
+    @callback
+    def async_wake(self, pump: Pump) -> None:
+        """Have a device report every second while a pump of it runs, where it can."""
+        if pump.uid is None or pump.limits.circulates:
+            return
+        device = self.hub.devices.get(pump.uid)
+        if device is not None and device.available and CommandName.LIVE in device.snapshot.commands:
+            self.async_task(_quietly(device.async_command(CommandName.LIVE, _LIVE)), f"watch {pump.uid}")
+
+    # --- what is kept ---------------------------------------------------------------------------
+
+    def own_limits(self, uid: str, channel: str) -> Mapping[str, float]:
+        """Return the limits that the owner set here, for a device that does not offer them."""
+        limits = self._kept.get(_name(uid, channel), {}).get("limits")
+        return limits if isinstance(limits, dict) else {}
+
+    async def async_set_limit(self, pump: Pump, name: str, value: float) -> None:
+        """Set a limit that the device does not offer, and write it before going on."""
+        uid = pump.uid or ""
+        kept = self._kept.setdefault(_name(uid, pump.channel), {})
+        kept["limits"] = {**self.own_limits(uid, pump.channel), name: value}
+        self.async_refresh(pump)
+        await self._store.async_save(self._data())
+
+    @callback
+    def async_keep(self, pump: Pump, memory: Memory) -> None:
+        """Write what must survive, at once, and without anybody waiting for the disk."""
+        name = _name(pump.uid or "", pump.channel)
+        self._kept[name] = self._kept.get(name, {}) | memory_as_dict(memory)
+        self._save()
+
+    @callback
+    def async_record(self, record: RunRecord) -> None:
+        """Enter a run that is over."""
+        self.usage.async_add(record)
+
+    def _memory(self, name: str) -> Memory:
+        return memory_from_dict(self._kept.get(name, {}))
+
+    def _save(self) -> None:
+        self._dirty = True
+        if not self._writing:
+            self._writing = True
+            self.async_task(self._async_save(), "keep pumps")
+
+    async def _async_save(self) -> None:
+        try:
+            while self._dirty:
+                self._dirty = False
+                await self._store.async_save(self._data())
+        finally:
+            self._writing = False
+
+    def _data(self) -> dict[str, Any]:
+        return {"pumps": self._kept}
+
+
+def _name(uid: str, channel: str) -> str:
+    return f"{uid}/{channel}"
+
+
+async def _quietly(work: Coroutine[Any, Any, Any]) -> None:
+    try:
+        await work
+    except HomeAssistantError as err:
+        _LOGGER.debug("A device does not report faster: %s", err)

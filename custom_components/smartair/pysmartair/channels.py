@@ -1,0 +1,92 @@
+"""Which channels of a device are pumps, what they are for, and which limits hold for them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from math import isfinite
+
+from .device import Snapshot
+from .messages import NumberSetting, PumpChannel
+from .safety import Limits, Role
+
+MAX_PUMPS = 64
+"""Channels of one device that are taken for pumps; more is a mistake or an attack."""
+
+# Lowest and highest value that an owner may set here; what is in force by default is in Limits.
+LIMIT_RANGES: Mapping[str, tuple[float, float]] = {
+    "min_level": (0.0, 100.0),
+    "max_level": (1.0, 100.0),
+    "min_flow": (0.01, 100.0),
+    "start_grace_s": (1.0, 120.0),
+    "max_current_ma": (10.0, 30_000.0),
+    "max_run_s": (1.0, 86_400.0),
+    "max_off_s": (10.0, 86_400.0),
+}
+_FOR_ROLE: Mapping[str, frozenset[Role]] = {
+    "min_level": frozenset(Role) - {Role.FILL},
+    "max_level": frozenset({Role.FILL}),
+    "max_run_s": frozenset(Role) - {Role.RECIRCULATION},
+    "max_off_s": frozenset({Role.RECIRCULATION}),
+}
+_NUMBERS = frozenset(one.name for one in fields(Limits)) - {"role"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PumpSpec:
+    """A channel that is a pump; `limits` names those that the device offers as settings."""
+
+    channel: str
+    role: Role
+    limits: frozenset[str] = frozenset()
+
+
+def limit_of_setting(channel: str, setting: str) -> str | None:
+    """Return the limit of a channel that a setting of its device is, None where it is none."""
+    return next((name for name in LIMIT_RANGES if setting == f"{channel}_{name}"), None)
+
+
+def role_limits(role: Role) -> tuple[str, ...]:
+    """Return the limits that an owner can set for a pump of a role."""
+    return tuple(name for name in LIMIT_RANGES if role in _FOR_ROLE.get(name, frozenset(Role)))
+
+
+def limits_of(role: Role, overrides: Mapping[str, object]) -> Limits:
+    """Return the limits of a role with those that were set; what is no sensible number is left out."""
+    limits = Limits(role=role)
+    for name, value in overrides.items():
+        low, high = LIMIT_RANGES.get(name, (0.0, 86_400.0))
+        sound = isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+        if name in _NUMBERS and sound and isinstance(value, (int, float)) and low <= value <= high:
+            limits = replace(limits, **{name: float(value)})  # type: ignore[arg-type]
+    return limits
+
+
+def pump_specs(snapshot: Snapshot) -> tuple[PumpSpec, ...]:
+    """Return the pumps of a device: those of its descriptor, or of its telemetry where it has none."""
+    if snapshot.descriptor is not None and snapshot.descriptor.channels:
+        channels = tuple(one for one in snapshot.descriptor.channels if _is_pump(one))
+    else:
+        channels = tuple(PumpChannel(id=name, type="pump") for name in snapshot.channels)
+    settings = {name for name, one in snapshot.settings.items() if isinstance(one, NumberSetting)}
+    return tuple(
+        PumpSpec(
+            channel=one.id,
+            role=_role(one),
+            limits=frozenset(name for name in LIMIT_RANGES if f"{one.id}_{name}" in settings),
+        )
+        for one in channels[:MAX_PUMPS]
+    )
+
+
+_KNOWN_ROLES = frozenset(Role)
+
+
+def _is_pump(channel: PumpChannel) -> bool:
+    return channel.type == "pump" or channel.role in _KNOWN_ROLES
+
+
+def _role(channel: PumpChannel) -> Role:
+    """Return what a pump is for. One that runs when nothing drives its relay circulates, whatever it is called."""
+    if channel.role in _KNOWN_ROLES:
+        return Role(channel.role)
+    nc = channel.fail_safe_mode is not None and channel.fail_safe_mode.upper() == "NC"
+    return Role.RECIRCULATION if nc else Role.OTHER

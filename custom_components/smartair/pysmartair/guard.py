@@ -1,0 +1,379 @@
+"""The guard of one pump: data in, data out. It never sends, waits or reads a clock.
+
+Every path that energises a pump ends here (safety contract, S2), and what it decides comes out as effects.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import isfinite
+
+from .guard_answers import EARLY_S, answered, came_to_its_bound, reset, reset_answered, stopped, tripped
+from .guard_data import (
+    Accept,
+    Alarm,
+    Around,
+    Configured,
+    Contacted,
+    DeviceReset,
+    Earlier,
+    Effect,
+    Ended,
+    Event,
+    Fail,
+    Fitted,
+    Guard,
+    Kind,
+    Leaving,
+    Memory,
+    NotSent,
+    Order,
+    Refuse,
+    Reported,
+    ResetAnswered,
+    ResetAsked,
+    Resting,
+    RunAnswered,
+    RunAsked,
+    Running,
+    Sense,
+    Sensed,
+    Starting,
+    StopAnswered,
+    StopAsked,
+    Stopping,
+    Tick,
+    Tripped,
+    Unknown,
+)
+from .guard_turn import REFUSED, Turn
+from .guard_watch import look
+from .safety import (
+    Allowed,
+    Cause,
+    Limits,
+    Reading,
+    Readings,
+    Reason,
+    Refused,
+    Watch,
+    may_release,
+    run_until,
+)
+
+_LOCKS = frozenset(
+    {
+        Reason.DRY_RUN,
+        Reason.NO_FLOW,
+        Reason.OVERCURRENT,
+        Reason.PUMP_STUCK_ON,
+        Reason.OVERFLOW,
+        Reason.MAX_RUN,
+        Reason.TOO_MANY_FAILURES,
+    }
+)
+
+
+def begin(limits: Limits, memory: Memory, now: float, *, protected: bool = False, ends_itself: bool = True) -> Guard:
+    """Return a guard that has yet to learn what its pump does; its lock is what it was (S3, S9)."""
+    earlier = None
+    if memory.run_id is not None and memory.run_since is not None:
+        earlier = Earlier(memory.run_id, min(memory.run_since, now))
+    return Guard(
+        limits=limits,
+        state=Unknown(since=now),
+        protected=protected,
+        ends_itself=ends_itself,
+        contact_at=now,
+        heard_at=now,
+        lock=memory.lock,
+        stuck=memory.stuck,
+        failures=tuple(min(at, now) for at in memory.failures),
+        off_since=None if memory.off_since is None else min(memory.off_since, now),
+        earlier=earlier,
+        kept=memory,
+    )
+
+
+def lock_of(code: str) -> Reason:
+    """Return the reason for a lock that a device reports; a code that nobody knows is a lock all the same."""
+    return Reason(code) if code in _LOCKS else Reason.DEVICE_LOCK
+
+
+def refusal_of(code: str | None, details: Mapping[str, object], *, locked: bool = False) -> Refused | None:
+    """Return what a device's code and its details say; None where the code is no reason of the contract.
+
+    With `locked` a code that nobody knows is a lock all the same.
+    """
+    if code is None or code not in _REASONS:
+        return Refused(Reason.DEVICE_LOCK) if locked else None
+    cause = details.get("cause")
+    return Refused(
+        Reason(code),
+        Cause(cause) if isinstance(cause, str) and cause in _CAUSES else Cause.NONE,
+        _first(details, "value", "level", "current_ma", "flow_l_min"),
+        _first(details, "limit", "threshold", "threshold_ma"),
+    )
+
+
+def _first(details: Mapping[str, object], *names: str) -> float | None:
+    found = (details.get(name) for name in names)
+    return next((float(one) for one in found if isinstance(one, (int, float)) and not isinstance(one, bool)), None)
+
+
+_REASONS = frozenset(Reason)
+_CAUSES = frozenset(Cause)
+
+
+def step(guard: Guard, event: Event, now: float) -> tuple[Guard, tuple[Effect, ...]]:
+    """Return the guard after an event, and what is to be done, in this order."""
+    turn = Turn(guard, now)
+    turn.pour()
+    _take(turn, event)
+    look(turn)
+    turn.settle()
+    return turn.guard, tuple(turn.effects)
+
+
+def _take(turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one for each kind of event
+    match event:
+        case Tick():
+            pass
+        case Sensed():
+            _sense(turn, event)
+        case Reported():
+            _report(turn, event)
+        case Configured(limits, protected):
+            turn.set(limits=limits, protected=protected)
+        case Fitted(senses):
+            _fit(turn, senses)
+        case Around():
+            turn.set(interlocked=event.interlocked, zone_stuck=event.zone_stuck, updating=event.updating)
+        case Contacted(contact):
+            if contact != turn.guard.contact:
+                turn.set(contact=contact, contact_at=turn.now)
+        case RunAsked():
+            _ask(turn, event)
+        case StopAsked():
+            _stop(turn, event)
+        case ResetAsked():
+            reset(turn)
+        case RunAnswered():
+            answered(turn, event)
+        case StopAnswered():
+            stopped(turn)
+        case ResetAnswered():
+            reset_answered(turn, event)
+        case NotSent(lease):
+            _not_sent(turn, lease)
+        case Tripped():
+            tripped(turn, event)
+        case DeviceReset(code):
+            lock = turn.guard.lock
+            # A copy that comes late must not take away a lock of another kind.
+            if lock is not None and code in {None, lock.reason} | ({turn.guard.device_lock} - {None}):
+                turn.unlock()
+        case Leaving():  # pragma: no branch - the union is closed
+            _leave(turn)
+
+
+# --- what is measured and reported --------------------------------------------------------------------
+
+
+def _fit(turn: Turn, senses: frozenset[Sense]) -> None:
+    readings = turn.guard.readings
+
+    def fitted(sense: Sense, reading: Reading | None) -> Reading | None:
+        return (reading or Reading()) if sense in senses else None
+
+    turn.set(
+        readings=replace(
+            readings,
+            level=fitted(Sense.LEVEL, readings.level),
+            flow=fitted(Sense.FLOW, readings.flow),
+            current_ma=fitted(Sense.CURRENT_MA, readings.current_ma),
+        )
+    )
+
+
+def _sense(turn: Turn, event: Sensed) -> None:
+    before: Reading | None = getattr(turn.guard.readings, event.sense)
+    if before is not None:
+        reading = Reading(event.value, turn.now, before.count + 1)
+        turn.set(readings=_with(turn.guard.readings, event.sense, reading))
+
+
+def _with(readings: Readings, sense: Sense, reading: Reading) -> Readings:
+    match sense:
+        case Sense.LEVEL:
+            return replace(readings, level=reading)
+        case Sense.FLOW:
+            return replace(readings, flow=reading)
+        case Sense.CURRENT_MA:  # pragma: no branch - the union is closed
+            return replace(readings, current_ma=reading)
+
+
+def _report(turn: Turn, event: Reported) -> None:
+    turn.set(device_lock=event.lock)
+    if event.lock is not None:
+        turn.latch(Refused(lock_of(event.lock)))
+        if event.lock == Reason.PUMP_STUCK_ON:
+            turn.set(stuck=True)
+    if event.on is None:
+        return
+    turn.set(heard_at=turn.now)
+    if event.on:
+        _reported_on(turn, event.run_id)
+    else:
+        _reported_off(turn)
+
+
+def _reported_on(turn: Turn, run_id: str) -> None:
+    match turn.guard.state:
+        case Unknown(stopped=True) | Resting(told=True) if not turn.circulates:
+            turn.found(run_id)
+            turn.stop("stopped")
+        case Unknown() | Resting():
+            turn.found(run_id)
+            turn.confirmed()
+        case Starting(order=order, lease=lease):
+            turn.began(order, lease, seen=True)
+            turn.do(Accept(order.run_id, order.run_id))
+        case Running() as run:
+            turn.set(state=replace(run, seen=True))
+            turn.confirmed()
+        case Stopping():  # pragma: no branch - the union is closed
+            pass
+
+
+def _reported_off(turn: Turn) -> None:
+    match turn.guard.state:
+        case Unknown():
+            _forget_run(turn)
+            turn.rest(since=turn.guard.off_since)
+            turn.confirmed()
+        case Resting() as resting:
+            turn.set(state=replace(resting, told=False))
+        case Starting() as starting:
+            if isinstance(starting.last, Unknown):
+                turn.set(state=replace(starting, last=Resting(watch=Watch(since=turn.now))))
+        case Running() as run:
+            _ended_by_device(turn, run)
+        case Stopping(run=run, by=by):  # pragma: no branch - the union is closed
+            turn.close(run, by)
+            turn.rest()
+            turn.confirmed()
+
+
+def _forget_run(turn: Turn) -> None:
+    """Write down a run from before a restart whose end nobody saw."""
+    earlier = turn.guard.earlier
+    if earlier is not None:
+        turn.do(Ended(run_id=earlier.run_id, since=earlier.since, seconds=None, litres=None, by="interrupted"))
+        turn.set(earlier=None)
+
+
+def _ended_by_device(turn: Turn, run: Running) -> None:
+    """Judge a run that the device ended without having been told to."""
+    turn.rest()
+    if came_to_its_bound(turn, run):
+        turn.close(run, Reason.MAX_RUN)
+    elif run.until is not None and turn.now >= run.until - EARLY_S:
+        turn.close(run, "finished")
+    elif run.seen:
+        turn.close(run, "device")
+    else:
+        turn.unconfirmed("start")
+        turn.close(run, "unconfirmed")
+
+
+# --- orders -------------------------------------------------------------------------------------------
+
+
+def _ask(turn: Turn, event: RunAsked) -> None:
+    order = _order(turn, event)
+    verdict = turn.gate(order.bound_s)
+    if isinstance(verdict, Allowed) and event.litres is not None and turn.guard.readings.flow is None:
+        verdict = Refused(Reason.NO_FLOW, Cause.UNKNOWN)
+    state = turn.guard.state
+    if isinstance(verdict, Allowed) and isinstance(state, Stopping) and turn.guard.unconfirmed:
+        verdict = Refused(Reason.STATE_UNKNOWN)
+    match verdict:
+        case Refused() as refused:
+            turn.do(Refuse(event.run_id, refused), Alarm(Kind.NOTE, REFUSED, refused))
+        case Allowed():  # pragma: no branch - the union is closed
+            _order_run(turn, order)
+
+
+def _order(turn: Turn, event: RunAsked) -> Order:
+    longest = turn.limits.max_run_s
+    asked = event.seconds if event.seconds is not None else longest
+    sound = event.litres is None or (isfinite(event.litres) and event.litres > 0)
+    return Order(
+        run_id=event.run_id,
+        # What is not a time or an amount bounds nothing, and is refused as such.
+        bound_s=min(asked, longest) if sound and asked > 0 else 0.0,
+        planned=event.seconds is not None and asked <= longest,
+        litres=None if turn.circulates else event.litres,
+    )
+
+
+def _order_run(turn: Turn, order: Order) -> None:
+    state = turn.guard.state
+    lease = turn.send_run(order.bound_s, planned=order.planned)
+    match state:
+        case Running():
+            _reorder(turn, state, order, lease)
+        case Starting(order=before, last=last):
+            turn.do(Fail(before.run_id, "replaced"))
+            turn.set(state=Starting(order=order, asked_at=turn.now, lease=lease, last=last))
+        case Resting() | Unknown():
+            turn.set(state=Starting(order=order, asked_at=turn.now, lease=lease, last=state))
+        case Stopping(run=run, by=by):  # pragma: no branch - the union is closed
+            turn.close(run, by)
+            last = Unknown(since=turn.now, stopped=True)
+            turn.set(state=Starting(order=order, asked_at=turn.now, lease=lease, last=last))
+
+
+def _reorder(turn: Turn, run: Running, order: Order, lease: int) -> None:
+    """Give a run that goes on a new end, which is never past what the channel allows."""
+    turn.do(Accept(order.run_id, run.run_id))
+    until = None if turn.circulates else run_until(turn.limits, run.since, turn.now, order.bound_s)
+    planned = order.planned and until == turn.now + order.bound_s
+    turn.set(
+        state=replace(
+            run,
+            until=until,
+            order=replace(order, planned=planned),
+            first_lease=run.first_lease or lease,
+            lease=lease,
+            renew_at=None if until is None else turn.renewal(until),
+        )
+    )
+
+
+def _stop(turn: Turn, event: StopAsked) -> None:
+    turn.set(off_asked_s=event.off_s, water_change=event.water_change and turn.circulates)
+    turn.stop("stopped")
+
+
+def _not_sent(turn: Turn, lease: int) -> None:
+    state = turn.guard.state
+    if isinstance(state, Starting) and state.lease == lease:
+        turn.do(Fail(state.order.run_id, "not_sent"))
+        turn.set(state=state.last)
+
+
+def _leave(turn: Turn) -> None:
+    """Leave no pump running that only Home Assistant would have stopped, and no plants without water."""
+    state, guard = turn.guard.state, turn.guard
+    if turn.circulates:
+        idle = isinstance(state, (Resting, Stopping)) and not guard.protected
+        if idle and guard.contact and isinstance(may_release(guard.lock), Allowed):
+            turn.send_run(guard.limits.max_run_s, planned=False)
+    elif isinstance(state, Starting) or (
+        isinstance(state, Running) and (state.order is not None or not guard.ends_itself)
+    ):
+        turn.stop("stopped")
+        turn.close(state if isinstance(state, Running) else None, "stopped")
+        turn.set(state=Unknown(since=turn.now, stopped=True))
+    turn.account(None)

@@ -1,0 +1,65 @@
+"""What a pump's guard keeps over a restart, as JSON and back."""
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+from .guard_data import Memory
+from .safety import Cause, Reason, Refused
+
+_MAX_FAILURES = 20
+_MAX_ID = 64
+
+
+def memory_as_dict(memory: Memory) -> dict[str, Any]:
+    """Return what is kept as JSON can hold it."""
+    return {
+        "lock": lock_as_dict(memory.lock),
+        "failures": list(memory.failures),
+        "off_since": memory.off_since,
+        "stuck": memory.stuck,
+        "run_id": memory.run_id,
+        "run_since": memory.run_since,
+    }
+
+
+def lock_as_dict(lock: Refused | None) -> dict[str, Any] | None:
+    """Return a lock as JSON can hold it."""
+    if lock is None:
+        return None
+    return {"reason": str(lock.reason), "cause": str(lock.cause), "value": lock.value, "limit": lock.limit}
+
+
+def memory_from_dict(data: Mapping[str, Any]) -> Memory:
+    """Return what was kept; of what is broken a lock stays a lock, for nobody has reset it."""
+    run_id = data.get("run_id")
+    failures = data.get("failures")
+    return Memory(
+        lock=_lock(data.get("lock")),
+        failures=tuple(at for one in failures[:_MAX_FAILURES] if (at := _number(one)) is not None)
+        if isinstance(failures, list)
+        else (),
+        off_since=_number(data.get("off_since")),
+        stuck=bool(data.get("stuck")),
+        run_id=run_id[:_MAX_ID] if isinstance(run_id, str) else None,
+        run_since=_number(data.get("run_since")),
+    )
+
+
+def _lock(data: object) -> Refused | None:
+    if not data:
+        return None
+    if not isinstance(data, Mapping) or data.get("reason") not in set(Reason):
+        return Refused(Reason.DEVICE_LOCK, Cause.UNKNOWN)
+    cause = data.get("cause")
+    return Refused(
+        Reason(data["reason"]),
+        Cause(cause) if cause in set(Cause) else Cause.UNKNOWN,
+        _number(data.get("value")),
+        _number(data.get("limit")),
+    )
+
+
+def _number(value: object) -> float | None:
+    sound = isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+    return float(value) if sound and isinstance(value, (int, float)) else None

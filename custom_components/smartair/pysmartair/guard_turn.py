@@ -1,0 +1,315 @@
+"""One turn of a pump's guard: what every way of starting, stopping and tripping has in common."""
+
+from dataclasses import replace
+
+from .guard_data import (
+    ACCOUNT_S,
+    LEASE_S,
+    RENEW_S,
+    Alarm,
+    Closing,
+    Earlier,
+    Effect,
+    Ended,
+    Fail,
+    Guard,
+    Kind,
+    Memory,
+    Order,
+    Resting,
+    Running,
+    Save,
+    SendRun,
+    SendStop,
+    Starting,
+    Stopping,
+    Unknown,
+)
+from .safety import (
+    FLOW_RANGE,
+    Cause,
+    Limits,
+    Reason,
+    Refused,
+    Situation,
+    Verdict,
+    Watch,
+    holds_circulation,
+    known,
+    lock_after,
+    may_start,
+    run_until,
+)
+
+UNCONFIRMED = "biz_command_unconfirmed"
+REFUSED = "biz_run_refused"
+RELEASED = "biz_circulation_released"
+FROZEN = "biz_sensor_frozen"
+RESET = "biz_lock_reset"
+
+
+def alarm_code(reason: Reason) -> str:
+    """Return the code of the alert that a reason brings."""
+    return REFUSED if reason is Reason.DEVICE_LOCK else f"biz_{reason}"
+
+
+class Turn:
+    """A guard while it takes in one event, and the effects so far."""
+
+    def __init__(self, guard: Guard, now: float) -> None:
+        """Begin with the guard as it was."""
+        self.guard = guard
+        self.now = now
+        self.effects: list[Effect] = []
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of the pump."""
+        return self.guard.limits
+
+    @property
+    def circulates(self) -> bool:
+        """Whether running is the pump's rest."""
+        return self.guard.limits.circulates
+
+    def do(self, *effects: Effect) -> None:
+        """Want something done."""
+        self.effects += effects
+
+    def set(self, **changes: object) -> None:
+        """Change what is known."""
+        self.guard = replace(self.guard, **changes)  # type: ignore[arg-type]
+
+    # --- locks and failures ---------------------------------------------------------------------
+
+    def latch(self, verdict: Refused) -> None:
+        """Lock; a lock that holds circulation off is never replaced by one that lets it go (S5)."""
+        before = self.guard.lock
+        stronger = before is not None and holds_circulation(verdict) and not holds_circulation(before)
+        if before is not None and not stronger:
+            return
+        if before is not None:
+            self.do(Alarm(Kind.RESOLVE, alarm_code(before.reason)))
+        self.set(lock=verdict)
+        self.do(Alarm(Kind.RAISE, alarm_code(verdict.reason), verdict))
+        if verdict.cause is Cause.FROZEN:
+            self.do(Alarm(Kind.NOTE, FROZEN, verdict))
+
+    def latch_stuck(self, verdict: Refused) -> None:
+        """Remember that the pump cannot be switched off, beside whatever lock there is."""
+        self.set(stuck=True)
+        if self.guard.lock is None:
+            self.latch(verdict)
+        else:
+            self.do(Alarm(Kind.RAISE, alarm_code(verdict.reason), verdict))
+
+    def unlock(self) -> None:
+        """Take the lock away, and the failures that led to it."""
+        if self.guard.lock is not None:
+            self.do(Alarm(Kind.RESOLVE, alarm_code(self.guard.lock.reason)))
+        if self.guard.stuck:
+            self.do(Alarm(Kind.RESOLVE, alarm_code(Reason.PUMP_STUCK_ON)))
+        self.do(Alarm(Kind.NOTE, RESET, self.guard.lock))
+        self.set(lock=None, device_lock=None, stuck=False, failures=(), failed_run=None)
+
+    def fail(self, run_id: str, verdict: Refused) -> None:
+        """Count a failed run, once; lock if it is one too many."""
+        if self.guard.failed_run == run_id:
+            return
+        window = self.limits.failures_window_s
+        failures = (*(at for at in self.guard.failures if self.now - at <= window), self.now)
+        self.set(failures=failures[-self.limits.failures :], failed_run=run_id)
+        lock = lock_after(self.limits, failures, verdict.reason, self.now)
+        if lock is None:
+            self.do(Alarm(Kind.NOTE, alarm_code(verdict.reason), verdict))
+        else:
+            self.latch(lock)
+
+    # --- beginning ------------------------------------------------------------------------------
+
+    def gate(self, bound_s: float) -> Verdict:
+        """Answer for every path that energises the pump (S2)."""
+        guard = self.guard
+        situation = Situation(
+            lock=guard.lock,
+            interlocked=guard.interlocked,
+            zone_stuck=guard.zone_stuck or guard.stuck,
+            updating=guard.updating,
+        )
+        if guard.lock is None and not guard.contact:
+            return Refused(Reason.NO_CONTACT)
+        if guard.lock is None and isinstance(guard.state, Unknown):
+            return Refused(Reason.STATE_UNKNOWN)
+        return may_start(guard.limits, guard.readings, situation, self.now, bound_s)
+
+    def send_run(self, seconds: float, *, planned: bool) -> int:
+        """Send a run command, never longer than a lease where its device ends it by itself (S4)."""
+        lease = self.guard.leases + 1
+        self.set(leases=lease)
+        # A lease that is shorter than the run ends as planned: its end is no fault of the pump.
+        short = self.guard.ends_itself and not self.circulates and seconds > LEASE_S
+        self.do(SendRun(lease, LEASE_S if short else seconds, planned or short))
+        return lease
+
+    def renewal(self, until: float) -> float | None:
+        """Return when the lease must be renewed, or None where one covers the rest of the run."""
+        return self.now + RENEW_S if self.guard.ends_itself and until - self.now > LEASE_S else None
+
+    def began(self, order: Order, lease: int, *, seen: bool) -> None:
+        """Go over to running, as ordered."""
+        until = None if self.circulates else run_until(self.limits, self.now, self.now, order.bound_s)
+        self.set(
+            heard_at=self.now,
+            state=Running(
+                run_id=order.run_id,
+                watch=Watch(since=self.now),
+                until=until,
+                order=order,
+                first_lease=lease,
+                lease=lease,
+                accepted=0 if seen else lease,
+                renew_at=None if until is None else self.renewal(until),
+                seen=seen,
+            ),
+        )
+        if seen:
+            self.confirmed()
+
+    def found(self, run_id: str) -> None:
+        """Go over to running that nobody ordered: watched and bounded all the same (S9)."""
+        earlier = self.guard.earlier or Earlier(run_id, self.now)
+        self.set(
+            earlier=None,
+            state=Running(
+                run_id=earlier.run_id,
+                watch=Watch(since=earlier.since),
+                until=None if self.circulates else earlier.since + self.limits.max_run_s,
+                seen=True,
+            ),
+        )
+
+    # --- ending ---------------------------------------------------------------------------------
+
+    def stop(self, by: str) -> None:
+        """Send a stop, at once, and wait for its effect. Circulation begins its longest pause."""
+        state = self.guard.state
+        self.do(SendStop(self.guard.off_asked_s, self.guard.water_change))
+        match state:
+            case Running():
+                self.set(state=Stopping(watch=Watch(since=self.now), asked_at=self.now, by=by, run=state))
+            case Starting():
+                self.do(Fail(state.order.run_id, by))
+                self.set(state=Stopping(watch=Watch(since=self.now), asked_at=self.now, by=by))
+            case Unknown():
+                self.set(state=replace(state, stopped=True))
+            case Resting() | Stopping():  # pragma: no branch - the union is closed
+                pass
+
+    def trip(self, run: Running, verdict: Refused, *, locks: bool) -> None:
+        """Stop a run, and lock or count a failure."""
+        if locks:
+            self.latch(verdict)
+        else:
+            self.fail(run.run_id, verdict)
+        self.set(off_asked_s=None, water_change=False)
+        self.stop(verdict.reason)
+
+    def rest(self, *, told: bool = False, since: float | None = None) -> None:
+        """Go over to rest."""
+        self.set(state=Resting(watch=Watch(since=self.now if since is None else since), told=told))
+
+    def close(self, run: Running | None, by: str) -> None:
+        """End the record of a run, giving its device a moment to account for it."""
+        if run is None:
+            return
+        self.account(None)
+        closing = Closing(
+            run_id=run.run_id,
+            lease=run.lease,
+            by=by,
+            since=run.since,
+            ended=self.now,
+            litres=run.litres,
+            deadline=self.now + ACCOUNT_S,
+        )
+        self.set(closing=closing)
+        if not self.guard.ends_itself or run.order is None or self.circulates:
+            self.account(None)
+
+    def account(self, said: tuple[float | None, float | None, str | None] | None) -> None:
+        """Write down the run that ended: by its device's account of seconds, litres and end, where there is one."""
+        closing = self.guard.closing
+        if closing is None:
+            return
+        seconds, litres, by = said or (None, None, None)
+        self.set(closing=None)
+        self.do(
+            Ended(
+                run_id=closing.run_id,
+                since=closing.since,
+                seconds=closing.ended - closing.since if seconds is None else seconds,
+                litres=closing.litres if litres is None else litres,
+                by=by if by is not None and closing.by in WEAK_WORDS else closing.by,
+            )
+        )
+
+    # --- what is known --------------------------------------------------------------------------
+
+    def unconfirmed(self, cause: str) -> None:
+        """Raise that the device does not do what it was asked for."""
+        self.set(unconfirmed=True)
+        self.do(Alarm(Kind.RAISE, UNCONFIRMED, cause=cause))
+
+    def confirmed(self) -> None:
+        """Take back that the device does not do what it was asked for."""
+        if self.guard.unconfirmed:
+            self.set(unconfirmed=False)
+            self.do(Alarm(Kind.RESOLVE, UNCONFIRMED))
+
+    def pour(self) -> None:
+        """Add up what has flowed since the last look."""
+        state = self.guard.state
+        if not isinstance(state, Running) or self.guard.readings.flow is None:
+            return
+        flow = known(self.guard.readings.flow, self.limits, FLOW_RANGE, self.now)
+        since = state.flowed_at if state.flowed_at is not None else max(state.since, self.guard.readings.flow.at)
+        litres = state.litres
+        if flow is not None and self.now > since:
+            litres = (litres or 0.0) + flow * (self.now - since) / 60
+        self.set(state=replace(state, litres=litres, flowed_at=self.now))
+
+    def settle(self) -> None:
+        """Keep the clock of circulation's pause (S5), and have written down what must survive."""
+        guard = self.guard
+        if self.circulates:
+            match guard.state:
+                case Running():
+                    self.set(off_since=None, off_asked_s=None, water_change=False, released_at=None)
+                case Resting() if guard.off_since is None:
+                    self.set(off_since=guard.state.since)
+                case _:
+                    pass
+        memory = self.memory()
+        if memory != self.guard.kept:
+            self.set(kept=memory)
+            self.effects.insert(0, Save(memory))
+
+    def memory(self) -> Memory:
+        """Return what must survive a restart."""
+        guard = self.guard
+        state = guard.state
+        run = state if isinstance(state, Running) else state.run if isinstance(state, Stopping) else None
+        # Until it is known whether a run of before the restart goes on, it is not forgotten.
+        going = run or guard.earlier
+        return Memory(
+            lock=guard.lock,
+            failures=guard.failures,
+            off_since=guard.off_since,
+            stuck=guard.stuck,
+            run_id=going.run_id if going else None,
+            run_since=going.since if going else None,
+        )
+
+
+WEAK_WORDS = frozenset({"device", "finished", "stopped", "unconfirmed"})
+"""Ends that the device knows better."""

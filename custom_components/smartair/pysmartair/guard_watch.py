@@ -1,0 +1,200 @@
+"""What a pump's guard sees when it looks at the pump, on every event and as time passes."""
+
+from dataclasses import replace
+
+from .guard_data import (
+    CONFIRM_S,
+    OVERRUN_S,
+    RENEW_S,
+    STUCK_TRIES,
+    Alarm,
+    Fail,
+    Kind,
+    Resting,
+    Running,
+    Starting,
+    Stopping,
+    Unknown,
+)
+from .guard_turn import RELEASED, Turn
+from .safety import (
+    Allowed,
+    Cause,
+    Reading,
+    Readings,
+    Reason,
+    Refused,
+    Watch,
+    holds_circulation,
+    may_release,
+    off_until,
+    run_until,
+    watch_rest,
+    watch_run,
+)
+
+
+def look(turn: Turn) -> None:
+    """Look at the pump once."""
+    _listen(turn)
+    match turn.guard.state:
+        case Unknown():
+            pass
+        case Resting() as resting:
+            _look_at_rest(turn, resting)
+        case Starting() as starting:
+            _look_at_start(turn, starting)
+        case Running() as running:
+            _look_at_run(turn, running)
+        case Stopping() as stopping:  # pragma: no branch - the union is closed
+            _look_at_stop(turn, stopping)
+    _release(turn)
+    closing = turn.guard.closing
+    if closing is not None and turn.now >= closing.deadline:
+        turn.account(None)
+
+
+def _listen(turn: Turn) -> None:
+    """Notice that nothing is heard of the pump any more (S6)."""
+    guard, now = turn.guard, turn.now
+    silent = guard.ends_itself and now - guard.heard_at > guard.limits.stale_after_s
+    gone = not guard.contact and now - guard.contact_at >= guard.limits.stale_grace_s
+    if not silent and not gone:
+        return
+    match guard.state:
+        case Unknown():
+            return
+        case Resting(told=told):
+            stopped = told
+        case Starting() as starting:
+            stopped = not turn.circulates
+            if stopped:
+                turn.stop("contact_lost")
+            else:
+                turn.do(Fail(starting.order.run_id, "contact_lost"))
+        case Running() as run:
+            # Circulation that nothing is heard of may well run: it must.
+            stopped = not turn.circulates
+            if stopped:
+                turn.stop("contact_lost")
+            turn.close(run, "contact_lost")
+        case Stopping() as stopping:  # pragma: no branch - the union is closed
+            stopped = True
+            turn.close(stopping.run, stopping.by)
+    turn.set(state=Unknown(since=now, stopped=stopped, lost=True))
+
+
+def _look_at_start(turn: Turn, state: Starting) -> None:
+    if turn.now - state.asked_at < CONFIRM_S:
+        return
+    turn.unconfirmed("no_answer")
+    if turn.circulates:
+        turn.do(Fail(state.order.run_id, "no_answer"))
+        turn.set(state=state.last)
+        return
+    # The command may still arrive; the stop arrives after it.
+    turn.stop("no_answer")
+    last = state.last
+    turn.set(state=replace(last, told=True) if isinstance(last, Resting) else replace(last, stopped=True))
+
+
+def _look_at_run(turn: Turn, state: Running) -> None:
+    guard, now = turn.guard, turn.now
+    if guard.lock is not None and (not turn.circulates or holds_circulation(guard.lock)):
+        turn.stop(guard.lock.reason)
+        return
+    watch, trip = watch_run(state.watch, guard.limits, guard.readings, now, guard.lock)
+    state = replace(state, watch=watch)
+    turn.set(state=state)
+    if trip is not None:
+        turn.trip(state, trip.verdict, locks=trip.locks)
+        return
+    if state.until is None:
+        return
+    wanted = state.order.litres if state.order else None
+    if wanted is not None and state.litres is not None and state.litres >= wanted:
+        turn.stop("finished")
+    elif now >= state.until + (OVERRUN_S if guard.ends_itself and state.order else 0):
+        _bound(turn, state)
+    elif state.renew_at is not None and now >= state.renew_at:
+        _renew(turn, state, state.until)
+
+
+def _bound(turn: Turn, state: Running) -> None:
+    """End a run that has come to its bound."""
+    if state.order is not None and state.order.planned:
+        turn.stop("finished")
+        return
+    bound = state.order.bound_s if state.order is not None else turn.limits.max_run_s
+    turn.trip(state, Refused(Reason.MAX_RUN, Cause.MEASURED, turn.now - state.since, bound), locks=False)
+
+
+def _renew(turn: Turn, state: Running, until: float) -> None:
+    """Renew the lease of a long run, through the gate, and never past its own end (S4)."""
+    end = min(until, run_until(turn.limits, state.since, turn.now, until - turn.now))
+    if not isinstance(turn.gate(end - turn.now), Allowed):
+        # What speaks against it now, the watch judges with its patience; meanwhile the lease runs out.
+        turn.set(state=replace(state, renew_at=turn.now + RENEW_S))
+        return
+    planned = state.order is not None and state.order.planned
+    lease = turn.send_run(end - turn.now, planned=planned)
+    turn.set(state=replace(state, lease=lease, renew_at=turn.renewal(end)))
+
+
+def _look_at_stop(turn: Turn, state: Stopping) -> None:
+    _look_for_stuck(turn, state.watch)
+    state = replace(state, watch=turn.guard.state.watch) if isinstance(turn.guard.state, Stopping) else state
+    if turn.now - state.asked_at < CONFIRM_S:
+        return
+    turn.unconfirmed("stop")
+    # Reported on, again and again, in spite of it: nothing is left but to call a person.
+    if state.tries >= STUCK_TRIES and turn.guard.heard_at > state.asked_at and not turn.guard.stuck:
+        turn.latch_stuck(Refused(Reason.PUMP_STUCK_ON, Cause.UNKNOWN))
+    turn.stop(state.by)
+    turn.set(state=replace(state, asked_at=turn.now, tries=state.tries + 1))
+
+
+def _look_at_rest(turn: Turn, state: Resting) -> None:
+    _look_for_stuck(turn, state.watch)
+
+
+def _look_for_stuck(turn: Turn, before: Watch) -> None:
+    """See whether something still moves although the pump was switched off."""
+    guard, state = turn.guard, turn.guard.state
+    assert isinstance(state, (Resting, Stopping))  # noqa: S101 - for the type checker
+    watch, trip = watch_rest(before, guard.limits, _later(guard.readings, before.since), turn.now)
+    turn.set(state=replace(state, watch=watch))
+    if trip is not None and not guard.stuck:
+        turn.latch_stuck(trip.verdict)
+        turn.stop(trip.verdict.reason)
+
+
+def _later(readings: Readings, since: float) -> Readings:
+    """Leave out what was measured before: a pump that runs down is not stuck."""
+
+    def later(reading: Reading | None) -> Reading | None:
+        return reading if reading is not None and reading.at > since else None
+
+    return replace(readings, flow=later(readings.flow), current_ma=later(readings.current_ma))
+
+
+def _release(turn: Turn) -> None:
+    """Let circulation run again when its longest pause is over, whoever should have done it (S5)."""
+    guard, now = turn.guard, turn.now
+    # After a restart it is first learnt what the pump does (S9).
+    learnt = isinstance(guard.state, Resting) or (isinstance(guard.state, Unknown) and guard.state.lost)
+    if guard.off_since is None or not learnt:
+        return
+    due = off_until(guard.limits, guard.off_since, guard.off_asked_s, water_change=guard.water_change)
+    # The device has the first word where it keeps the rule by itself.
+    due += OVERRUN_S if guard.protected else 0
+    if now < due or not guard.contact or not isinstance(may_release(guard.lock), Allowed):
+        return
+    if guard.released_at is None:
+        turn.do(Alarm(Kind.NOTE, RELEASED, cause="max_off"))
+    elif now - guard.released_at < CONFIRM_S:
+        return
+    else:
+        turn.unconfirmed("release")
+    turn.send_run(guard.limits.max_run_s, planned=False)
+    turn.set(released_at=now)

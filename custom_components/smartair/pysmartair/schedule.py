@@ -1,0 +1,126 @@
+"""When a zone rests its circulation, and when its water is due: elapsed time, and the local time of day as data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+import math
+import re
+
+DAY_S = 86400.0
+# The duty cycle takes at most this long for one round, so that a high duty cycle rests shortly rather than rarely.
+ROUND_S = 3600.0
+# A pump that is started for less than this only heats its winding.
+MIN_ON_S = 60.0
+# A rest below this wears the relay and rests nothing.
+MIN_OFF_S = 10.0
+# The change that is due after whole days comes at the time of day that is nearest to the end of the last of them.
+HALF_DAY_S = DAY_S / 2
+# Missed by more than this, as while Home Assistant was off, the change waits for the next day.
+LATEST_S = 7200.0
+
+_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::[0-5]\d)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One moment on three clocks: Unix seconds, seconds that only go forward, and seconds since local midnight."""
+
+    at: float
+    elapsed: float
+    second_of_day: float
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Minutes of the local day, both inclusive, and how much of them circulation runs; it may cross midnight."""
+
+    start: int
+    end: int
+    duty_cycle: float
+
+    def covers(self, second_of_day: float) -> bool:
+        """Tell whether a time of day lies inside; from a minute to the same minute is the whole day."""
+        minute = int(second_of_day // 60)
+        if self.start == self.end:
+            return True
+        if self.start < self.end:
+            return self.start <= minute <= self.end
+        return minute >= self.start or minute <= self.end
+
+
+def minute_of_day(text: object) -> int | None:
+    """Return the minute of the day that HH:MM names, or None."""
+    found = _TIME.fullmatch(text) if isinstance(text, str) else None
+    return int(found[1]) * 60 + int(found[2]) if found else None
+
+
+def parse_windows(content: object) -> tuple[Window, ...]:
+    """Return the windows of a list of from, to and duty_cycle; raise ValueError if it is anything else."""
+    if not isinstance(content, Sequence) or isinstance(content, str):
+        raise ValueError("windows must be a list")  # noqa: TRY004 - one error for whoever reads a list
+    return tuple(_parse_window(one) for one in content)
+
+
+def _parse_window(content: object) -> Window:
+    if not isinstance(content, Mapping) or set(content) != {"from", "to", "duty_cycle"}:
+        raise ValueError("a window has from, to and duty_cycle")
+    start, end, duty = minute_of_day(content["from"]), minute_of_day(content["to"]), content["duty_cycle"]
+    if start is None or end is None:
+        raise ValueError("a time of day is HH:MM")
+    if isinstance(duty, bool) or not isinstance(duty, int | float) or not 0 <= duty <= 1:
+        raise ValueError("a duty cycle is between 0 and 1")
+    return Window(start, end, float(duty))
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """How long circulation runs and rests in turn, in seconds."""
+
+    on_s: float
+    off_s: float
+
+
+def turns(windows: Sequence[Window], second_of_day: float, max_off_s: float) -> Turns | None:
+    """Return the turns of this time of day, by the first window that covers it, or None where circulation runs on."""
+    duty = next((window.duty_cycle for window in windows if window.covers(second_of_day)), 1.0)
+    off_s = min(max_off_s, (1 - duty) * ROUND_S)
+    if off_s < MIN_OFF_S:
+        return None
+    return Turns(max(MIN_ON_S, off_s * duty / (1 - duty)), off_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """When water is changed without being asked for; what is None is not looked at."""
+
+    interval_days: float | None = None
+    time_of_day: int = 10 * 60
+    max_age_days: float | None = None
+    ec_drift_percent: float | None = None
+
+
+def interval_due(plan: Plan, age_s: float, second_of_day: float) -> bool:
+    """Tell whether the time of day has come on which the interval ends."""
+    if plan.interval_days is None:
+        return False
+    since = (second_of_day - plan.time_of_day * 60) % DAY_S
+    return since <= LATEST_S and age_s - since >= plan.interval_days * DAY_S - HALF_DAY_S
+
+
+def too_old(plan: Plan, age_s: float) -> bool:
+    """Tell whether the solution is older than it may be."""
+    return plan.max_age_days is not None and age_s > plan.max_age_days * DAY_S
+
+
+def next_due(plan: Plan, age_s: float, second_of_day: float) -> float | None:
+    """Return in how many seconds the next change is due by the clock, or None; EC cannot be foretold."""
+    if interval_due(plan, age_s, second_of_day):
+        return 0.0
+    due: list[float] = []
+    if plan.interval_days is not None:
+        earliest = plan.interval_days * DAY_S - HALF_DAY_S - age_s
+        upcoming = (plan.time_of_day * 60 - second_of_day) % DAY_S
+        days = max(0, math.ceil((earliest - upcoming) / DAY_S))
+        due.append(upcoming + days * DAY_S)
+    if plan.max_age_days is not None:
+        due.append(max(0.0, plan.max_age_days * DAY_S - age_s))
+    return min(due, default=None)

@@ -1,0 +1,475 @@
+"""One zone at run time: the hands and eyes of the water cycle, which alone decides."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+import time
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.core import CALLBACK_TYPE, callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.util import dt as dt_util
+
+from .const import DOMAIN
+from .pump import Pump, ZoneContext
+from .pysmartair import Code, RunRecord
+from .pysmartair.guard_data import Running, Sense
+from .pysmartair.safety import Refused, Role, watched
+from .pysmartair.schedule import Moment
+from .pysmartair.solution import Side, Standing, drift, follow
+from .pysmartair.water import next_change, solution_age, step
+from .pysmartair.water_model import (
+    Abort,
+    Automatic,
+    Begin,
+    Denied,
+    Drain,
+    Effect,
+    Event,
+    Failed,
+    Fill,
+    Happened,
+    Happening,
+    Hindrance,
+    Interrupt,
+    Memory,
+    Refusal,
+    Renew,
+    Resume,
+    RunEnded,
+    Sight,
+    Stabilize,
+    Start,
+    Tick,
+    Why,
+)
+from .pysmartair.water_record import unparse_memory
+from .refusals import change_refused
+from .sources import MetricSource, Source, entity_id_of, source_of
+from .zone_hands import Hands, cause_of
+from .zone_settings import ZoneSettings
+
+if TYPE_CHECKING:
+    from .zones import Zones
+
+# Age, today's litres and what else changes by itself is looked at this often.
+_REFRESH_S = 60.0
+# A pump may have begun to start when its device was last heard of.
+_UPDATING = frozenset({"accepted", "downloading", "verifying", "installing", "rebooting"})
+_BANDS = {
+    ("ph", Side.HIGH): Code.HIGH_PH,
+    ("ph", Side.LOW): Code.LOW_PH,
+    ("ec", Side.HIGH): Code.HIGH_EC,
+    ("ec", Side.LOW): Code.LOW_EC,
+}
+
+type Listener = Callable[[], None]
+type HappeningListener = Callable[[Happened], None]
+
+
+class Zone:
+    """A zone of a hub: its pumps, its sensors, and where its water is."""
+
+    def __init__(self, zones: Zones, subentry: ConfigSubentry, memory: Memory) -> None:
+        """Begin with what was stored; nothing is done before async_begin."""
+        self.zones = zones
+        self.hub = zones.hub
+        self.zone_id = subentry.subentry_id
+        self.name = subentry.title
+        self.settings = ZoneSettings.from_data(subentry.data)
+        self.memory = memory
+        self.pumps: dict[Role, Pump] = {}
+        self.sources: dict[str, Source] = {}
+        self.missing: dict[str, str] = {}
+        self._entity_ids: set[str] = set()
+        self.device_id: str | None = None
+        # What was raised before a restart stays raised until it is seen to be over.
+        active = {alert.code for alert in self.hub.alerts.active(zone=self.zone_id)}
+        raised = {what: side for (what, side), code in _BANDS.items() if code in active}
+        self._standing = {what: Standing(raised.get(what), raised.get(what)) for what in ("ph", "ec")}
+        self._listeners: list[Listener] = []
+        self._happening_listeners: list[HappeningListener] = []
+        self._ends: list[CALLBACK_TYPE] = []
+        self.hands = Hands(self)
+        self._stored: dict[str, Any] = unparse_memory(memory)
+        self._refreshed = 0.0
+        self._problem = False
+
+    @property
+    def unique_prefix(self) -> str:
+        """What the unique ids of the zone's entities begin with; no uid of a device contains a slash."""
+        return f"{self.hub.namespace}zone/{self.zone_id}-"
+
+    # --- beginning and end ----------------------------------------------------------------------
+
+    @callback
+    def async_begin(self) -> None:
+        """Take hold of pumps and sensors, and end what a restart interrupted."""
+        self.async_bind()
+        self._tell_trouble()
+        self.async_take(Begin())
+
+    @callback
+    def async_bind(self) -> None:
+        """Take hold of the pumps and sensors as they are named now; done again when one is renamed or appears."""
+        self.async_let_go()
+        self.missing = {}
+        self._entity_ids.clear()
+        for role, reference in self.settings.pumps.items():
+            pump = self._find(role, reference)
+            if pump is not None:
+                self.pumps[role] = pump
+        for what, reference in self.settings.sensors.items():
+            entity_id = self._named(what, reference)
+            if entity_id is not None:
+                self.sources[what] = source_of(self.hub, what, entity_id, partial(self._heard, what))
+        for role, pump in self.pumps.items():
+            self._ends += [pump.async_listen(self.async_tick), pump.async_listen_runs(partial(self._ended, role))]
+            pump.bind(ZoneContext(zone=self.zone_id, pumps=self.pumps.values, lends=self._lent(role, pump)))
+        self._lend()
+        self.async_register()
+        self.zones.async_report_missing(self)
+
+    def _named(self, what: str, reference: str) -> str | None:
+        """Return the entity that a pump or sensor is now, and remember which are missing."""
+        entity_id = entity_id_of(self.hub.hass, reference)
+        if entity_id is None:
+            self.missing[what] = reference
+        else:
+            self._entity_ids.add(entity_id)
+        return entity_id
+
+    def _find(self, role: Role, reference: str) -> Pump | None:
+        entity_id = self._named(str(role), reference)
+        if entity_id is None:
+            return None
+        if (pump := self.zones.pump_of(entity_id)) is not None:
+            return pump
+        if self.zones.is_ours(entity_id):
+            # A pump of a device that has not come yet, or is gone.
+            self.missing[str(role)] = reference
+            return None
+        rules = self.settings.rules
+        limits = {
+            "min_level": self.settings.min_level,
+            "max_level": rules.max_level,
+            "stale_after_s": self.settings.stale_after,
+            "max_off_s": rules.max_off_s,
+            "drain_off_s": rules.change_off_s,
+        }
+        return self.hub.pumps.async_switch_pump(entity_id, role, limits)
+
+    @callback
+    def async_let_go(self) -> None:
+        """Let go of pumps and sensors."""
+        for end in self._ends:
+            end()
+        self._ends.clear()
+        for source in self.sources.values():
+            source.async_end()
+        self.sources.clear()
+        for pump in self.pumps.values():
+            pump.bind(None)
+        self.pumps.clear()
+
+    async def async_stop(self) -> None:
+        """End before the zone is unloaded or deleted: a change that is under way is interrupted."""
+        tasks = self.async_take(Interrupt())
+        await asyncio.gather(*tasks)
+        self.async_let_go()
+
+    @callback
+    def async_configure(self, subentry: ConfigSubentry) -> None:
+        """Take over what the owner has changed."""
+        self.name = subentry.title
+        self.settings = ZoneSettings.from_data(subentry.data)
+        self.async_bind()
+        self.async_tick()
+        self._call()
+
+    @property
+    def references(self) -> set[str]:
+        """What its pumps and sensors are named by, and the entities that they are now."""
+        return {*self.settings.pumps.values(), *self.settings.sensors.values(), *self._entity_ids}
+
+    def is_not(self, subentry: ConfigSubentry) -> bool:
+        """Tell whether the owner has changed something."""
+        return self.name != subentry.title or self.settings != ZoneSettings.from_data(subentry.data)
+
+    @callback
+    def async_register(self) -> None:
+        """Write the zone to the device registry, by way of the node of its first pump."""
+        node = next((pump.uid for pump in self.pumps.values() if pump.uid is not None), None)
+        device = self.hub.devices.get(node) if node is not None else None
+        entry = dr.async_get(self.hub.hass).async_get_or_create(
+            config_entry_id=self.hub.entry.entry_id,
+            config_subentry_id=self.zone_id,
+            identifiers={(DOMAIN, f"{self.hub.namespace}zone/{self.zone_id}")},
+            name=self.name,
+            manufacturer="SmartAir",
+            model="Hydroponic zone",
+            via_device_id=device.device_id if device is not None else None,
+        )
+        self.device_id = entry.id
+
+    @property
+    def registered(self) -> dr.DeviceEntry | dr.ChildDeviceEntry | None:
+        """The zone as it stands in the device registry."""
+        return dr.async_get(self.hub.hass).async_get(self.device_id) if self.device_id else None
+
+    # --- what is lent to its pumps --------------------------------------------------------------
+
+    def _lent(self, role: Role, pump: Pump) -> frozenset[Sense]:
+        """Return what the zone measures for a pump that its own device does not."""
+        senses = {Sense.LEVEL} if "level" in self.sources else set()
+        if "flow" in self.sources and role is self.settings.flow_of:
+            senses.add(Sense.FLOW)
+        own = [
+            Sense.LEVEL if what == "level" else Sense.FLOW for what in ("level", "flow") if self._is_own(what, pump)
+        ]
+        return frozenset(senses.difference(own))
+
+    def _is_own(self, what: str, pump: Pump) -> bool:
+        source = self.sources.get(what)
+        return isinstance(source, MetricSource) and source.device.uid == pump.uid
+
+    def _lend(self, only: str | None = None) -> None:
+        for what, sense in (("level", Sense.LEVEL), ("flow", Sense.FLOW)):
+            if what not in self.sources or only not in {None, what}:
+                continue
+            value = self.value(what)
+            for pump in self.pumps.values():
+                if pump.zone is not None and sense in pump.zone.lends:
+                    pump.async_sense(sense, value)
+
+    # --- what is seen ---------------------------------------------------------------------------
+
+    def value(self, what: str) -> float | None:
+        """Return what a sensor of the zone says now, None where it says nothing that can be believed."""
+        source = self.sources.get(what)
+        return None if source is None else source.value(self.settings.stale_after)
+
+    @property
+    def ec_drift(self) -> float | None:
+        """By how many percent EC has left what it was when the solution was new."""
+        made = self.memory.made
+        return drift(made.ec if made is not None else None, self.value("ec"))
+
+    @property
+    def age(self) -> float | None:
+        """The age of the solution in seconds."""
+        return solution_age(self.memory, self.moment)
+
+    @property
+    def next_change_at(self) -> datetime | None:
+        """When the next planned change is due; to the minute, for it is reckoned anew each time."""
+        at = next_change(self.settings.rules, self.memory, self.moment)
+        return None if at is None else datetime.fromtimestamp(round(at / 60) * 60, UTC)
+
+    @property
+    def moment(self) -> Moment:
+        """Now, on all three clocks."""
+        local = dt_util.now()
+        of_day = local.hour * 3600 + local.minute * 60 + local.second + local.microsecond / 1e6
+        return Moment(time.time(), time.monotonic(), of_day)
+
+    def sight(self) -> Sight:
+        """Return all that the water cycle may know of the zone now."""
+        level = self.sources.get("level")
+        return Sight(
+            level=self.value("level"),
+            level_count=level.count if level is not None else 0,
+            ph=self.value("ph"),
+            ec=self.value("ec"),
+            temperature=self.value("temperature"),
+            recirculating=self.on(Role.RECIRCULATION),
+            draining=self.on(Role.DRAIN),
+            filling=self.on(Role.FILL),
+            litres=self._litres(),
+            hindrances=tuple(self._hindrances()),
+        )
+
+    def on(self, role: Role) -> bool | None:
+        """Return whether a pump runs, None where nobody knows now; a pump that the zone has not got does not."""
+        if role not in self.settings.pumps:
+            return False
+        pump = self.pumps.get(role)
+        return None if pump is None or not pump.guard.contact else pump.is_on
+
+    def _litres(self) -> float | None:
+        pump = self.pumps.get(Role.FILL)
+        return pump.state.litres if pump is not None and isinstance(pump.state, Running) else None
+
+    def _hindrances(self) -> Iterator[Hindrance]:
+        if (other := self.zones.other_change(self)) is not None:
+            yield Hindrance(Refusal.OTHER_ZONE, None, other.name)
+        for role in self.settings.pumps:
+            if str(role) in self.missing:
+                yield Hindrance(Refusal.PUMP_MISSING, role, self.missing[str(role)])
+        for role, pump in self.pumps.items():
+            device = self.hub.devices.get(pump.uid) if pump.uid is not None else None
+            if device is not None and device.snapshot.ota is not None and device.snapshot.ota.state in _UPDATING:
+                yield Hindrance(Refusal.UPDATE_IN_PROGRESS, None, device.name)
+            if pump.stuck:
+                yield Hindrance(Refusal.PUMP_STUCK_ON, None, pump.name)
+            if pump.lock is not None:
+                yield Hindrance(Refusal.PUMP_LOCKED, role, pump.name)
+            if isinstance(watched(pump.limits, pump.guard.readings, self.hub.pumps.now), Refused):
+                yield Hindrance(Refusal.PUMP_UNWATCHED, role, pump.name)
+
+    @property
+    def pump_problem(self) -> bool:
+        """Whether a pump is locked, stuck or missing."""
+        wrong = any(pump.lock is not None or pump.stuck for pump in self.pumps.values())
+        return wrong or any(str(role) in self.missing for role in self.settings.pumps)
+
+    # --- what is asked of it --------------------------------------------------------------------
+
+    async def async_start_change(self) -> None:
+        """Begin a water change; raise ServiceValidationError where something speaks against it."""
+        self.async_take(Start(self.sight()))
+
+    async def async_resume(self) -> None:
+        """Begin the failed step anew; raise ServiceValidationError where something speaks against it."""
+        self.async_take(Resume(self.sight()))
+
+    async def async_abort(self) -> None:
+        """Give a change up and stop all that moves water."""
+        await asyncio.gather(*self.async_take(Abort()))
+
+    async def async_renew(self) -> None:
+        """Take it from the owner that the solution is new."""
+        self.async_take(Renew(self.sight()))
+
+    async def async_set_automatic(self, *, on: bool) -> None:
+        """Switch planned changes and the duty cycle on or off."""
+        self.async_take(Automatic(on))
+        self.async_tick()
+
+    async def async_reset(self) -> None:
+        """Reset the locks of the zone's pumps; raise the first refusal after all were tried."""
+        locked = [pump for pump in self.pumps.values() if pump.lock is not None or pump.stuck]
+        results = await asyncio.gather(*(pump.async_reset() for pump in locked), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    # --- what happens to it ---------------------------------------------------------------------
+
+    @callback
+    def async_tick(self) -> None:
+        """Look, and let time pass."""
+        if not self.zones.started:
+            return
+        self.async_take(Tick(self.sight()))
+        self.hands.pay_circulation()
+        self._watch()
+        now = time.monotonic()
+        if self.pump_problem != self._problem or now - self._refreshed >= _REFRESH_S:
+            self._call()
+
+    @callback
+    def async_pass_time(self) -> None:
+        """Let a second pass: what has fallen silent is lent no longer."""
+        self._lend()
+        self.async_tick()
+
+    def _heard(self, what: str) -> None:
+        self._lend(what)
+        self.async_tick()
+
+    @callback
+    def _ended(self, role: Role, record: RunRecord) -> None:
+        if isinstance(self.memory.state, Drain | Fill | Stabilize | Failed):
+            self.async_take(RunEnded(role, record.litres, cause_of(record.ended_by)))
+
+    @callback
+    def async_take(self, event: Event) -> list[asyncio.Task[None]]:
+        """Tell the water cycle, and do what it wants; raise ServiceValidationError where it refuses the owner."""
+        before = self.memory
+        self.memory, effects = step(self.settings.rules, before, event, self.moment)
+        stored = unparse_memory(self.memory)
+        kept = stored == self._stored
+        self._stored = stored
+        if not kept:
+            self.zones.async_keep(self.zone_id, self.memory)
+        if type(self.memory.state) is not type(before.state):
+            self.hands.turn += 1
+            self._tell_trouble()
+        tasks = self._carry_out(effects)
+        if not kept or effects:
+            self._call()
+        self._deny(effects)
+        return tasks
+
+    def _deny(self, effects: tuple[Effect, ...]) -> None:
+        for effect in effects:
+            if not isinstance(effect, Denied):
+                continue
+            values = {"why": str(effect.why), "refusal": str(effect.hindrance.refusal)}
+            self._tell(Happened(Happening.REFUSED, values))
+            self.hub.alerts.async_note(
+                Code.RUN_REFUSED, zone=self.zone_id, cause=str(effect.hindrance.refusal), values=values
+            )
+            if effect.why is Why.OWNER:
+                raise change_refused(effect.hindrance)
+
+    def _carry_out(self, effects: tuple[Effect, ...]) -> list[asyncio.Task[None]]:
+        for effect in effects:
+            if isinstance(effect, Happened):
+                self._tell(effect)
+        return self.hands.carry_out(effects)
+
+    # --- who listens ----------------------------------------------------------------------------
+
+    @callback
+    def async_listen(self, listener: Listener) -> CALLBACK_TYPE:
+        """Call the listener when what the zone shows may have changed; return how to end that."""
+        self._listeners.append(listener)
+        return partial(self._listeners.remove, listener)
+
+    @callback
+    def async_listen_happenings(self, listener: HappeningListener) -> CALLBACK_TYPE:
+        """Call the listener with what happens; return how to end that."""
+        self._happening_listeners.append(listener)
+        return partial(self._happening_listeners.remove, listener)
+
+    def _call(self) -> None:
+        self._problem = self.pump_problem
+        self._refreshed = time.monotonic()
+        for listener in tuple(self._listeners):
+            listener()
+
+    def _tell(self, happened: Happened) -> None:
+        for listener in tuple(self._happening_listeners):
+            listener(happened)
+
+    # --- alerts ---------------------------------------------------------------------------------
+
+    def _tell_trouble(self) -> None:
+        """Raise the alert of a change that failed while it waits for a person, and resolve it after."""
+        match self.memory.state:
+            case Failed() as failed:
+                self.hub.alerts.async_raise(
+                    Code.WATER_CHANGE_FAILED, zone=self.zone_id, cause=str(failed.cause), values=failed.facts()
+                )
+            case _:
+                self.hub.alerts.async_resolve(Code.WATER_CHANGE_FAILED, zone=self.zone_id)
+
+    def _watch(self) -> None:
+        """Follow pH and EC of the solution; while it is being changed they say nothing."""
+        if isinstance(self.memory.state, Drain | Fill | Stabilize):
+            return
+        for what, band in (("ph", self.settings.ph), ("ec", self.settings.ec)):
+            before = self._standing[what]
+            value = self.value(what)
+            after = self._standing[what] = follow(before, band, value, time.monotonic())
+            for side in Side:
+                code = _BANDS[what, side]
+                if after.raised is side and before.raised is not side:
+                    limit = band.low if side is Side.LOW else band.high
+                    self.hub.alerts.async_raise(code, zone=self.zone_id, values={"value": value, "limit": limit})
+                elif after.raised is not side:
+                    self.hub.alerts.async_resolve(code, zone=self.zone_id)

@@ -1,0 +1,255 @@
+"""Adding a zone to a hub, and changing it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from homeassistant.components.sensor import SensorDeviceClass
+from homeassistant.config_entries import ConfigSubentry, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.const import CONF_NAME, PERCENTAGE, UnitOfConductivity, UnitOfTime, UnitOfVolume
+from homeassistant.data_entry_flow import section
+from homeassistant.helpers.selector import (
+    EntitySelector,
+    EntitySelectorConfig,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    ObjectSelector,
+    ObjectSelectorConfig,
+    SelectSelector,
+    SelectSelectorConfig,
+    TextSelector,
+    TimeSelector,
+)
+import voluptuous as vol
+
+from .const import DOMAIN, SUBENTRY_ZONE
+from .pysmartair.safety import Role
+from .pysmartair.water_model import NormalRecirc
+from .sources import entity_id_of, reference_of
+from .zone_settings import (
+    CONF_DRAIN_TIMEOUT,
+    CONF_DRIFT,
+    CONF_EC_HIGH,
+    CONF_EC_LOW,
+    CONF_EMPTY,
+    CONF_FILL_TIMEOUT,
+    CONF_FLOW_OF,
+    CONF_INTERVAL,
+    CONF_MAX,
+    CONF_MAX_AGE,
+    CONF_MAX_OFF,
+    CONF_MIN,
+    CONF_PH_HIGH,
+    CONF_PH_LOW,
+    CONF_SCHEDULE,
+    CONF_STABILIZE,
+    CONF_STALE,
+    CONF_TANK,
+    CONF_TARGET,
+    CONF_TIME,
+    DEFAULTS,
+    FLOW_OF,
+    PUMPS,
+    SECTION_CYCLE,
+    SECTION_LIMITS,
+    SECTION_PUMPS,
+    SECTION_SENSORS,
+    SENSORS,
+    judge,
+)
+
+SECTIONS = (SECTION_PUMPS, SECTION_SENSORS, SECTION_LIMITS, SECTION_CYCLE)
+# What a sensor may be, where Home Assistant has a word for it; a level in percent has none.
+DEVICE_CLASSES: dict[str, SensorDeviceClass] = {
+    "flow": SensorDeviceClass.VOLUME_FLOW_RATE,
+    "ph": SensorDeviceClass.PH,
+    "ec": SensorDeviceClass.CONDUCTIVITY,
+    "temperature": SensorDeviceClass.TEMPERATURE,
+}
+
+
+def _sensor(name: str) -> EntitySelector:
+    device_class = DEVICE_CLASSES.get(name)
+    config = EntitySelectorConfig(domain="sensor")
+    if device_class is not None:
+        config["device_class"] = [device_class]
+    return EntitySelector(config)
+
+
+def _number(low: float, high: float, unit: str | None = None, *, step: float = 1) -> NumberSelector:
+    config = NumberSelectorConfig(min=low, max=high, step=step, mode=NumberSelectorMode.BOX)
+    if unit is not None:
+        config["unit_of_measurement"] = unit
+    return NumberSelector(config)
+
+
+_LEVEL = _number(0, 100, PERCENTAGE)
+_PH = _number(0, 14, step=0.1)
+_EC = _number(0, 20, UnitOfConductivity.MILLISIEMENS_PER_CM, step=0.1)
+_DAYS = _number(1, 365, UnitOfTime.DAYS)
+
+LIMITS: dict[str, NumberSelector] = {
+    CONF_TANK: _number(1, 100_000, UnitOfVolume.LITERS),
+    CONF_MIN: _LEVEL,
+    CONF_EMPTY: _LEVEL,
+    CONF_TARGET: _LEVEL,
+    CONF_MAX: _LEVEL,
+    CONF_STALE: _number(10, 600, UnitOfTime.SECONDS),
+    CONF_PH_LOW: _PH,
+    CONF_PH_HIGH: _PH,
+    CONF_EC_LOW: _EC,
+    CONF_EC_HIGH: _EC,
+}
+CYCLE: dict[str, NumberSelector | TimeSelector | ObjectSelector] = {
+    CONF_INTERVAL: _DAYS,
+    CONF_TIME: TimeSelector(),
+    CONF_MAX_AGE: _DAYS,
+    CONF_DRIFT: _number(5, 100, PERCENTAGE),
+    # Roots in a channel without water begin to suffer after half an hour.
+    CONF_MAX_OFF: _number(1, 30, UnitOfTime.MINUTES),
+    CONF_SCHEDULE: ObjectSelector(
+        ObjectSelectorConfig(
+            multiple=True,
+            label_field="from",
+            description_field="to",
+            translation_key="schedule",
+            fields={
+                "from": {"selector": TimeSelector(), "required": True},
+                "to": {"selector": TimeSelector(), "required": True},
+                "duty_cycle": {"selector": _number(0, 1, step=0.05), "required": True},
+            },
+        )
+    ),
+    # A pump ends a run by itself after twenty minutes, where its device has no other limit.
+    CONF_DRAIN_TIMEOUT: _number(1, 20, UnitOfTime.MINUTES),
+    CONF_FILL_TIMEOUT: _number(1, 20, UnitOfTime.MINUTES),
+    CONF_STABILIZE: _number(1, 120, UnitOfTime.MINUTES),
+}
+_FIELDS: dict[str, tuple[str, ...]] = {
+    SECTION_PUMPS: tuple(PUMPS),
+    SECTION_SENSORS: SENSORS,
+    SECTION_LIMITS: tuple(LIMITS),
+    SECTION_CYCLE: tuple(CYCLE),
+}
+
+
+def _field(name: str) -> vol.Marker:
+    return vol.Required(name, default=DEFAULTS[name]) if name in DEFAULTS else vol.Optional(name)
+
+
+def _schema() -> vol.Schema:
+    pump = EntitySelector(EntitySelectorConfig(domain="switch"))
+    flow_of = SelectSelector(SelectSelectorConfig(options=list(PUMPS), translation_key=CONF_FLOW_OF))
+    sensors: dict[vol.Marker, Any] = {vol.Optional(name): _sensor(name) for name in SENSORS}
+    sensors[vol.Required(CONF_FLOW_OF, default=FLOW_OF)] = flow_of
+    return vol.Schema(
+        {
+            vol.Required(CONF_NAME): TextSelector(),
+            vol.Required(SECTION_PUMPS): section(vol.Schema({vol.Optional(name): pump for name in PUMPS})),
+            vol.Required(SECTION_SENSORS): section(vol.Schema(sensors)),
+            vol.Required(SECTION_LIMITS): section(
+                vol.Schema({_field(name): selector for name, selector in LIMITS.items()}), {"collapsed": True}
+            ),
+            vol.Required(SECTION_CYCLE): section(
+                vol.Schema({_field(name): selector for name, selector in CYCLE.items()}), {"collapsed": True}
+            ),
+        }
+    )
+
+
+class ZoneFlow(ConfigSubentryFlow):
+    """The flow of a zone."""
+
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Add a zone."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            data = self._referring(user_input)
+            errors = self._judge(user_input, data)
+            if not errors:
+                return self.async_create_entry(title=user_input[CONF_NAME].strip(), data=data)
+        return self._form("user", user_input, errors)
+
+    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Change a zone, unless it is changing its water."""
+        subentry = self._get_reconfigure_subentry()
+        if self._busy(subentry):
+            return self.async_abort(reason="water_change_running")
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            data = self._referring(user_input)
+            errors = self._judge(user_input, data, subentry)
+            if not errors:
+                title = user_input[CONF_NAME].strip()
+                return self.async_update_and_abort(self._get_entry(), subentry, title=title, data=data)
+        shown = user_input or {CONF_NAME: subentry.title, **self._shown(subentry.data)}
+        return self._form("reconfigure", shown, errors)
+
+    def _form(self, step_id: str, shown: Mapping[str, Any] | None, errors: dict[str, str]) -> SubentryFlowResult:
+        schema = self.add_suggested_values_to_schema(_schema(), shown)
+        return self.async_show_form(step_id=step_id, data_schema=schema, errors=errors)
+
+    def _busy(self, subentry: ConfigSubentry) -> bool:
+        hub = getattr(self._get_entry(), "runtime_data", None)
+        zone = hub.zones.get(subentry.subentry_id) if hub is not None else None
+        return zone is not None and not isinstance(zone.memory.state, NormalRecirc)
+
+    # --- names of entities ----------------------------------------------------------------------
+
+    def _referring(self, user_input: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the input with entities named by what outlives a rename."""
+        data = {name: dict(user_input[name]) for name in SECTIONS}
+        for one, name in _entities(data):
+            one[name] = reference_of(self.hass, one[name])
+        return data
+
+    def _shown(self, stored: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is stored with entities named as they are now; one that is gone is left out."""
+        data = {name: dict(stored[name]) for name in SECTIONS}
+        for one, name in _entities(data):
+            if (entity_id := entity_id_of(self.hass, one[name])) is not None:
+                one[name] = entity_id
+            else:
+                del one[name]
+        return data
+
+    # --- what is wrong --------------------------------------------------------------------------
+
+    def _judge(
+        self, user_input: Mapping[str, Any], data: dict[str, Any], subentry: ConfigSubentry | None = None
+    ) -> dict[str, str]:
+        """Return what is wrong, each at its field, and at the section that the field may be folded away in."""
+        errors = judge(data)
+        others = [other for other in self._zones() if subentry is None or other.subentry_id != subentry.subentry_id]
+        name = user_input[CONF_NAME].strip()
+        if not name:
+            errors[CONF_NAME] = "name_missing"
+        elif name.casefold() in {other.title.casefold() for other in others}:
+            errors[CONF_NAME] = "name_taken"
+        taken = {entity for other in others for entity in other.data[SECTION_PUMPS].values()}
+        for role in PUMPS:
+            entity = data[SECTION_PUMPS].get(role)
+            if entity in taken:
+                errors[role] = "pump_of_other_zone"
+            elif entity and self._has_other_role(user_input[SECTION_PUMPS][role], PUMPS[role]):
+                errors[role] = "pump_has_other_role"
+        if not data[SECTION_PUMPS] and not data[SECTION_SENSORS].keys() - {CONF_FLOW_OF}:
+            errors["base"] = "nothing_chosen"
+        for name, fields in _FIELDS.items():
+            wrong = [errors[one] for one in fields if one in errors]
+            errors |= {name: wrong[0]} if wrong else {}
+        return errors
+
+    def _zones(self) -> Iterator[ConfigSubentry]:
+        for entry in self.hass.config_entries.async_entries(DOMAIN):
+            yield from (one for one in entry.subentries.values() if one.subentry_type == SUBENTRY_ZONE)
+
+    def _has_other_role(self, entity_id: str, role: Role) -> bool:
+        hub = getattr(self._get_entry(), "runtime_data", None)
+        pump = hub.zones.pump_of(entity_id) if hub is not None else None
+        return pump is not None and pump.role is not role
+
+
+def _entities(data: Mapping[str, dict[str, Any]]) -> list[tuple[dict[str, Any], str]]:
+    pumps, sensors = data[SECTION_PUMPS], data[SECTION_SENSORS]
+    return [(pumps, one) for one in PUMPS if one in pumps] + [(sensors, one) for one in SENSORS if one in sensors]

@@ -1,0 +1,98 @@
+"""The hands of a zone: what the water cycle wants of its pumps, in the order that is safe."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from homeassistant.exceptions import HomeAssistantError
+
+from .pysmartair.guard_data import Stopping
+from .pysmartair.safety import Role
+from .pysmartair.water_model import Cause, Circulate, Effect, Run, RunFailed, Stop, StopCirculation
+from .refusals import PumpRefusedError
+
+if TYPE_CHECKING:
+    from .zone import Zone
+
+_ENDS = {"finished": Cause.TIMEOUT, "stopped": Cause.STOPPED, "replaced": Cause.STOPPED}
+
+
+def cause_of(word: str) -> Cause:
+    """Return the cause that a pump's word for the end of a run, or for a refusal, stands for."""
+    if word in _ENDS:
+        return _ENDS[word]
+    return Cause(word) if word in Cause else Cause.PUMP_OFF
+
+
+class Hands:
+    """What is done about the pumps of one zone. `turn` counts its steps: an order of an earlier one is void."""
+
+    def __init__(self, zone: Zone) -> None:
+        """Belong to a zone."""
+        self.zone = zone
+        self.turn = 0
+        self._circulation_owed = False
+
+    def carry_out(self, effects: tuple[Effect, ...]) -> list[asyncio.Task[None]]:
+        """Begin what is wanted of the pumps, stops at once."""
+        stops = [effect for effect in effects if isinstance(effect, Stop | StopCirculation)]
+        runs = [effect for effect in effects if isinstance(effect, Run | Circulate)]
+        if not stops and not runs:
+            return []
+        work = self._async_carry_out(stops, runs, self.turn)
+        return [self.zone.hub.pumps.async_task(work, f"zone {self.zone.name}")]
+
+    def pay_circulation(self) -> None:
+        """Have circulation run that could not be asked for while nobody knew what it does (S9)."""
+        pump = self.zone.pumps.get(Role.RECIRCULATION)
+        if self._circulation_owed and pump is not None and self.zone.on(Role.RECIRCULATION) is not None:
+            self._circulation_owed = False
+            self.carry_out((Circulate(),))
+
+    async def _async_carry_out(
+        self, stops: list[Stop | StopCirculation], runs: list[Run | Circulate], turn: int
+    ) -> None:
+        """Stop at once and all together; then have written where the zone is; and only then start anything (S2)."""
+        failed = [one for one in await asyncio.gather(*map(self._async_stop_pump, stops)) if one is not None]
+        if failed and turn == self.turn:
+            self.zone.async_take(failed[0])
+        if any(isinstance(one, Run) for one in runs):
+            await self.zone.zones.async_written()
+        for one in runs:
+            # What came meanwhile may have ended the step that wanted this run.
+            if turn == self.turn and (failure := await self._async_run_pump(one)) is not None:
+                self.zone.async_take(failure)
+
+    async def _async_stop_pump(self, effect: Stop | StopCirculation) -> RunFailed | None:
+        role = effect.role if isinstance(effect, Stop) else Role.RECIRCULATION
+        pump = self.zone.pumps.get(role)
+        if pump is None:
+            return RunFailed(role, Cause.PUMP_MISSING) if role in self.zone.settings.pumps else None
+        try:
+            if isinstance(effect, Stop):
+                await pump.async_stop()
+            else:
+                self._circulation_owed = False
+                await pump.async_stop(water_change=effect.water_change, off_s=effect.off_s)
+        except HomeAssistantError:
+            return RunFailed(role, Cause.STOP_UNCONFIRMED)
+        return None
+
+    async def _async_run_pump(self, effect: Run | Circulate) -> RunFailed | None:
+        role = effect.role if isinstance(effect, Run) else Role.RECIRCULATION
+        pump = self.zone.pumps.get(role)
+        if pump is None:
+            return RunFailed(role, Cause.PUMP_MISSING) if role in self.zone.settings.pumps else None
+        if isinstance(effect, Circulate):
+            # What nobody knows of a pump is learned first (S9); a lock is told of by the pump itself.
+            ending = isinstance(pump.state, Stopping)
+            on = self.zone.on(role)
+            self._circulation_owed = on is None and not ending
+            if self._circulation_owed or (on and not ending) or pump.lock is not None:
+                return None
+        try:
+            await pump.async_run(seconds=effect.seconds if isinstance(effect, Run) else None)
+        except PumpRefusedError as err:
+            return RunFailed(role, cause_of(str(err.verdict.reason)))
+        except HomeAssistantError:
+            return RunFailed(role, Cause.NO_ANSWER)
+        return None

@@ -1,0 +1,239 @@
+"""The zones of a hub: which there are, what is kept of them, and the time that passes for them."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from functools import partial
+import logging
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.const import EVENT_HOMEASSISTANT_STARTED, EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.helpers.event import async_track_time_interval
+
+from .const import DOMAIN, SUBENTRY_ZONE
+from .pump import Pump
+from .pysmartair.water_model import Drain, Fill, Memory, Stabilize
+from .pysmartair.water_record import parse_memory, unparse_memory
+from .store import concern_store
+from .zone import Zone
+
+if TYPE_CHECKING:
+    from .hub import SmartAirHub
+
+_LOGGER = logging.getLogger(__name__)
+
+_TICK = timedelta(seconds=1)
+
+type ZonesListener = Callable[[Iterable[Zone]], None]
+
+
+class Zones(dict[str, Zone]):
+    """Every zone of a hub, by the id of its subentry."""
+
+    def __init__(self, hub: SmartAirHub) -> None:
+        """Begin with none."""
+        super().__init__()
+        self.hub = hub
+        self.started = False
+        self._store = concern_store(hub.hass, hub.entry.entry_id, "zones")
+        self._kept: dict[str, Any] = {}
+        self._dirty = False
+        self._writing = asyncio.Lock()
+        self._ends: list[CALLBACK_TYPE] = []
+        self._listeners: list[ZonesListener] = []
+
+    @property
+    def hass(self) -> HomeAssistant:
+        """Home Assistant."""
+        return self.hub.hass
+
+    # --- beginning and end ----------------------------------------------------------------------
+
+    async def async_load(self) -> None:
+        """Bring back the zones as they were stored; what was under way is interrupted by that."""
+        data = await self._store.async_load() or {}
+        kept = data.get("zones")
+        self._kept = dict(kept) if isinstance(kept, dict) else {}
+        for subentry_id in self._subentries():
+            self._add(subentry_id)
+
+    @callback
+    def async_begin(self) -> None:
+        """Take hold of pumps and sensors, once every platform is there and the devices can be heard."""
+        self.started = True
+        for zone in self.values():
+            zone.async_begin()
+        listen = self.hass.bus.async_listen
+        self._ends += [
+            async_track_time_interval(self.hass, self._pass_time, _TICK, name="smartair zones"),
+            listen(er.EVENT_ENTITY_REGISTRY_UPDATED, self._registry_updated),
+            listen(EVENT_HOMEASSISTANT_STOP, self._async_leave_all),
+            listen(EVENT_HOMEASSISTANT_STARTED, self._look_for_missing),
+            self.hub.pumps.async_listen_pumps(self._look_for_missing),
+        ]
+
+    async def async_stop(self) -> None:
+        """Interrupt what is under way, let go of everything, and write what is not written yet."""
+        for end in self._ends:
+            end()
+        self._ends.clear()
+        await self._async_leave_all()
+        await self.async_written()
+
+    async def _async_leave_all(self, _event: Event | None = None) -> None:
+        await asyncio.gather(*(zone.async_stop() for zone in self.values()))
+
+    # --- which there are ------------------------------------------------------------------------
+
+    def _subentries(self) -> dict[str, ConfigSubentry]:
+        return {
+            one.subentry_id: one for one in self.hub.entry.subentries.values() if one.subentry_type == SUBENTRY_ZONE
+        }
+
+    def _add(self, subentry_id: str) -> Zone:
+        stored = self._kept.get(subentry_id)
+        zone = self[subentry_id] = Zone(self, self._subentries()[subentry_id], self._remembered(stored))
+        zone.async_register()
+        return zone
+
+    def _remembered(self, stored: object) -> Memory:
+        if stored is None:
+            return Memory()
+        try:
+            return parse_memory(stored)
+        except ValueError as err:
+            # Nothing begins by itself in a zone without automatic operation.
+            _LOGGER.warning("What was stored of a zone cannot be read, and it begins anew: %s", err)
+            return Memory()
+
+    @callback
+    def async_listen_zones(self, listener: ZonesListener) -> CALLBACK_TYPE:
+        """Call the listener with the zones there are, and with those that are added; return how to end that."""
+        self._listeners.append(listener)
+        listener(self.values())
+        return partial(self._listeners.remove, listener)
+
+    async def async_reconcile(self) -> None:
+        """Follow what the owner added, changed or deleted; the other zones go on meanwhile."""
+        subentries = self._subentries()
+        for subentry_id in self.keys() - subentries.keys():
+            await self._async_remove(subentry_id)
+        for subentry_id, subentry in subentries.items():
+            if (zone := self.get(subentry_id)) is None:
+                zone = self._add(subentry_id)
+                zone.async_begin()
+                for listener in tuple(self._listeners):
+                    listener([zone])
+            elif zone.is_not(subentry):
+                zone.async_configure(subentry)
+        self._release_switches()
+
+    async def _async_remove(self, subentry_id: str) -> None:
+        zone = self.pop(subentry_id)
+        await zone.async_stop()
+        for alert in self.hub.alerts.active(zone=subentry_id):
+            self.hub.alerts.async_resolve(alert.code, zone=subentry_id, uid=alert.uid, channel=alert.channel)
+        zone.missing = {}
+        self.async_report_missing(zone)
+        self._kept.pop(subentry_id, None)
+        self._dirty = True
+        await self.async_written()
+
+    def _release_switches(self) -> None:
+        used = {pump.channel for zone in self.values() for pump in zone.pumps.values() if pump.uid is None}
+        for entity_id in self.hub.pumps.switches.keys() - used:
+            self.hub.pumps.async_release_switch(entity_id)
+
+    def other_change(self, zone: Zone) -> Zone | None:
+        """Return another zone that changes its water with one of this zone's pumps."""
+        mine = list(zone.pumps.values())
+        for other in self.values():
+            busy = isinstance(other.memory.state, Drain | Fill | Stabilize)
+            if other is not zone and busy and any(pump in mine for pump in other.pumps.values()):
+                return other
+        return None
+
+    # --- pumps by their switches ----------------------------------------------------------------
+
+    def is_ours(self, entity_id: str) -> bool:
+        """Tell whether a switch belongs to this integration, and is thus a pump of a device or none at all."""
+        entry = er.async_get(self.hass).async_get(entity_id)
+        return entry is not None and entry.platform == DOMAIN
+
+    def pump_of(self, entity_id: str) -> Pump | None:
+        """Return the pump of a SmartAir device that a switch is, or None."""
+        entry = er.async_get(self.hass).async_get(entity_id)
+        if entry is None or entry.platform != DOMAIN or entry.config_entry_id != self.hub.entry.entry_id:
+            return None
+        for (uid, channel), pump in self.hub.pumps.items():
+            if entry.unique_id == f"{self.hub.namespace}{uid}-{channel}:pump":
+                return pump
+        return None
+
+    # --- what happens ---------------------------------------------------------------------------
+
+    @callback
+    def _pass_time(self, _now: datetime) -> None:
+        for zone in self.values():
+            zone.async_pass_time()
+
+    @callback
+    def _registry_updated(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:
+        data = event.data
+        names = {data["entity_id"], str(data.get("old_entity_id"))}
+        if data["action"] == "update" and "old_entity_id" not in data:
+            return
+        if (entry := er.async_get(self.hass).async_get(data["entity_id"])) is not None:
+            names.add(entry.id)
+        for zone in self.values():
+            if not names.isdisjoint(zone.references):
+                zone.async_bind()
+                zone.async_tick()
+        self._release_switches()
+
+    @callback
+    def _look_for_missing(self, _: object) -> None:
+        for zone in self.values():
+            if zone.missing:
+                zone.async_bind()
+                zone.async_tick()
+
+    @callback
+    def async_report_missing(self, zone: Zone) -> None:
+        """Show a repair for each pump and sensor of a zone that is gone, and take back the others."""
+        names = [*zone.settings.pumps, *zone.settings.sensors]
+        for name in map(str, names):
+            issue_id = f"zone_entity_missing/{self.hub.entry.entry_id}/{zone.zone_id}/{name}"
+            if name not in zone.missing:
+                ir.async_delete_issue(self.hass, DOMAIN, issue_id)
+                continue
+            ir.async_create_issue(
+                self.hass,
+                DOMAIN,
+                issue_id,
+                is_fixable=False,
+                severity=ir.IssueSeverity.WARNING,
+                translation_key="zone_pump_missing"
+                if name in map(str, zone.settings.pumps)
+                else "zone_sensor_missing",
+                translation_placeholders={"zone": zone.name, "what": name},
+            )
+
+    # --- what is kept ---------------------------------------------------------------------------
+
+    @callback
+    def async_keep(self, zone_id: str, memory: Memory) -> None:
+        """Write where a zone is, at once, and without anybody waiting for the disk."""
+        self._kept[zone_id] = unparse_memory(memory)
+        self._dirty = True
+        self.hub.pumps.async_task(self.async_written(), "keep zones")
+
+    async def async_written(self) -> None:
+        """Return when everything is on disk."""
+        async with self._writing:
+            if self._dirty:
+                self._dirty = False
+                await self._store.async_save({"zones": self._kept})

@@ -1,0 +1,253 @@
+"""Blueprints broken on purpose: each break must be noticed by the test that is there for it.
+
+python -m tests.blueprints.mutants [all] tries a sample, or every one, and prints what no test noticed.
+"""
+
+import contextlib
+import io
+import os
+from pathlib import Path
+import shutil
+import sys
+import tempfile
+from typing import NamedTuple
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "blueprints" / "automation" / "smartair"
+
+NO_START = ("event: start\n", "event: shutdown\n")
+NO_TICK = ('minutes: "/1"', 'hours: "/23"')
+STALE_TURN = ("  - variables: *decide\n", "")
+
+
+class Mutant(NamedTuple):
+    """A break: in which blueprint, which text becomes which, and the name of the test that must notice."""
+
+    blueprint: str
+    was: str
+    becomes: str
+    noticed_by: str
+
+
+MUTANTS = [
+    Mutant("ventilation", *NO_START, "restart_in_the_middle"),
+    Mutant("ventilation", *NO_TICK, "command_that_was_lost"),
+    Mutant(
+        "ventilation", "entity_id: !input ventilators\n  - alias", "entity_id: []\n  - alias", "relay_that_was_away"
+    ),
+    Mutant("ventilation", "entity_id: !input windows\n  - alias", "entity_id: []\n  - alias", "open_window"),
+    Mutant("ventilation", "worst > start_above %}run", "worst >= start_above %}run", "starts_above_the_upper"),
+    Mutant("ventilation", "worst < stop_below %}stop", "worst <= stop_below %}stop", "starts_above_the_upper"),
+    Mutant("ventilation", "worst < stop_below %}stop", "worst < start_above %}stop", "fifty_flaps"),
+    Mutant("ventilation", "off_below | float(1000)] | max }}", "0] | max }}", "swapped_values"),
+    Mutant("ventilation", "lowest if lowest < upper else upper * 0.9", "lowest", "equal_values"),
+    Mutant("ventilation", " and is_number(states(sensor)) %}", " %}", "blink_changes_nothing"),
+    Mutant("ventilation", "or age <= max_age | float(60) * 60 %}", "or true %}", "too_old"),
+    Mutant("ventilation", "last_reported", "last_changed", "same_reading_again"),
+    Mutant("ventilation", "< 300 %}{% set found.short", "< 0 %}{% set found.short", "blink_changes_nothing"),
+    Mutant("ventilation", "(readings | max)", "(readings | min)", "worst_of_several"),
+    Mutant(
+        "ventilation", "selectattr('age', 'ge', (min_off", "selectattr('age', 'lt', 1e9 or (min_off", "whole_band"
+    ),
+    Mutant("ventilation", "selectattr('age', 'ge', (min_on", "selectattr('age', 'lt', 1e9 or (min_on", "whole_band"),
+    Mutant("ventilation", "(states[one].context.user_id is none", "(true", "somebody_switched"),
+    Mutant("ventilation", "night_start != night_end and", "", "night_without_length"),
+    Mutant(
+        "ventilation",
+        "[night_above | float(2000), upper] | max if resting",
+        "upper if resting",
+        "at_night_it_may_rest",
+    ),
+    Mutant("ventilation", ">= state_attr(one, 'percentage_step') | float(1)", ">= 1", "coarse_speeds"),
+    Mutant("ventilation", "(to_start + to_stop + to_pace) | length > 0", "true", "nothing_is_written"),
+    Mutant("pump_guard", *NO_START, "acts_at_the_start_itself"),
+    Mutant("pump_guard", 'seconds: "/15"', 'hours: "/23"', "does_not_answer"),
+    Mutant("pump_guard", *STALE_TURN, "glitch_of_two_seconds"),
+    Mutant(
+        "pump_guard",
+        "entity_id: !input pump\n  - alias: The level",
+        "entity_id: []\n  - alias: The level",
+        "was_away",
+    ),
+    Mutant(
+        "pump_guard",
+        "'waiting' if away else 'unknown' if old or not known",
+        "'waiting' if away or not known",
+        "does_not_answer",
+    ),
+    Mutant("pump_guard", "'waiting' if away else ", "", "sensor_that_blinks"),
+    Mutant("pump_guard", "'unknown' if old or not known", "'unknown' if not known", "nobody_repeats"),
+    Mutant("pump_guard", "level < min_level", "level <= min_level", "lowest_level_itself"),
+    Mutant("pump_guard", "in ['unknown', float_dry]", "in [float_dry]", "does_not_answer"),
+    Mutant("pump_guard", "current > max_current", "current > 10 * max_current", "fault_that_stays"),
+    Mutant("pump_guard", "{% elif going and (flow ==", "{% elif (flow ==", "time_to_come_to_rest"),
+    Mutant("pump_guard", "{% elif going and (current ==", "{% elif (current ==", "time_to_come_to_rest"),
+    Mutant("pump_guard", "max_run | float(30) > 0 and", "", "without_a_bound"),
+    Mutant("pump_guard", "since_s >= max_run", "0 >= max_run", "longest_run"),
+    Mutant("pump_guard", "states(pump) in ['on', 'unknown']", "states(pump) in ['on']", "unknown_state"),
+    Mutant("pump_guard", "(moves or (current is number", "(false or (current is number", "runs_while_off"),
+    Mutant("pump_guard", "in ['no_hazard', 'stuck_on'] or not", "!= '' or not", "repeated_until_the_pump_is_off"),
+    Mutant("pump_guard", "repeat.index % 20 == 1", "repeat.index == 1", "repeated_until_the_pump_is_off"),
+    Mutant("pump_guard", "repeat.index % 20 == 1", "repeat.index > 0", "repeated_until_the_pump_is_off"),
+    Mutant("pump_guard", "first_look_s > 60 or", "true or", "told_and_told_again"),
+    Mutant("pump_guard", "== 'SMARTAIR_ACK_' ~ tag", "!= ''", "cleared_everywhere"),
+    Mutant("pump_guard", "{% if reachable and", "{% if true or", "missing_phone"),
+    Mutant(
+        "pump_guard",
+        "hazard != 'no_hazard' or acknowledged }}\"\n\nactions",
+        'true }}"\n\nactions',
+        "nothing_is_written",
+    ),
+    Mutant("air_quality_alert", *NO_START, "restart_forgets_nothing"),
+    Mutant("air_quality_alert", *NO_TICK, "told_after_a_while"),
+    Mutant("air_quality_alert", *STALE_TURN, "decided_anew"),
+    Mutant("air_quality_alert", "value > upper %}", "value >= upper %}", "edges_belong"),
+    Mutant("air_quality_alert", "value >= lower)", "value > lower)", "edges_belong"),
+    Mutant("air_quality_alert", "value >= lower)", "value > upper)", "flaps_in_the_band"),
+    Mutant("air_quality_alert", "(value is none or value", "(value is not none and value", "without_a_reading"),
+    Mutant(
+        "air_quality_alert",
+        "or (now() - states[sensor].last_reported)",
+        "or 0 * (now() - states[sensor].last_reported)",
+        "old_reading",
+    ),
+    Mutant("air_quality_alert", "good_below | float(1000)] | max }}", "0] | max }}", "swapped_values"),
+    Mutant("air_quality_alert", "and air.over and", "and", "peak_that_sinks"),
+    Mutant("air_quality_alert", "(word == 'critical' or not quiet)", "not quiet", "never_hold_back"),
+    Mutant("air_quality_alert", "(word == 'critical' or not quiet)", "true", "hold_back_what_can_wait"),
+    Mutant("air_quality_alert", "quiet_start != quiet_end and", "", "without_length"),
+    Mutant("air_quality_alert", "[wait_s, 60] | min", "wait_s", "never_hold_back"),
+    Mutant("air_quality_alert", "2 ** ([told, 20] | min - 1)", "1", "growing_pauses"),
+    Mutant("air_quality_alert", "remind_most | float(12) * 3600] | min", "1e9] | min", "growing_pauses"),
+    Mutant("air_quality_alert", "clock + 3600", "clock + 600", "snoozed"),
+    Mutant("air_quality_alert", "{% set due = 99999999999 %}", "", "silent_until_it_is_over"),
+    Mutant("air_quality_alert", "word != 'critical' and (word", "word == 'rising' and (word", "becomes_critical"),
+    Mutant("air_quality_alert", "air.rooms or before[5] %}", "air.rooms %}", "flapping_over_the_whole_band"),
+    Mutant("air_quality_alert", "cause in ['memory', 'start'] else", "true else", "missing_memory"),
+    Mutant(
+        "air_quality_alert", "'SMARTAIR_SNOOZE_' ~ tag: 'snooze'", "action: 'snooze'", "buttons_of_other_messages"
+    ),
+    Mutant("air_quality_alert", "working and after.text != kept) or", "true) or", "nothing_is_written"),
+    Mutant("device_offline", *NO_START, "restart_repeats_nothing"),
+    Mutant("device_offline", *NO_TICK, "after_its_grace"),
+    Mutant("device_offline", "age >= grace | float(10) * 60 %}", "true %}", "fifty_blinks"),
+    Mutant("device_offline", "age < back_for | float(2) * 60) %}", "false) %}", "short_sign_of_life"),
+    Mutant("device_offline", "down or state.state == 'unknown' or", "down or", "unknown_is_neither"),
+    Mutant("device_offline", "if down | length > room else", "if false else", "more_than_the_memory_holds"),
+    Mutant("device_offline", "not quiet %}\n    {% if known", "true %}\n    {% if known", "quiet_hours"),
+    Mutant("device_offline", "if all_smartair else []", "", "nothing_is_watched"),
+    Mutant("device_offline", "cause in ['memory', 'start'] else", "true else", "missing_memory"),
+    Mutant("ec_ph_watch", *NO_START, "after_a_restart_dosing"),
+    Mutant("ec_ph_watch", *NO_TICK, "taken_back"),
+    Mutant("ec_ph_watch", *STALE_TURN, "decided_anew"),
+    Mutant("ec_ph_watch", "not low <= one.value <= high %}", "not low < one.value < high %}", "edges_are_inside"),
+    Mutant(
+        "ec_ph_watch",
+        "not low + inside <= one.value <= high - inside",
+        "not low <= one.value <= high",
+        "edges_are_inside",
+    ),
+    Mutant("ec_ph_watch", "{'µS/cm': 1000,", "{'µS/cm': 1,", "in_its_own_unit"),
+    Mutant("ec_ph_watch", "ph_ends | min, ph_ends | max", "ph_ends[0], ph_ends[1]", "swapped_ends"),
+    Mutant("ec_ph_watch", "or readings | selectattr('away') | list", "", "when_a_value_is_not_known"),
+    Mutant("ec_ph_watch", "not fresh and away >= 300", "not fresh", "when_a_value_is_not_known"),
+    Mutant("ec_ph_watch", "or to_stop | length > 0", "", "dosing_stops_at_once"),
+    Mutant("firmware_rollout", *NO_START, "one_first"),
+    Mutant("firmware_rollout", *NO_TICK, "one_first"),
+    Mutant("firmware_rollout", *STALE_TURN, "decided_anew"),
+    Mutant("firmware_rollout", "{% if night and at_rest", "{% if at_rest", "by_day"),
+    Mutant("firmware_rollout", "{% if night and at_rest", "{% if night", "until_the_pumps_rest"),
+    Mutant(
+        "firmware_rollout",
+        "reject('is_state', ['off', 'closed'])",
+        "select('is_state', ['on', 'open'])",
+        "until_the_pumps_rest",
+    ),
+    Mutant("firmware_rollout", "and ordered.age >= 120", "", "for_a_moment_only"),
+    Mutant(
+        "firmware_rollout", "(not tried or done > 1 or clock - since >= soak | float(20) * 3600)", "true", "one_first"
+    ),
+    Mutant("firmware_rollout", "{% set done = done if tried else 0 %}", "", "after_a_whole_rollout"),
+    Mutant(
+        "firmware_rollout",
+        "{% elif clock - since >= patience | float(30) * 60 %}",
+        "{% elif false %}",
+        "does_not_come_back",
+    ),
+    Mutant("firmware_rollout", "(word == 'stopped' and same == [])", "word == 'stopped'", "does_not_come_back"),
+    Mutant(
+        "firmware_rollout",
+        "fleet | selectattr('busy') | list == []\n            and",
+        "true\n            and",
+        "somebody_else_began",
+    ),
+    Mutant("firmware_rollout", "== 'SMARTAIR_RESUME_' ~ tag", "!= ''", "person_lets_it_go_on"),
+    Mutant("morning_digest", *NO_START, "without_home_assistant"),
+    Mutant("morning_digest", "and last_s > due_s", "", "comes_once"),
+    Mutant("morning_digest", "due_s < 3 * 3600", "true", "at_noon"),
+    Mutant("morning_digest", "is_number(state.state) and", "true and", "not_made_up"),
+    Mutant("morning_digest", "as_datetime | as_local", "as_datetime", "readable"),
+    Mutant("morning_digest", "[-1] %}", "[0] %}", "readable"),
+    Mutant("planned_water_change", *NO_START, "starts_late"),
+    Mutant("planned_water_change", *NO_TICK, "starts_once_at_its_time"),
+    Mutant("planned_water_change", "and ready and", "and", "not_ready_is_left_alone"),
+    Mutant("planned_water_change", "(last < opens or unanswered)", "true", "starts_once_at_its_time"),
+    Mutant("planned_water_change", "(last < opens or unanswered)", "last < opens", "not_taken_is_repeated"),
+    Mutant("planned_water_change", "clock - last >= 600 and", "", "not_taken_is_repeated"),
+    Mutant(
+        "planned_water_change",
+        "as_timestamp(states[zone_state].last_changed) < last",
+        "true",
+        "blinks_after_the_time",
+    ),
+    Mutant("planned_water_change", "opens <= clock < closes and ready", "opens <= clock and ready", "too_late"),
+    Mutant("planned_water_change", "off | float | abs >=", "off | float >=", "has_drifted"),
+    Mutant("planned_water_change", "'h': 24", "'h': 1", "old_solution"),
+    Mutant("planned_water_change", "and last < opens and not ready", "and not ready", "not_missed"),
+    Mutant("recirculation_duty_cycle", *NO_START, "runs_at_once"),
+    Mutant("recirculation_duty_cycle", *NO_TICK, "runs_and_rests"),
+    Mutant("recirculation_duty_cycle", "event: shutdown", "event: start", "when_home_assistant_stops"),
+    Mutant("recirculation_duty_cycle", "(cause == 'start' or", "(", "runs_at_once"),
+    Mutant("recirculation_duty_cycle", "limit_s] | min }}", "1e9] | min }}", "even_if_somebody"),
+    Mutant("recirculation_duty_cycle", "or quiet_s >= limit_s)", ")", "blinking_cannot_add_up"),
+    Mutant(
+        "recirculation_duty_cycle",
+        "0 if states[pump] and states[pump].context.user_id else",
+        "",
+        "somebody_switched_off",
+    ),
+    Mutant("recirculation_duty_cycle", "< busy_most | float(60) * 60", ">= 0", "not_for_ever"),
+    Mutant("recirculation_duty_cycle", "(lock is string and is_state(lock, 'on'))", "false", "locked_pump"),
+    Mutant("recirculation_duty_cycle", "is_state(lock, 'on')", "not is_state(lock, 'off')", "locked_pump"),
+    Mutant("recirculation_duty_cycle", "and rest_s > 0 and", "and", "without_a_rest"),
+]
+SAMPLE = [
+    next(one for one in MUTANTS if one.blueprint == name) for name in sorted({one.blueprint for one in MUTANTS})
+]
+
+
+def noticed(mutant: Mutant) -> bool:
+    """Break a blueprint, and tell whether its test fails as it should: not for want of a test, nor otherwise."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        broken = shutil.copytree(SOURCE, Path(folder, "broken"))
+        path = broken / f"{mutant.blueprint}.yaml"
+        path.write_text(path.read_text().replace(mutant.was, mutant.becomes))
+        os.environ["SMARTAIR_BLUEPRINTS"] = str(broken)
+        options = ["-q", "-x", "-p", "no:cacheprovider", "--show-capture=no", "--tb=no"]
+        tests = [f"tests/blueprints/test_{mutant.blueprint}.py", "-k", mutant.noticed_by]
+        return pytest.main([*options, *tests]) is pytest.ExitCode.TESTS_FAILED
+
+
+def main() -> int:
+    """Try the breaks, one after the other in this process: to start Python for each would take most of the time."""
+    mutants = MUTANTS if "all" in sys.argv[1:] else SAMPLE
+    survivors = [mutant for mutant in mutants if not noticed(mutant)]
+    report = [f"Not noticed: {mutant}" for mutant in survivors]
+    report.append(f"{len(mutants)} tried, {len(survivors)} not noticed")
+    sys.stdout.write("\n".join(report) + "\n")
+    return len(survivors)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,396 @@
+"""The air quality alert: raised once, reminded with growing pauses, taken back in place, quiet when it may be."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from homeassistant.core import HomeAssistant, callback
+import pytest
+
+from .conftest import House
+
+CO2, OTHER, FAN = "sensor.co2", "sensor.other", "switch.fan"
+MEMORY = "input_text.memory"
+NOON = "2026-09-22 12:00:00"
+
+
+async def begin(house: House, co2: object = 600, *, memory: str | None = None, at: str = NOON, **inputs: Any) -> None:
+    await house.hass.config.async_set_time_zone("Europe/Berlin")
+    await house.at(at)
+    await house.put(CO2, co2, unit_of_measurement="ppm", friendly_name="Bedroom")
+    await house.put(OTHER, 500, unit_of_measurement="ppm", friendly_name="Kitchen")
+    await house.put(FAN, "off")
+    phone = await house.phone("Ann's Phone")
+    helper = await house.memory(memory)
+    await house.boot(
+        "air_quality_alert", **{"sensors": [CO2, OTHER], "memory": helper, "phones": [phone], "max_age": 0, **inputs}
+    )
+    house.calls()
+
+
+def told(house: House) -> list[tuple[str, str]]:
+    """Return what the phone was told: title and message, or that it is to clear."""
+    return [
+        ("clear", "") if push["message"] == "clear_notification" else (push["title"], push["message"])
+        for push in house.pushes()
+    ]
+
+
+BAD = ("The air is bad", "Bedroom 1500 ppm.")
+CRITICAL = ("The air is critical", "Bedroom 3500 ppm.")
+CLEAR = ("clear", "")
+
+
+async def test_it_is_told_after_a_while_and_taken_back_after_a_while(house: House) -> None:
+    await begin(house)
+    await house.put(CO2, 1500)
+    await house.wait(minutes=4)
+    assert told(house) == []
+    await house.wait(minutes=2)
+    assert told(house) == [BAD]
+    assert house.on_screen() == {"smartair-try": "The air is bad"}
+    await house.put(CO2, 900)
+    await house.wait(minutes=4)
+    assert told(house) == []
+    await house.wait(minutes=2)
+    assert told(house) == [CLEAR]
+    assert house.on_screen() == {}
+    await house.wait(minutes=60)
+    assert told(house) == []
+
+
+async def test_the_edges_belong_to_neither_side(house: House) -> None:
+    await begin(house, bad_for=0, good_for=0)
+    seen = []
+    for value in (1400, 1400.5, 1000, 999.5):
+        await house.put(CO2, value)
+        seen.append(len(told(house)))
+    assert seen == [0, 1, 0, 1]
+
+
+async def test_fifty_flaps_in_the_band_are_one_message(house: House) -> None:
+    await begin(house, 1500, bad_for=0, remind=0)
+    assert told(house) == [BAD]
+    for _ in range(25):
+        await house.put(CO2, 1390)
+        await house.put(CO2, 1010)
+        await house.wait(seconds=30, step=30)
+    assert told(house) == []
+
+
+async def test_flapping_over_the_whole_band_is_one_message(house: House) -> None:
+    await begin(house, 1500, bad_for=0, remind=0)
+    told(house)
+    for _ in range(50):
+        await house.put(CO2, 900)
+        await house.wait(minutes=2)
+        await house.put(CO2, 1500)
+        await house.wait(minutes=1)
+    assert told(house) == []
+
+
+async def test_a_peak_that_sinks_into_the_band_is_not_told(house: House) -> None:
+    await begin(house)
+    await house.put(CO2, 1500)
+    await house.put(CO2, 1200)
+    await house.wait(minutes=30)
+    assert told(house) == []
+
+
+async def test_swapped_values_are_put_in_order(house: House) -> None:
+    await begin(house, 1200, bad_above=1000, good_below=1400, bad_for=0)
+    assert told(house) == []
+    await house.put(CO2, 1401)
+    assert len(told(house)) == 1
+
+
+async def test_reminders_come_with_growing_pauses_up_to_the_longest(house: House) -> None:
+    await begin(house, 1500, bad_for=0, remind=30, remind_most=2, quiet_start="00:00:00", quiet_end="00:00:00")
+    minutes = []
+    for minute in range(9 * 60):
+        minutes += [minute for _ in told(house)]
+        await house.wait(minutes=1)
+    assert minutes == [0, 30, 90, 210, 330, 450]
+
+
+async def test_without_reminders_it_is_told_once(house: House) -> None:
+    await begin(house, 1500, bad_for=0, remind=0)
+    await house.wait(minutes=60 * 30, step=600)
+    assert told(house) == [BAD]
+
+
+async def test_several_rooms_are_one_message_that_is_kept_up_to_date_without_noise(house: House) -> None:
+    await begin(house, 1500, bad_for=0)
+    assert told(house) == [BAD]
+    await house.put(OTHER, 1600)
+    [push] = house.pushes()
+    assert push["message"] == "Bedroom 1500 ppm, Kitchen 1600 ppm."
+    assert (push["data"]["tag"], push["data"]["alert_once"], push["data"]["push"]["interruption-level"]) == (
+        "smartair-try",
+        True,
+        "passive",
+    )
+    await house.put(CO2, 800)
+    assert told(house) == [("The air is bad", "Kitchen 1600 ppm.")]
+
+
+async def test_quiet_hours_hold_back_what_can_wait_and_end_by_themselves(house: House) -> None:
+    await begin(house, at="2026-09-22 23:00:00")
+    await house.put(CO2, 1500)
+    await house.wait(minutes=7 * 60)
+    assert told(house) == []
+    await house.at("2026-09-23 06:59:30")
+    assert told(house) == []
+    await house.at("2026-09-23 07:00:00")
+    assert told(house) == [BAD]
+
+
+async def test_what_is_over_before_the_quiet_hours_end_is_not_told(house: House) -> None:
+    await begin(house, at="2026-09-22 23:00:00")
+    await house.put(CO2, 1500)
+    await house.wait(minutes=60)
+    await house.put(CO2, 600)
+    await house.at("2026-09-23 07:00:10")
+    await house.wait(minutes=10)
+    assert told(house) == []
+
+
+async def test_quiet_hours_never_hold_back_what_is_critical(house: House) -> None:
+    await begin(house, at="2026-09-22 23:00:00")
+    await house.put(CO2, 3500)
+    await house.wait(seconds=50, step=10)
+    assert told(house) == []
+    await house.wait(seconds=20, step=10)
+    [push] = house.pushes()
+    assert (push["title"], push["message"]) == CRITICAL
+    assert push["data"]["push"]["interruption-level"] == "critical"
+    assert push["data"]["channel"] == "alarm_stream"
+
+
+async def test_quiet_hours_without_length_never_come(house: House) -> None:
+    await begin(house, 1500, bad_for=0, at="2026-09-22 23:00:00", quiet_start="23:00:00", quiet_end="23:00:00")
+    assert told(house) == [BAD]
+
+
+@pytest.mark.parametrize(("day", "hours"), [("2026-10-25", 5), ("2027-03-28", 3)])
+async def test_quiet_hours_end_by_the_clock_on_the_wall_when_it_changes(house: House, day: str, hours: int) -> None:
+    await begin(house, 1500, at=f"{day} 00:00:00", quiet_end="04:00:00")
+    await house.wait(minutes=hours * 60 - 1)
+    assert told(house) == []
+    await house.wait(minutes=2)
+    assert told(house) == [BAD]
+
+
+async def test_it_is_told_anew_when_it_becomes_critical_even_if_acknowledged(house: House) -> None:
+    await begin(house, 1500, bad_for=0)
+    told(house)
+    await house.press("SMARTAIR_ACK_smartair-try")
+    assert told(house) == [CLEAR]
+    await house.put(CO2, 3500)
+    assert told(house) == [CRITICAL]
+    await house.put(CO2, 2900)
+    await house.put(CO2, 3500)
+    await house.wait(minutes=5)
+    assert told(house) == []
+
+
+async def test_snoozed_it_is_silent_for_an_hour(house: House) -> None:
+    await begin(house, 1500, bad_for=0, remind=10)
+    told(house)
+    await house.press("SMARTAIR_SNOOZE_smartair-try")
+    await house.wait(minutes=59)
+    assert told(house) == []
+    await house.wait(minutes=2)
+    assert told(house) == [BAD]
+
+
+async def test_acknowledged_it_is_silent_until_it_is_over_and_comes_again(house: House) -> None:
+    await begin(house, 1500, bad_for=0, remind=10, good_for=0)
+    told(house)
+    await house.press("SMARTAIR_ACK_smartair-try")
+    await house.wait(minutes=300)
+    assert told(house) == [CLEAR]
+    await house.put(CO2, 600)
+    told(house)
+    await house.put(CO2, 1500)
+    assert told(house) == [BAD]
+
+
+async def test_the_button_starts_the_ventilation(house: House) -> None:
+    await begin(house, 1500, bad_for=0, ventilation=[FAN])
+    [push] = house.pushes()
+    titles = [button["title"] for button in push["data"]["actions"]]
+    assert titles == ["Start ventilation", "Snooze for 1 h", "Acknowledge", "Open"]
+    house.calls()
+    await house.press(push["data"]["actions"][0]["action"])
+    assert house.calls() == [("switch.turn_on", FAN)]
+
+
+async def test_the_buttons_of_other_messages_do_nothing(house: House) -> None:
+    await begin(house, 1500, bad_for=0, ventilation=[FAN], remind=30)
+    told(house)
+    for other in ("SMARTAIR_ACK_smartair-other", "SMARTAIR_AIR_smartair-other", "SMARTAIR_SNOOZE_", "x"):
+        await house.press(other)
+    await house.wait(minutes=31)
+    assert (told(house), house.calls()) == ([BAD], [])
+
+
+def clock(house: House) -> int:
+    return int(datetime.now(UTC).timestamp())
+
+
+async def test_a_restart_forgets_nothing(house: House) -> None:
+    await house.hass.config.async_set_time_zone("Europe/Berlin")
+    await house.at(NOON)
+    now = clock(house)
+    await begin(house, 1500, memory=f"bad {now - 600} {now + 1200} 1 0 1")
+    assert [push["data"]["alert_once"] for push in house.pushes()] == [True]  # shown again, without noise
+    await house.wait(minutes=19)
+    assert told(house) == []
+    await house.wait(minutes=2)
+    assert told(house) == [BAD]
+
+
+async def test_a_snooze_survives_a_restart(house: House) -> None:
+    await house.hass.config.async_set_time_zone("Europe/Berlin")
+    await house.at(NOON)
+    now = clock(house)
+    await begin(house, 1500, memory=f"bad {now - 600} {now + 3600} 1 0 1")
+    house.pushes()
+    await house.wait(minutes=59)
+    assert told(house) == []
+
+
+async def test_an_acknowledgement_survives_a_restart(house: House) -> None:
+    await house.hass.config.async_set_time_zone("Europe/Berlin")
+    await house.at(NOON)
+    now = clock(house)
+    await begin(house, 1500, memory=f"bad {now - 600} 99999999999 1 0 1")
+    await house.wait(minutes=1000, step=600)
+    assert told(house) == []
+
+
+async def test_a_button_pressed_after_a_restart_still_acts(house: House) -> None:
+    await house.hass.config.async_set_time_zone("Europe/Berlin")
+    await house.at(NOON)
+    now = clock(house)
+    await begin(house, 1500, memory=f"bad {now - 600} {now + 60} 1 0 1")
+    house.pushes()
+    await house.press("SMARTAIR_SNOOZE_smartair-try")
+    await house.wait(minutes=30)
+    assert told(house) == []
+
+
+async def test_what_ended_while_home_assistant_was_down_is_taken_back(house: House) -> None:
+    await house.hass.config.async_set_time_zone("Europe/Berlin")
+    await house.at(NOON)
+    now = clock(house)
+    await begin(house, 600, memory=f"bad {now - 600} {now + 60} 1 0 1")
+    await house.wait(minutes=6)
+    assert told(house)[-1] == CLEAR
+
+
+async def test_what_began_while_home_assistant_was_down_is_told(house: House) -> None:
+    await begin(house, 1500, memory="good 0 0 0 0 0")
+    await house.wait(minutes=6)
+    assert told(house) == [BAD]
+
+
+@pytest.mark.parametrize("text", ["", "hello", "bad x 0 0 0 0", "bad 1 2 3", "evil 0 0 0 0 0", "bad 1.5 0 0 0 0"])
+async def test_a_memory_with_something_else_in_it_begins_anew(house: House, text: str) -> None:
+    await begin(house, 1500, memory=text, bad_for=0)
+    assert told(house) == [BAD]
+
+
+async def test_a_missing_memory_is_told_and_not_every_minute(house: House) -> None:
+    await begin(house, 1500, memory="good 0 0 0 0 0")
+    await house.remove(MEMORY)
+    await house.wait(minutes=30)
+    assert [title for title, _ in told(house)] == ["Air quality alert does not work"]
+
+
+@pytest.mark.parametrize("bad", ["unavailable", "unknown", "error", ""])
+async def test_without_a_reading_nothing_is_raised_and_nothing_taken_back(house: House, bad: str) -> None:
+    await begin(house, 1500, bad_for=0, remind=0)
+    assert told(house) == [BAD]
+    await house.put(CO2, bad)
+    await house.wait(minutes=60)
+    assert told(house) == []
+    await house.put(CO2, 1500)
+    await house.wait(minutes=5)
+    assert told(house) == []
+
+
+async def test_an_old_reading_raises_nothing(house: House) -> None:
+    await begin(house, max_age=5, bad_for=10)
+    await house.put(CO2, 1500)
+    await house.wait(minutes=30)
+    assert told(house) == []
+
+
+async def test_two_triggers_at_once_are_one_message(house: House) -> None:
+    await begin(house, bad_for=0)
+    house.hass.states.async_set(CO2, "1500", house.hass.states.get(CO2).attributes)
+    house.hass.states.async_set(OTHER, "1600", house.hass.states.get(OTHER).attributes)
+    await house.settle()
+    assert len([push for push in house.pushes() if not push["data"]["alert_once"]]) == 1
+
+
+async def test_started_by_hand_it_tells_only_what_is_due(house: House) -> None:
+    await begin(house, 1500, bad_for=0)
+    told(house)
+    await house.hass.services.async_call("automation", "trigger", {"entity_id": "automation.try"}, blocking=True)
+    assert told(house) == []
+
+
+async def test_switched_off_and_on_again_it_tells_what_is_due(house: House) -> None:
+    await begin(house)
+    await house.hass.services.async_call("automation", "turn_off", {"entity_id": "automation.try"}, blocking=True)
+    await house.put(CO2, 1500)
+    await house.wait(minutes=30)
+    assert told(house) == []
+    await house.hass.services.async_call("automation", "turn_on", {"entity_id": "automation.try"}, blocking=True)
+    await house.wait(minutes=7)
+    assert told(house) == [BAD]
+
+
+async def test_a_missing_phone_stops_neither_the_other_nor_the_memory(house: House) -> None:
+    there = await house.phone("Bob's Phone")
+    await begin(house, 1500, bad_for=0, phones=["gone", there], notifiers=["notify.gone"])
+    assert len(house.pushes("Bob's Phone")) == 1
+    assert house.state(MEMORY).startswith("bad ")
+
+
+async def test_other_notifiers_are_told_too_but_not_the_updates(house: House) -> None:
+    sent: list[dict[str, Any]] = []
+    house.hass.services.async_register("notify", "send_message", callback(lambda call: sent.append(dict(call.data))))
+    await house.put("notify.mail", "unknown")
+    await begin(house, 1500, bad_for=0, notifiers=["notify.mail"], phones=[])
+    await house.put(OTHER, 1600)
+    assert [(one["title"], one["message"], one["entity_id"]) for one in sent] == [(*BAD, ["notify.mail"])]
+
+
+async def test_nothing_is_written_while_the_air_is_good(hass: HomeAssistant, house: House) -> None:
+    await begin(house, memory="good 0 0 0 0 0")
+    await house.wait(minutes=30)
+    assert hass.states.get("automation.try").attributes["last_triggered"] is None
+
+
+async def test_inputs_of_the_wrong_type_fall_back_to_the_defaults(house: House) -> None:
+    wrong = dict.fromkeys(
+        ("bad_above", "good_below", "critical_above", "bad_for", "good_for", "remind", "remind_most"), "x"
+    )
+    await begin(house, 1500, **wrong)
+    await house.wait(minutes=6)
+    assert told(house) == [BAD]
+
+
+async def test_what_was_decided_is_decided_anew_when_its_turn_has_come(house: House) -> None:
+    await begin(house, 600, bad_for=0, good_for=0)
+    house.line.clear()  # the push server takes its time
+    await house.put(CO2, 1500)
+    assert len(told(house)) == 1
+    await house.put(CO2, 600)
+    await house.put(CO2, 1500)
+    house.line.set()
+    await house.settle()
+    assert told(house) == []

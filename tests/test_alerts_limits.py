@@ -1,0 +1,360 @@
+"""Limits of measurements: raised when it lasts, resolved when it is over, by the limits that hold for the device."""
+
+from typing import Any
+
+from homeassistant.components.mqtt import MQTT_CONNECTION_STATE
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+
+from custom_components.smartair.alerts import AlertLog
+from custom_components.smartair.const import EVENT_ALERT, SUBENTRY_ALERT_LIMIT
+from custom_components.smartair.pysmartair import Change, Code, Severity
+
+from .conftest import CO2_INFO, NOW, Say, Wait
+
+LIMIT = {
+    "hysteresis": 100,
+    "delay": 0,
+    "severity": "warning",
+    "night_quiet": False,
+    "night_begin": "22:00:00",
+    "night_end": "07:00:00",
+}
+
+
+@pytest.fixture
+def alerts(hub: MockConfigEntry) -> AlertLog:
+    return hub.runtime_data.alerts  # type: ignore[no-any-return]
+
+
+def _codes(alerts: AlertLog) -> list[str]:
+    return [alert.code.value for alert in alerts.active()]
+
+
+async def _measure(say: Say, wait: Wait, uid: str, minutes: float, **values: float) -> None:
+    """Report the same once a minute."""
+    for _ in range(round(minutes)):
+        await say(uid, "telemetry", values)
+        await wait(60)
+
+
+async def _set_limit(hass: HomeAssistant, hub: MockConfigEntry, metric: str, **values: Any) -> Any:
+    """Set a limit as its owner does."""
+    form = await hass.config_entries.subentries.async_init(
+        (hub.entry_id, SUBENTRY_ALERT_LIMIT), context={"source": "user"}
+    )
+    form = await hass.config_entries.subentries.async_configure(form["flow_id"], {"metric": metric})
+    assert form["step_id"] == "bounds"
+    result = await hass.config_entries.subentries.async_configure(form["flow_id"], LIMIT | values)
+    await hass.async_block_till_done()
+    return result
+
+
+# --- the usual limits ---------------------------------------------------------------------------
+
+
+async def test_much_co2_is_raised_when_it_lasts_and_is_normal_when_that_is_over(
+    hass: HomeAssistant, co2: str, alerts: AlertLog, say: Say, wait: Wait
+) -> None:
+    events = async_capture_events(hass, EVENT_ALERT)
+    await _measure(say, wait, co2, 2, co2=1500)
+    assert _codes(alerts) == ["co2_high"]
+    alert = alerts.active()[0]
+    assert (alert.severity, alert.uid, alert.values) == (
+        Severity.WARNING,
+        co2,
+        {"value": 1500, "limit": 1000, "known": True},
+    )
+    assert alert.raised_at == NOW + 120
+    await _measure(say, wait, co2, 5, co2=950)
+    assert _codes(alerts) == ["co2_high"]
+    await _measure(say, wait, co2, 2, co2=800)
+    assert _codes(alerts) == []
+    assert [event.data["event"] for event in events] == ["co2_high", "co2_normal"]
+
+
+async def test_what_lasts_is_raised_though_the_value_never_changes_again(
+    co2: str, alerts: AlertLog, say: Say, wait: Wait
+) -> None:
+    await say(co2, "telemetry", {"co2": 1500})
+    await wait(60)
+    await say(co2, "telemetry", {"co2": 1500})
+    assert _codes(alerts) == []
+    await wait(60)
+    assert _codes(alerts) == ["co2_high"]
+
+
+async def test_values_that_flap_about_the_level_raise_one_alert(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, alerts: AlertLog, say: Say
+) -> None:
+    await _set_limit(hass, hub, "co2", high=1000)
+    told: list[Change] = []
+    end = alerts.async_listen(lambda change, _: told.append(change))
+    for value in (1100, 950, 1050, 910, 1200, 901, 1001) * 5:
+        await say(co2, "telemetry", {"co2": value})
+    assert told == [Change.RAISED]
+    end()
+
+
+async def test_buffered_and_retained_values_raise_nothing(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, alerts: AlertLog, say: Say, wait: Wait
+) -> None:
+    await _set_limit(hass, hub, "co2", high=1000)
+    samples = [{"timestamp": NOW - 600 + 60 * minute, "co2": 3000} for minute in range(10)]
+    await say(co2, "telemetry", {"buffered": True, "samples": samples})
+    await say(co2, "telemetry", {"timestamp": NOW - 500, "co2": 3000})
+    await say(co2, "telemetry", {"co2": 3000}, retain=True)
+    await wait(60)
+    assert alerts.book.past == ()
+    assert _codes(alerts) == []
+
+
+async def test_every_measurement_of_a_device_has_its_limits(
+    alerts: AlertLog, hub: MockConfigEntry, say: Say, wait: Wait
+) -> None:
+    await hub.runtime_data.async_approve(["multi"])
+    air = {
+        "temperature": 35,
+        "humidity": 20,
+        "pm25": 100,
+        "pm10": 200,
+        "voc": 900,
+        "voc_index": 400,
+        "nox_index": 200,
+    }
+    await _measure(say, wait, "multi", 16, **air, pressure=900, pm1=500, battery=5)
+    assert sorted(_codes(alerts)) == [
+        "battery_low",
+        "humidity_low",
+        "nox_index_high",
+        "pm10_high",
+        "pm25_high",
+        "temperature_high",
+        "voc_high",
+        "voc_index_high",
+    ]
+
+
+# --- what is not known --------------------------------------------------------------------------
+
+
+async def test_a_device_that_falls_silent_neither_raises_nor_resolves_and_that_is_marked(
+    co2: str, alerts: AlertLog, say: Say, wait: Wait
+) -> None:
+    await _measure(say, wait, co2, 2, co2=1500)
+    await wait(3600)
+    assert next((one.code, one.values["known"]) for one in alerts.active(co2)) == (Code.CO2_HIGH, False)
+    await say(co2, "telemetry", {"co2": 1500})
+    assert [one.values["known"] for one in alerts.active(co2) if one.code is Code.CO2_HIGH] == [True]
+    assert alerts.book.past == ()
+
+
+async def test_a_broker_that_is_away_marks_nothing(
+    hass: HomeAssistant, co2: str, alerts: AlertLog, say: Say, wait: Wait
+) -> None:
+    await _measure(say, wait, co2, 2, co2=1500)
+    told: list[tuple[Change, Code]] = []
+    end = alerts.async_listen(lambda change, alert: told.append((change, alert.code)))
+    async_dispatcher_send(hass, MQTT_CONNECTION_STATE, False)
+    await wait(3600)
+    async_dispatcher_send(hass, MQTT_CONNECTION_STATE, True)
+    await say(co2, "telemetry", {"co2": 1500})
+    assert told == [(Change.RAISED, Code.MQTT_DOWN), (Change.RESOLVED, Code.MQTT_DOWN)]
+    end()
+
+
+async def test_after_a_restart_the_first_values_say_what_is(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, alerts: AlertLog, say: Say, wait: Wait
+) -> None:
+    await _measure(say, wait, co2, 2, co2=1500)
+    raised = alerts.active()
+    assert await hass.config_entries.async_reload(hub.entry_id)
+    await hass.async_block_till_done()
+    after: AlertLog = hub.runtime_data.alerts
+    told: list[Change] = []
+    after.async_listen(lambda change, _: told.append(change))
+    await _measure(say, wait, co2, 3, co2=1500)
+    assert after.active() == raised
+    assert told == []
+    await _measure(say, wait, co2, 3, co2=700)
+    assert told == [Change.RESOLVED]
+
+
+async def test_an_alert_survives_a_crash_after_which_nobody_knows_what_the_device_measures(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, alerts: AlertLog, say: Say, wait: Wait
+) -> None:
+    await _measure(say, wait, co2, 2, co2=1500)
+    raised = alerts.active()
+    hub.runtime_data.store.devices[co2].metrics.clear()
+    hub.runtime_data.store.devices[co2].descriptor = None
+    assert await hass.config_entries.async_reload(hub.entry_id)
+    await hass.async_block_till_done()
+    after: AlertLog = hub.runtime_data.alerts
+    assert "co2" not in hub.runtime_data.devices[co2].snapshot.metrics
+    assert after.active() == raised
+    await _measure(say, wait, co2, 3, co2=1600)
+    assert after.active() == raised
+    await _measure(say, wait, co2, 3, co2=700)
+    assert after.active() == []
+
+
+# --- whose limits hold --------------------------------------------------------------------------
+
+
+async def test_the_threshold_of_the_device_is_its_limit_where_its_owner_set_no_other(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, alerts: AlertLog, say: Say, wait: Wait
+) -> None:
+    await say(co2, "config/state", {"revision": 1, "applied": True, "config": {"co2_threshold": 1600}})
+    await _measure(say, wait, co2, 4, co2=1500)
+    assert _codes(alerts) == []
+    await _measure(say, wait, co2, 3, co2=1650)
+    assert _codes(alerts) == ["co2_high"]
+    await _set_limit(hass, hub, "co2", high=2000)
+    await _measure(say, wait, co2, 1, co2=1650)
+    assert _codes(alerts) == []
+
+
+async def test_a_device_whose_alerts_are_off_raises_none_and_keeps_none(
+    co2: str, alerts: AlertLog, say: Say, wait: Wait
+) -> None:
+    await _measure(say, wait, co2, 2, co2=1500)
+    await say(co2, "config/state", {"revision": 1, "applied": True, "config": {"alerts_enabled": False}})
+    assert _codes(alerts) == []
+    await _measure(say, wait, co2, 3, co2=1600)
+    assert _codes(alerts) == []
+    await say(co2, "config/state", {"revision": 2, "applied": True, "config": {"alerts_enabled": True}})
+    await _measure(say, wait, co2, 3, co2=1600)
+    assert _codes(alerts) == ["co2_high"]
+
+
+async def test_a_limit_for_a_device_counts_before_one_for_its_type_and_that_before_one_for_all(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say
+) -> None:
+    hub_now = hub.runtime_data
+    await say("other", "info", CO2_INFO)
+    await hub_now.async_approve(["other", "third"])
+    await say("third", "telemetry", {"co2": 500, "pm25": 3})
+    device, other, third = (hub_now.devices[uid] for uid in (co2, "other", "third"))
+    titles = [
+        (await _set_limit(hass, hub, "co2", high=high, **whom))["title"]
+        for high, whom in (
+            (1100, {"devices": [device.device_id]}),
+            (1200, {"types": ["co2"]}),
+            (1250, {}),
+            (1300, {}),
+        )
+    ]
+    assert [hub_now.limits.bounds(one, "co2").high for one in (device, other, third)] == [1100, 1200, 1300]
+    assert hub_now.limits.bounds(device, "humidity").high == 70
+    assert titles == ["CO₂: Bedroom air", "CO₂: CO₂ sensor", "CO₂: all devices", "CO₂: all devices"]
+
+
+async def test_no_limits_mean_no_alerts(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, alerts: AlertLog, say: Say, wait: Wait
+) -> None:
+    await _measure(say, wait, co2, 3, co2=1500)
+    assert _codes(alerts) == ["co2_high"]
+    await _set_limit(hass, hub, "co2")
+    assert _codes(alerts) == []
+    await _measure(say, wait, co2, 3, co2=3000)
+    assert _codes(alerts) == []
+
+
+async def test_a_quiet_night_raises_nothing_but_what_is_critical(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, alerts: AlertLog, say: Say, wait: Wait
+) -> None:
+    # The clock stands at 07:13 of the house.
+    night = {"night_begin": "07:00:00", "night_end": "07:20:00", "night_quiet": True}
+    await _set_limit(hass, hub, "co2", high=1000, **night)
+    await _set_limit(hass, hub, "temperature", high=27, severity="critical", **night | {"hysteresis": 1})
+    await _measure(say, wait, co2, 1, co2=1500, temperature=40)
+    assert [(one.code, one.severity) for one in alerts.active()] == [(Code.TEMPERATURE_HIGH, Severity.CRITICAL)]
+    await wait(600)
+    await say(co2, "telemetry", {"co2": 1500, "temperature": 40})
+    assert _codes(alerts) == ["temperature_high", "co2_high"]
+
+
+async def test_the_hours_of_a_devices_night_mode_count(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, alerts: AlertLog, say: Say
+) -> None:
+    await _set_limit(hass, hub, "co2", high=1000, night_high=2000)
+    night = {"start": "07:00", "end": "08:00"}
+    await say(co2, "config/state", {"revision": 1, "applied": True, "config": {"night_mode": night}})
+    await say(co2, "telemetry", {"co2": 1500})
+    assert _codes(alerts) == []
+    await say(co2, "config/state", {"revision": 2, "applied": True, "config": {"night_mode": None}})
+    assert _codes(alerts) == ["co2_high"]
+    assert alerts.active()[0].values["limit"] == 1000
+
+
+async def test_a_device_that_is_forgotten_is_watched_no_more(
+    hub: MockConfigEntry, co2: str, alerts: AlertLog, say: Say, wait: Wait
+) -> None:
+    await say(co2, "telemetry", {"co2": 1500})
+    await hub.runtime_data.async_forget(co2)
+    await wait(600)
+    assert _codes(alerts) == []
+
+
+# --- the form -----------------------------------------------------------------------------------
+
+
+async def test_a_form_shows_the_usual_limits_and_says_what_cannot_be(
+    hass: HomeAssistant, hub: MockConfigEntry
+) -> None:
+    form = await hass.config_entries.subentries.async_init(
+        (hub.entry_id, SUBENTRY_ALERT_LIMIT), context={"source": "user"}
+    )
+    assert form["step_id"] == "user"
+    form = await hass.config_entries.subentries.async_configure(form["flow_id"], {"metric": "temperature"})
+    suggested = {key.schema: (key.description or {}).get("suggested_value") for key in form["data_schema"].schema}
+    assert (suggested["high"], suggested["low"], suggested["hysteresis"], suggested["delay"]) == (27, 18, 0.5, 10)
+    assert form["description_placeholders"] == {"metric": "Temperature"}
+    for wrong, reason in (
+        ({"high": 20, "low": 19, "hysteresis": 1}, "band_too_wide"),
+        ({"high": 20, "low": 10, "hysteresis": 1, "night_high": 5}, "night_below_low"),
+    ):
+        form = await hass.config_entries.subentries.async_configure(form["flow_id"], LIMIT | wrong)
+        assert (form["type"], form["errors"]) == (FlowResultType.FORM, {"base": reason})
+    right = LIMIT | {"high": 30, "low": 10, "hysteresis": 1}
+    result = await hass.config_entries.subentries.async_configure(form["flow_id"], right)
+    assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "Temperature: all devices")
+    assert result["data"] == {"metric": "temperature", **right}
+
+
+async def test_a_limit_is_changed_and_holds_at_once(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, alerts: AlertLog, say: Say
+) -> None:
+    await _set_limit(hass, hub, "co2", high=2000)
+    await say(co2, "telemetry", {"co2": 1500})
+    (subentry,) = hub.subentries.values()
+    form = await hub.start_subentry_reconfigure_flow(hass, subentry.subentry_id)
+    suggested = {key.schema: (key.description or {}).get("suggested_value") for key in form["data_schema"].schema}
+    assert (form["step_id"], suggested["high"]) == ("bounds", 2000)
+    result = await hass.config_entries.subentries.async_configure(form["flow_id"], LIMIT | {"high": 1200})
+    await hass.async_block_till_done()
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
+    assert _codes(alerts) == ["co2_high"]
+    assert hass.config_entries.async_remove_subentry(hub, subentry.subentry_id)
+    await hass.async_block_till_done()
+    assert hub.runtime_data.limits.bounds(hub.runtime_data.devices[co2], "co2").high == 1000
+
+
+async def test_the_form_of_a_measurement_has_only_the_sides_that_it_has(
+    hass: HomeAssistant, hub: MockConfigEntry
+) -> None:
+    fields = {}
+    for metric in ("battery", "pm25", "voc_index"):
+        form = await hass.config_entries.subentries.async_init(
+            (hub.entry_id, SUBENTRY_ALERT_LIMIT), context={"source": "user"}
+        )
+        form = await hass.config_entries.subentries.async_configure(form["flow_id"], {"metric": metric})
+        fields[metric] = {key.schema for key in form["data_schema"].schema} & {"high", "low", "night_high"}
+    assert fields == {
+        "battery": {"low"},
+        "pm25": {"high", "night_high"},
+        "voc_index": {"high", "night_high"},
+    }
