@@ -183,6 +183,24 @@ async def test_after_a_restart_the_first_values_say_what_is(
     assert told == [Change.RESOLVED]
 
 
+async def test_an_alert_survives_a_crash_after_which_nobody_knows_what_the_device_measures(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, alerts: AlertLog, say: Say, wait: Wait
+) -> None:
+    await _measure(say, wait, co2, 2, co2=1500)
+    raised = alerts.active()
+    hub.runtime_data.store.devices[co2].metrics.clear()
+    hub.runtime_data.store.devices[co2].descriptor = None
+    assert await hass.config_entries.async_reload(hub.entry_id)
+    await hass.async_block_till_done()
+    after: AlertLog = hub.runtime_data.alerts
+    assert "co2" not in hub.runtime_data.devices[co2].snapshot.metrics
+    assert after.active() == raised
+    await _measure(say, wait, co2, 3, co2=1600)
+    assert after.active() == raised
+    await _measure(say, wait, co2, 3, co2=700)
+    assert after.active() == []
+
+
 # --- whose limits hold --------------------------------------------------------------------------
 
 

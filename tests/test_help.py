@@ -177,7 +177,7 @@ async def test_every_entity_and_exception_has_a_text(
     assert len(keys) > len(CATALOGUE)
     missing = [(domain, key) for domain, key in keys if not texts["entity"].get(domain, {}).get(key, {}).get("name")]
     assert missing == []
-    source = "".join(path.read_text() for path in Path("custom_components/smartair").glob("*.py"))
+    source = "".join(path.read_text() for path in Path("custom_components/smartair").rglob("*.py"))
     assert [key for key in texts["exceptions"] if f'"{key}"' not in source] == []
     assert [key for key in texts["issues"] if f'"{key}"' not in source] == []
 

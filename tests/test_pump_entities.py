@@ -16,7 +16,7 @@ from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.hub import SmartAirHub
 from custom_components.smartair.refusals import PumpRefusedError
 
-from .conftest import Say, Wait
+from .conftest import NOW, Say, Wait
 from .pump_node import INFO, Node
 
 FILL = "switch.fill_pump"
@@ -289,3 +289,26 @@ async def test_pumps_come_back_from_the_store_and_know_nothing_until_they_are_he
         await turn(hass, "on", entity(hass, "switch", "pump_fill", "pump"))
     assert error.value.translation_key == "refused_state_unknown"
     assert node.sent == []
+
+
+async def test_the_record_of_runs_is_kept_by_day_and_over_a_restart(
+    hass: HomeAssistant, node: Node, hub: MockConfigEntry, house: SmartAirHub, wait: Wait
+) -> None:
+    heard: list[str] = []
+    end = house.pumps.usage.async_listen(lambda record: heard.append(record.channel))
+    await house.pumps["rack_a", "pump_fill"].async_run(seconds=20)
+    await wait(20)
+    node.end("pump_fill", seconds=20.0, litres=1.5)
+    await hass.async_block_till_done()
+    end()
+    house.pumps.usage.async_add(house.pumps.usage.runs()[0])
+    assert heard == ["pump_fill"]
+    await hass.config_entries.async_reload(hub.entry_id)
+    await hass.async_block_till_done()
+    usage = hub.runtime_data.usage
+    assert [record.litres for record in usage.runs(channel="pump_fill", since=NOW)] == [1.5]
+    assert usage.runs(zone="nowhere") == []
+    assert usage.today(uid="rack_a").litres == 1.5
+    assert [one.litres for one in usage.days(channel="pump_fill").values()] == [1.5]
+    assert usage.days(channel="pump_drain") == {}
+    assert usage.total().runs == 1

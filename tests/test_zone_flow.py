@@ -70,7 +70,7 @@ async def answer(hass: HomeAssistant, flow: Any, user_input: dict[str, Any]) -> 
 async def add(hass: HomeAssistant, hub: MockConfigEntry, user_input: dict[str, Any] = INPUT) -> str:
     result = await answer(hass, await start(hass, hub), user_input)
     assert result["type"] is FlowResultType.CREATE_ENTRY, result.get("errors")
-    return list(hub.subentries)[-1]
+    return str(list(hub.subentries)[-1])
 
 
 @pytest.mark.usefixtures("house")

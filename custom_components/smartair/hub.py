@@ -36,6 +36,7 @@ from .pysmartair import (
     without_markup,
 )
 from .store import DeviceRecord, HubStore
+from .usage import UsageLog
 from .zones import Zones
 
 _LOGGER = logging.getLogger(__name__)
@@ -87,6 +88,11 @@ class SmartAirHub:
         self._device_listeners: list[DevicesListener] = []
         self._growth_listeners: list[GrowthListener] = []
         self._expiry = self._expiry_supported()
+
+    @property
+    def usage(self) -> UsageLog:
+        """The record of what the pumps have done."""
+        return self.pumps.usage
 
     # --- beginning and end ----------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from homeassistant.util import dt as dt_util
 from .const import SUBENTRY_ALERT_LIMIT
 from .device import SmartAirDevice
 from .pysmartair import (
+    CALM,
     KEY_CONFIG,
     LIMIT_CODES,
     USUAL,
@@ -110,14 +111,11 @@ class Watcher:
 
     @callback
     def async_set(self, limits: tuple[Limit, ...]) -> None:
-        """Watch over these limits from now on; what is active of a limit that there is no more is resolved."""
+        """Watch over these limits from now on."""
         if limits == self._limits:
             return
         self.async_stop()
         self._limits = limits
-        for code in LIMIT_CODES.values():
-            if not any(limit.code is code for limit in limits):
-                self._device.hub.alerts.async_resolve(code, uid=self._device.uid)
         now = time.time()
         self._states = [Watched(raised=self._active(limit) is not None, gap=now) for limit in limits]
         if limits:
@@ -143,9 +141,17 @@ class Watcher:
         values = device.snapshot.values if device.available else _NOTHING
         first: float | None = None
         for index, limit in enumerate(self._limits or ()):
-            before = self._states[index]
+            before, value = self._states[index], values.get(limit.metric)
+            if (
+                before is CALM
+                and value is not None
+                and not limit.nightly
+                and (value <= limit.level if limit.side is Side.HIGH else value >= limit.level)
+            ):
+                # As nearly every value of a fleet is.
+                continue
             night = limit.nightly and is_night(dt_util.now().time(), limit.night_begin, limit.night_end)
-            after, turn = watch(before, limit, values.get(limit.metric), now=now, night=night)
+            after, turn = watch(before, limit, value, now=now, night=night)
             if after is before:
                 continue
             self._states[index] = after
@@ -241,15 +247,20 @@ class Limits:
             refresh()
 
     def _refresh(self, device: SmartAirDevice) -> None:
-        metrics = () if device.setting("alerts_enabled") is False else device.snapshot.metrics
-        self._watchers[device.uid].async_set(
-            tuple(
-                limit
-                for metric in USUAL
-                if metric in metrics
-                for limit in _limits_of(metric, self.bounds(device, metric))
-            )
+        metrics = device.snapshot.metrics
+        off = device.setting("alerts_enabled") is False
+        limits = tuple(
+            limit
+            for metric in USUAL
+            if metric in metrics and not off
+            for limit in _limits_of(metric, self.bounds(device, metric))
         )
+        kept = {limit.code for limit in limits}
+        for (metric, _), code in LIMIT_CODES.items():
+            # After a crash it may not be known any more that the device measures what there is an alert of.
+            if code not in kept and (off or metric in metrics):
+                self._hub.alerts.async_resolve(code, uid=device.uid)
+        self._watchers[device.uid].async_set(limits)
 
     def fresh(self, device: SmartAirDevice) -> bool | None:
         """Tell whether the air is fresh, None where the device measures nothing of it; unknown is not fresh."""

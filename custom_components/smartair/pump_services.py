@@ -113,9 +113,11 @@ async def async_pump_command(device: SmartAirDevice, command: str, params: Mappi
     """Send a command that concerns a pump through its gate: there is no second path (safety contract, S2)."""
     channel = str(params.get("channel"))
     pump = device.hub.pumps.get((device.uid, channel))
-    if pump is None and command == CommandName.STOP_PUMP:
-        return _answer(await device.async_command(command, params))
     if pump is None:
+        described = device.snapshot.descriptor is not None
+        if command == CommandName.STOP_PUMP or (described and command not in device.snapshot.commands):
+            # The one is never gated, and of the other the device itself says that it does not offer it.
+            return _answer(await device.async_command(command, params))
         raise _error("unknown_channel", device=device.name, channel=without_markup(channel))
     if command == CommandName.RUN_PUMP:
         given = [one for name in ("duration_s", "max_run_s") if (one := _seconds(params, name)) is not None]

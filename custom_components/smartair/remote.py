@@ -90,9 +90,7 @@ async def async_get(hass: HomeAssistant, url: URL, limit: int) -> bytes:
 
 
 async def _body(answer: aiohttp.ClientResponse, limit: int) -> bytes:
-    """Return the body; what is announced or turns out to be too large is not read to its end."""
-    if (answer.content_length or 0) > limit:
-        raise RemoteError("too_large")
+    """Return the body; what turns out to be too large is not read to its end, whatever length was announced."""
     data = bytearray()
     async for chunk in answer.content.iter_chunked(64 * 1024):
         data += chunk

@@ -43,6 +43,8 @@ CONVERTERS: dict[str, tuple[type[BaseUnitConverter], str]] = {
     "flow": (VolumeFlowRateConverter, UnitOfVolumeFlowRate.LITERS_PER_MINUTE),
     "temperature": (TemperatureConverter, UnitOfTemperature.CELSIUS),
 }
+# There are two signs that look the same, and Home Assistant reckons with the second alone.
+_MICRO_SIGN, _GREEK_MU = "\u00b5", "\u03bc"
 METRICS = {"level": "water_level", "flow": "flow_rate", "ph": "ph", "ec": "ec", "temperature": "water_temperature"}
 
 type Heard = Callable[[], None]
@@ -131,10 +133,10 @@ def understood(what: str, state: State) -> float | None:
     except ValueError:
         return None
     unit = state.attributes.get(ATTR_UNIT_OF_MEASUREMENT)
-    if what in CONVERTERS and unit is not None:
+    if what in CONVERTERS and isinstance(unit, str):
         converter, wanted = CONVERTERS[what]
         try:
-            value = converter.convert(value, unit, wanted)
+            value = converter.convert(value, unit.replace(_MICRO_SIGN, _GREEK_MU), wanted)
         except HomeAssistantError:
             return None
     metric = CATALOGUE[METRICS[what]]

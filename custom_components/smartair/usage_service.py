@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
@@ -16,7 +16,8 @@ import voluptuous as vol
 from .const import DOMAIN
 from .hub import SmartAirConfigEntry, SmartAirHub
 from .pysmartair import RunRecord
-from .pysmartair.usage import Sum
+from .pysmartair.safety import Role
+from .pysmartair.usage import Place, Sum
 
 SERVICE = "get_water_usage"
 ATTR_START = "start"
@@ -45,9 +46,13 @@ class Part:
         """Return its runs that ended since a time in Unix seconds."""
         return self.hub.pumps.usage.runs(zone=self.zone, uid=self.uid, channel=self.channel, since=since)
 
-    def days(self) -> Iterable[tuple[date, Sum]]:
-        """Return its sums by day."""
-        return self.hub.pumps.usage.days(zone=self.zone, uid=self.uid, channel=self.channel).items()
+    def sums(self) -> Iterator[tuple[tuple[str, str, Place], Sum]]:
+        """Return its sums by hub, day and place, so that none counts twice; circulation only of a pump by name."""
+        for day, sums in self.hub.pumps.usage.book.days.items():
+            for place, one in sums.items():
+                fits = place.fits(zone=self.zone, uid=self.uid, channel=self.channel, role=None)
+                if fits and (place.role is not Role.RECIRCULATION or self.channel is not None):
+                    yield (self.hub.entry.entry_id, day, place), one
 
 
 @callback
@@ -65,11 +70,11 @@ async def _async_get_water_usage(call: ServiceCall) -> ServiceResponse:
     devices: list[str] = call.data.get(ATTR_DEVICE_ID, [])
     parts = [_part(call.hass, hubs, one) for one in devices] if devices else [Part(hub=hub) for hub in hubs]
     runs = {run.cmd_id: (part, run) for part in parts for run in part.runs(start.timestamp())}
-    days: dict[date, Sum] = {}
-    for part in parts:
-        for day, one in part.days():
-            if start.date() <= day <= end.date():
-                days[day] = days.get(day, Sum()) + one
+    sums = {key: one for part in parts for key, one in part.sums()}
+    days: dict[str, Sum] = {}
+    for (_, day, _), one in sums.items():
+        if start.date().isoformat() <= day <= end.date().isoformat():
+            days[day] = days.get(day, Sum()) + one
     return {
         "runs": [_run(part.hub, run) for part, run in runs.values() if run.ended <= end.timestamp()],
         "days": [_day(day, days[day]) for day in sorted(days)],
@@ -122,5 +127,5 @@ def _run(hub: SmartAirHub, run: RunRecord) -> dict[str, Any]:
     }
 
 
-def _day(day: date, one: Sum) -> dict[str, Any]:
-    return {"date": day.isoformat(), "litres": round(one.litres, 3), "seconds": one.seconds, "runs": one.runs}
+def _day(day: str, one: Sum) -> dict[str, Any]:
+    return {"date": day, "litres": round(one.litres, 3), "seconds": one.seconds, "runs": one.runs}

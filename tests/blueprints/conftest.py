@@ -1,7 +1,7 @@
 """A house in which blueprints are tried: their own files, Home Assistant's own engine, and things that may obey."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, datetime
 import logging
 import os
@@ -49,12 +49,15 @@ class House:
         self.freezer = freezer
         self.deaf = False
         self.rest_with: dict[str, list[str]] = {}
+        self.line = asyncio.Event()
+        """Whether phones and updates answer; else what calls them waits."""
+        self.line.set()
         self.pushed: dict[str, list[dict[str, Any]]] = {}
         self._calls: list[tuple[str, dict[str, Any]]] = []
         for command in COMMANDS:
             hass.services.async_register(*command.split("."), self._obey)
         for command in HEARD:
-            hass.services.async_register(*command.split("."), callback(lambda _: None))
+            hass.services.async_register(*command.split("."), self._answer)
         hass.bus.async_listen(EVENT_CALL_SERVICE, self._note)
 
     @callback
@@ -66,6 +69,9 @@ class House:
                 self.hass.states.async_set(entity_id, told, {**state.attributes, **more}, context=call.context)
                 for sensor in self.rest_with.get(entity_id, ()) if told == "off" else ():
                     self.hass.states.async_set(sensor, "0")
+
+    async def _answer(self, _call: ServiceCall) -> None:
+        await self.line.wait()
 
     @callback
     def _note(self, event: Event) -> None:
@@ -178,10 +184,10 @@ class House:
         await self.put(entity.entity_id, state, **attributes)
         return entity.entity_id
 
-    def _push(self, name: str) -> Callable[[ServiceCall], None]:
-        @callback
-        def push(call: ServiceCall) -> None:
+    def _push(self, name: str) -> Callable[[ServiceCall], Awaitable[None]]:
+        async def push(call: ServiceCall) -> None:
             self.pushed[name].append(dict(call.data))
+            await self.line.wait()
 
         return push
 

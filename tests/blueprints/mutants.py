@@ -63,7 +63,7 @@ MUTANTS = [
     Mutant("ventilation", "(to_start + to_stop + to_pace) | length > 0", "true", "nothing_is_written"),
     Mutant("pump_guard", *NO_START, "acts_at_the_start_itself"),
     Mutant("pump_guard", 'seconds: "/15"', 'hours: "/23"', "does_not_answer"),
-    Mutant("pump_guard", STALE_TURN[0], "", "glitch_of_two_seconds"),
+    Mutant("pump_guard", *STALE_TURN, "glitch_of_two_seconds"),
     Mutant(
         "pump_guard",
         "entity_id: !input pump\n  - alias: The level",
@@ -78,7 +78,7 @@ MUTANTS = [
     ),
     Mutant("pump_guard", "'waiting' if away else ", "", "sensor_that_blinks"),
     Mutant("pump_guard", "'unknown' if old or not known", "'unknown' if not known", "nobody_repeats"),
-    Mutant("pump_guard", "level < min_level", "level <= min_level", "flaps_on_the_good_side"),
+    Mutant("pump_guard", "level < min_level", "level <= min_level", "lowest_level_itself"),
     Mutant("pump_guard", "in ['unknown', float_dry]", "in [float_dry]", "does_not_answer"),
     Mutant("pump_guard", "current > max_current", "current > 10 * max_current", "fault_that_stays"),
     Mutant("pump_guard", "{% elif going and (flow ==", "{% elif (flow ==", "time_to_come_to_rest"),
@@ -101,7 +101,7 @@ MUTANTS = [
     ),
     Mutant("air_quality_alert", *NO_START, "restart_forgets_nothing"),
     Mutant("air_quality_alert", *NO_TICK, "told_after_a_while"),
-    Mutant("air_quality_alert", STALE_TURN[0], "", "two_triggers_at_once"),
+    Mutant("air_quality_alert", *STALE_TURN, "decided_anew"),
     Mutant("air_quality_alert", "value > upper %}", "value >= upper %}", "edges_belong"),
     Mutant("air_quality_alert", "value >= lower)", "value > lower)", "edges_belong"),
     Mutant("air_quality_alert", "value >= lower)", "value > upper)", "flaps_in_the_band"),
@@ -140,7 +140,7 @@ MUTANTS = [
     Mutant("device_offline", "cause in ['memory', 'start'] else", "true else", "missing_memory"),
     Mutant("ec_ph_watch", *NO_START, "after_a_restart_dosing"),
     Mutant("ec_ph_watch", *NO_TICK, "taken_back"),
-    Mutant("ec_ph_watch", STALE_TURN[0], "", "two_triggers_at_once"),
+    Mutant("ec_ph_watch", *STALE_TURN, "decided_anew"),
     Mutant("ec_ph_watch", "not low <= one.value <= high %}", "not low < one.value < high %}", "edges_are_inside"),
     Mutant(
         "ec_ph_watch",
@@ -155,7 +155,7 @@ MUTANTS = [
     Mutant("ec_ph_watch", "or to_stop | length > 0", "", "dosing_stops_at_once"),
     Mutant("firmware_rollout", *NO_START, "one_first"),
     Mutant("firmware_rollout", *NO_TICK, "one_first"),
-    Mutant("firmware_rollout", STALE_TURN[0], "", "ordered_twice"),
+    Mutant("firmware_rollout", *STALE_TURN, "decided_anew"),
     Mutant("firmware_rollout", "{% if night and at_rest", "{% if at_rest", "by_day"),
     Mutant("firmware_rollout", "{% if night and at_rest", "{% if night", "until_the_pumps_rest"),
     Mutant(
@@ -168,7 +168,7 @@ MUTANTS = [
     Mutant(
         "firmware_rollout", "(not tried or done > 1 or clock - since >= soak | float(20) * 3600)", "true", "one_first"
     ),
-    Mutant("firmware_rollout", "{% set done = done if tried else 0 %}", "", "newer_version_begins_anew"),
+    Mutant("firmware_rollout", "{% set done = done if tried else 0 %}", "", "after_a_whole_rollout"),
     Mutant(
         "firmware_rollout",
         "{% elif clock - since >= patience | float(30) * 60 %}",
@@ -204,12 +204,12 @@ MUTANTS = [
     Mutant("planned_water_change", "opens <= clock < closes and ready", "opens <= clock and ready", "too_late"),
     Mutant("planned_water_change", "off | float | abs >=", "off | float >=", "has_drifted"),
     Mutant("planned_water_change", "'h': 24", "'h': 1", "old_solution"),
-    Mutant("planned_water_change", "and last < opens and not ready", "and not ready", "told_at_the_end"),
+    Mutant("planned_water_change", "and last < opens and not ready", "and not ready", "not_missed"),
     Mutant("recirculation_duty_cycle", *NO_START, "runs_at_once"),
     Mutant("recirculation_duty_cycle", *NO_TICK, "runs_and_rests"),
     Mutant("recirculation_duty_cycle", "event: shutdown", "event: start", "when_home_assistant_stops"),
     Mutant("recirculation_duty_cycle", "(cause == 'start' or", "(", "runs_at_once"),
-    Mutant("recirculation_duty_cycle", "limit_s] | min }}", "1e9] | min }}", "cut_to_what_is_allowed"),
+    Mutant("recirculation_duty_cycle", "limit_s] | min }}", "1e9] | min }}", "even_if_somebody"),
     Mutant("recirculation_duty_cycle", "or quiet_s >= limit_s)", ")", "blinking_cannot_add_up"),
     Mutant(
         "recirculation_duty_cycle",

@@ -382,3 +382,15 @@ async def test_inputs_of_the_wrong_type_fall_back_to_the_defaults(house: House) 
     await begin(house, 1500, **wrong)
     await house.wait(minutes=6)
     assert told(house) == [BAD]
+
+
+async def test_what_was_decided_is_decided_anew_when_its_turn_has_come(house: House) -> None:
+    await begin(house, 600, bad_for=0, good_for=0)
+    house.line.clear()  # the push server takes its time
+    await house.put(CO2, 1500)
+    assert len(told(house)) == 1
+    await house.put(CO2, 600)
+    await house.put(CO2, 1500)
+    house.line.set()
+    await house.settle()
+    assert told(house) == []

@@ -190,3 +190,15 @@ async def test_inputs_of_the_wrong_type_fall_back_to_the_defaults(house: House) 
     await begin(house, 5.0, **dict.fromkeys(names, "x"))
     await house.wait(minutes=16)
     assert told(house) == [f"{OUT}: Tank pH 5.0, too low."]
+
+
+async def test_what_was_decided_is_decided_anew_when_its_turn_has_come(house: House) -> None:
+    await begin(house, 6.0, bad_for=0, good_for=0)
+    house.line.clear()  # the push server takes its time
+    await house.put(PH, 5.0)
+    assert len(told(house)) == 1
+    await house.put(PH, 6.0)
+    await house.put(PH, 5.0)
+    house.line.set()
+    await house.settle()
+    assert told(house) == []

@@ -162,6 +162,29 @@ async def test_nothing_is_ordered_twice_by_two_triggers_at_once(house: House) ->
     assert installs(house) == ["update.a"]
 
 
+async def test_what_was_decided_is_decided_anew_when_its_turn_has_come(house: House) -> None:
+    await house.put(PUMP, "off")
+    house.line.clear()  # the installation takes its time
+    await begin(house, pumps=[PUMP], soak=0)
+    await offer(house, "update.a", state="off")
+    await house.wait(minutes=4)
+    assert installs(house) == ["update.a"]
+    await house.put(PUMP, "on")
+    house.line.set()
+    await house.wait(minutes=4)
+    assert installs(house) == []
+    await house.put(PUMP, "off")
+    assert installs(house) == ["update.b"]
+
+
+async def test_a_newer_version_after_a_whole_rollout_begins_with_one_device_again(house: House) -> None:
+    await begin(house, memory="proven d1234 v1234 1790000000 3")
+    assert installs(house) == ["update.a"]
+    await offer(house, "update.a", state="off")
+    await house.wait(minutes=30)
+    assert installs(house) == []
+
+
 async def test_an_update_that_somebody_else_began_is_waited_for(house: House) -> None:
     await offer(house, "update.c", busy=True)
     await begin(house)

@@ -106,6 +106,15 @@ async def test_a_zone_that_is_not_ready_is_left_alone_and_it_is_told_at_the_end(
     assert (house.calls(), told(house)) == ([], ["Water change is due, and the zone is not ready"])
 
 
+async def test_a_change_that_takes_until_the_end_was_not_missed(house: House) -> None:
+    await begin(house, f"{TUESDAY} 10:00:00", weekdays=["2"])
+    await house.wait(minutes=1)
+    await house.put(ZONE, "drain")
+    told(house)
+    await house.wait(minutes=300)
+    assert told(house) == []
+
+
 async def test_a_zone_that_becomes_ready_in_time_is_started(house: House) -> None:
     await house.put(ZONE, "unavailable")
     await begin(house, f"{TUESDAY} 10:30:00", weekdays=["2"])

@@ -50,7 +50,15 @@ async def test_what_somebody_switched_off_runs_again_in_time(house: House) -> No
     assert await spans(house, 25) == [(20, "on")]
 
 
-async def test_a_pump_that_is_found_off_after_a_restart_runs_at_once(house: House) -> None:
+async def test_a_rest_is_cut_even_if_somebody_began_it(house: House) -> None:
+    await begin(house, run=600, rest=90, max_off=30)
+    await house.put(PUMP, "off", context=OWNER)
+    assert await spans(house, 31) == [(30, "on")]
+
+
+async def test_a_pump_that_is_found_off_after_a_restart_runs_at_once(hass: HomeAssistant, house: House) -> None:
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    mock_restore_cache(hass, [State("automation.try", "on", {"last_triggered": before.isoformat()})])
     await house.put(PUMP, "off")
     await house.boot("recirculation_duty_cycle", pump=PUMP)
     assert house.calls() == [ON]

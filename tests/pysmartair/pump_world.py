@@ -168,7 +168,7 @@ class PumpWorld(RuleBasedStateMachine):
                     device.ends = self.now + effect.seconds
                 answer = Answer.DONE if device.circulates else Answer.ACCEPTED
                 self._to_ha(RunAnswered(lease=effect.lease, answer=answer))
-            case SendStop():
+            case _:
                 device.set(False, self.now)
                 self._to_ha(StopAnswered())
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 import pytest
 
-from custom_components.smartair.pysmartair import guard, guard_data, guard_turn, guard_watch, safety
+from custom_components.smartair.pysmartair import guard, guard_answers, guard_data, guard_turn, guard_watch, safety
 from custom_components.smartair.pysmartair.guard_turn import Turn
 from custom_components.smartair.pysmartair.safety import ALLOWED, Dwell
 
@@ -118,8 +118,8 @@ MUTATIONS: dict[str, list[tuple[Any, str, Callable[..., Any]]]] = {
     "no flow and progress": [(safety, "no_flow", _allowed), (safety, "_progress", _no_trip)],
     "the watch": [(guard_watch, "watch_run", _no_trip)],
     "stuck": [(guard_watch, "watch_rest", _no_trip)],
-    "reset with the cause": [(guard, "may_reset", _allowed)],
-    "reset while stuck": [(guard, "_cause_of_lock", _allowed)],
+    "reset with the cause": [(guard_answers, "may_reset", _allowed)],
+    "reset while stuck": [(guard_answers, "cause_of_lock", _allowed)],
     "two readings": [(Dwell, "over", _gullible)],
     "dwell": [(Dwell, "over", _hasty)],
     "longest pause": [(guard_watch, "off_until", lambda *_, **__: float("inf"))],

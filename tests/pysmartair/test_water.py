@@ -837,7 +837,7 @@ def test_course(name: str) -> None:
 
 # --- what is stored -----------------------------------------------------------------------------
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "state": {
         "kind": "failed",
         "step": "fill",

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import isfinite
 
+from .guard_answers import EARLY_S, answered, came_to_its_bound, reset, reset_answered, stopped, tripped
 from .guard_data import (
-    CONFIRM_S,
     Accept,
     Alarm,
-    Answer,
     Around,
     Configured,
     Contacted,
@@ -32,12 +31,10 @@ from .guard_data import (
     Reported,
     ResetAnswered,
     ResetAsked,
-    ResetRefused,
     Resting,
     RunAnswered,
     RunAsked,
     Running,
-    SendReset,
     Sense,
     Sensed,
     Starting,
@@ -47,9 +44,8 @@ from .guard_data import (
     Tick,
     Tripped,
     Unknown,
-    WasReset,
 )
-from .guard_turn import REFUSED, Turn, alarm_code
+from .guard_turn import REFUSED, Turn
 from .guard_watch import look
 from .safety import (
     Allowed,
@@ -59,13 +55,9 @@ from .safety import (
     Readings,
     Reason,
     Refused,
-    Verdict,
     Watch,
-    holds_circulation,
     may_release,
-    may_reset,
     run_until,
-    stuck,
 )
 
 _LOCKS = frozenset(
@@ -79,8 +71,6 @@ _LOCKS = frozenset(
         Reason.TOO_MANY_FAILURES,
     }
 )
-_EARLY_S = 1.0
-"""Seconds before its end at which a run that its device ended has run its course: clocks differ."""
 
 
 def begin(limits: Limits, memory: Memory, now: float, *, protected: bool = False, ends_itself: bool = True) -> Guard:
@@ -166,17 +156,17 @@ def _take(turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one for ea
         case StopAsked():
             _stop(turn, event)
         case ResetAsked():
-            _reset(turn)
+            reset(turn)
         case RunAnswered():
-            _answer(turn, event)
+            answered(turn, event)
         case StopAnswered():
-            _stopped(turn)
+            stopped(turn)
         case ResetAnswered():
-            _reset_answered(turn, event)
+            reset_answered(turn, event)
         case NotSent(lease):
             _not_sent(turn, lease)
         case Tripped():
-            _tripped(turn, event)
+            tripped(turn, event)
         case DeviceReset(code):
             lock = turn.guard.lock
             # A copy that comes late must not take away a lock of another kind.
@@ -251,7 +241,7 @@ def _reported_on(turn: Turn, run_id: str) -> None:
         case Running() as run:
             turn.set(state=replace(run, seen=True))
             turn.confirmed()
-        case Stopping():
+        case Stopping():  # pragma: no branch - the union is closed
             pass
 
 
@@ -268,7 +258,7 @@ def _reported_off(turn: Turn) -> None:
                 turn.set(state=replace(starting, last=Resting(watch=Watch(since=turn.now))))
         case Running() as run:
             _ended_by_device(turn, run)
-        case Stopping(run=run, by=by):
+        case Stopping(run=run, by=by):  # pragma: no branch - the union is closed
             turn.close(run, by)
             turn.rest()
             turn.confirmed()
@@ -285,25 +275,15 @@ def _forget_run(turn: Turn) -> None:
 def _ended_by_device(turn: Turn, run: Running) -> None:
     """Judge a run that the device ended without having been told to."""
     turn.rest()
-    if _came_to_its_bound(turn, run):
+    if came_to_its_bound(turn, run):
         turn.close(run, Reason.MAX_RUN)
-    elif run.until is not None and turn.now >= run.until - _EARLY_S:
+    elif run.until is not None and turn.now >= run.until - EARLY_S:
         turn.close(run, "finished")
     elif run.seen:
         turn.close(run, "device")
     else:
         turn.unconfirmed("start")
         turn.close(run, "unconfirmed")
-
-
-def _came_to_its_bound(turn: Turn, run: Running) -> bool:
-    """Count the run as failed if it went on until its bound, whatever its device calls that."""
-    planned = run.order is not None and run.order.planned
-    if planned or run.until is None or turn.now < run.until - _EARLY_S:
-        return False
-    bound = run.order.bound_s if run.order is not None else turn.limits.max_run_s
-    turn.fail(run.run_id, Refused(Reason.MAX_RUN, Cause.MEASURED, turn.now - run.since, bound))
-    return True
 
 
 # --- orders -------------------------------------------------------------------------------------------
@@ -348,7 +328,7 @@ def _order_run(turn: Turn, order: Order) -> None:
             turn.set(state=Starting(order=order, asked_at=turn.now, lease=lease, last=last))
         case Resting() | Unknown():
             turn.set(state=Starting(order=order, asked_at=turn.now, lease=lease, last=state))
-        case Stopping(run=run, by=by):
+        case Stopping(run=run, by=by):  # pragma: no branch - the union is closed
             turn.close(run, by)
             last = Unknown(since=turn.now, stopped=True)
             turn.set(state=Starting(order=order, asked_at=turn.now, lease=lease, last=last))
@@ -397,171 +377,3 @@ def _leave(turn: Turn) -> None:
         turn.close(state if isinstance(state, Running) else None, "stopped")
         turn.set(state=Unknown(since=turn.now, stopped=True))
     turn.account(None)
-
-
-# --- answers ------------------------------------------------------------------------------------------
-
-
-def _answer(turn: Turn, event: RunAnswered) -> None:
-    state, guard = turn.guard.state, turn.guard
-    accounts = event.ended_by is not None or event.seconds is not None
-    if guard.closing is not None and event.lease == guard.closing.lease:
-        if accounts or event.answer is Answer.ERROR:
-            turn.account((event.seconds, event.litres, event.ended_by or event.code))
-        return
-    match state:
-        case Starting(lease=lease) if lease == event.lease:
-            _first_answer(turn, event, state, accounts=accounts)
-        case Running(first_lease=first, lease=last) if first <= event.lease <= last:
-            _later_answer(turn, event, state, accounts=accounts)
-        case Stopping(run=Running(lease=last) as run, by=by) if last == event.lease and accounts:
-            turn.close(run, by)
-            turn.account((event.seconds, event.litres, event.ended_by))
-            turn.rest(told=True)
-            turn.confirmed()
-        case Resting() if turn.circulates and event.lease == guard.leases and guard.released_at is not None:
-            if event.answer is not Answer.ERROR:
-                turn.found(f"released-{turn.now:.0f}")
-                turn.confirmed()
-        case _:
-            pass
-
-
-def _first_answer(turn: Turn, event: RunAnswered, state: Starting, *, accounts: bool) -> None:
-    order = state.order
-    match event.answer:
-        case Answer.ERROR:
-            turn.set(state=state.last)
-            if event.trip is not None:
-                turn.do(Refuse(order.run_id, event.trip), Alarm(Kind.NOTE, REFUSED, event.trip))
-            else:
-                turn.do(Fail(order.run_id, event.code or "error"), Alarm(Kind.NOTE, REFUSED, cause=event.code))
-        case Answer.ACCEPTED | Answer.DONE:  # pragma: no branch - the union is closed
-            turn.do(Accept(order.run_id, order.run_id))
-            turn.began(order, event.lease, seen=False)
-            if accounts and isinstance(turn.guard.state, Running):
-                _account(turn, event, turn.guard.state)
-
-
-def _later_answer(turn: Turn, event: RunAnswered, run: Running, *, accounts: bool) -> None:
-    match event.answer:
-        case Answer.ERROR if event.lease <= run.accepted or (run.seen and event.lease == run.first_lease):
-            # The answer that ends a run, where its first one accepted it: the device's own protection struck.
-            _device_trip(turn, run, event.trip or Refused(Reason.DEVICE_LOCK))
-            turn.account((event.seconds, event.litres, event.code))
-        case Answer.ERROR:
-            turn.set(state=replace(run, renew_at=None))
-            turn.do(Alarm(Kind.NOTE, REFUSED, event.trip, cause=event.code))
-        case Answer.DONE if accounts and event.lease == run.lease:
-            _account(turn, event, run)
-        case Answer.ACCEPTED | Answer.DONE:
-            turn.set(state=replace(run, accepted=max(run.accepted, event.lease)), heard_at=turn.now)
-
-
-def _account(turn: Turn, event: RunAnswered, run: Running) -> None:
-    """Take over the device's account of a run that it ended."""
-    turn.rest(told=True)
-    turn.close(run, Reason.MAX_RUN if _came_to_its_bound(turn, run) else "device")
-    turn.account((event.seconds, event.litres, event.ended_by or "finished"))
-
-
-def _stopped(turn: Turn) -> None:
-    state = turn.guard.state
-    if isinstance(state, Stopping):
-        turn.close(state.run, state.by)
-        turn.rest(told=True)
-        turn.set(heard_at=turn.now)
-
-
-# --- the device's own protections, and resets -----------------------------------------------------------
-
-
-def _device_trip(turn: Turn, run: Running, verdict: Refused) -> None:
-    turn.fail(run.run_id, verdict)
-    turn.rest(told=True)
-    turn.close(run, verdict.reason)
-
-
-def _tripped(turn: Turn, event: Tripped) -> None:
-    state = turn.guard.state
-    if event.locked:
-        turn.latch(event.verdict)
-        turn.set(device_lock=str(event.verdict.reason))
-    if event.verdict.reason is Reason.PUMP_STUCK_ON:
-        turn.latch_stuck(event.verdict)
-        return
-    match state:
-        case Running() as run:
-            if not event.locked:
-                turn.fail(run.run_id, event.verdict)
-            turn.rest(told=True)
-            turn.close(run, event.verdict.reason)
-        case Starting(order=order):
-            turn.do(Fail(order.run_id, event.verdict.reason))
-            turn.rest(told=True)
-        case Stopping(run=run, by=by):
-            turn.close(run, by)
-            turn.rest(told=True)
-        case Resting() | Unknown():
-            pass
-
-
-def _cause_of_lock(turn: Turn) -> Verdict:
-    """Return what still speaks against a reset (S3)."""
-    guard = turn.guard
-    if guard.lock is not None:
-        match may_reset(guard.lock, guard.limits, guard.readings, turn.now):
-            case Refused() as refused:
-                return refused
-            case Allowed():
-                pass
-    if not guard.stuck:
-        return Allowed()
-    if not isinstance(guard.state, Resting):
-        return Refused(Reason.PUMP_STUCK_ON, Cause.UNKNOWN)
-    return stuck(guard.limits, guard.readings, turn.now)
-
-
-def _reset(turn: Turn) -> None:
-    guard = turn.guard
-    locked = guard.lock is not None or guard.device_lock is not None or guard.stuck
-    verdict = _cause_of_lock(turn)
-    if isinstance(verdict, Allowed) and guard.protected and not guard.contact:
-        verdict = Refused(Reason.NO_CONTACT)
-    match verdict:
-        case Refused() as refused:
-            _refuse_reset(turn, refused)
-        case Allowed():
-            if guard.protected:
-                turn.set(resetting=True)
-                turn.do(SendReset())
-            else:
-                if locked:
-                    _unlock(turn)
-                turn.do(WasReset())
-
-
-def _refuse_reset(turn: Turn, refused: Refused) -> None:
-    lock = turn.guard.lock
-    turn.do(ResetRefused(refused))
-    if lock is not None:
-        turn.do(Alarm(Kind.RAISE, alarm_code(lock.reason), refused, cause="reset_refused"))
-
-
-def _reset_answered(turn: Turn, event: ResetAnswered) -> None:
-    if not turn.guard.resetting:
-        return
-    turn.set(resetting=False)
-    if event.done:
-        _unlock(turn)
-        turn.do(WasReset())
-    elif event.refused is not None:
-        _refuse_reset(turn, event.refused)
-
-
-def _unlock(turn: Turn) -> None:
-    held = turn.guard.lock is not None and holds_circulation(turn.guard.lock)
-    turn.unlock()
-    if held and turn.circulates and isinstance(turn.guard.state, Resting) and not turn.guard.protected:
-        # Running is its rest: it has been off for its lock alone.
-        turn.set(off_asked_s=CONFIRM_S)

@@ -202,16 +202,15 @@ class Turn:
                 self.set(state=Stopping(watch=Watch(since=self.now), asked_at=self.now, by=by))
             case Unknown():
                 self.set(state=replace(state, stopped=True))
-            case Resting() | Stopping():
+            case Resting() | Stopping():  # pragma: no branch - the union is closed
                 pass
 
-    def trip(self, verdict: Refused, *, locks: bool) -> None:
-        """Stop, and lock or count a failure."""
-        state = self.guard.state
+    def trip(self, run: Running, verdict: Refused, *, locks: bool) -> None:
+        """Stop a run, and lock or count a failure."""
         if locks:
             self.latch(verdict)
-        elif isinstance(state, Running):
-            self.fail(state.run_id, verdict)
+        else:
+            self.fail(run.run_id, verdict)
         self.set(off_asked_s=None, water_change=False)
         self.stop(verdict.reason)
 

@@ -46,7 +46,7 @@ def look(turn: Turn) -> None:
             _look_at_start(turn, starting)
         case Running() as running:
             _look_at_run(turn, running)
-        case Stopping() as stopping:
+        case Stopping() as stopping:  # pragma: no branch - the union is closed
             _look_at_stop(turn, stopping)
     _release(turn)
     closing = turn.guard.closing
@@ -78,7 +78,7 @@ def _listen(turn: Turn) -> None:
             if stopped:
                 turn.stop("contact_lost")
             turn.close(run, "contact_lost")
-        case Stopping() as stopping:
+        case Stopping() as stopping:  # pragma: no branch - the union is closed
             stopped = True
             turn.close(stopping.run, stopping.by)
     turn.set(state=Unknown(since=now, stopped=stopped, lost=True))
@@ -107,7 +107,7 @@ def _look_at_run(turn: Turn, state: Running) -> None:
     state = replace(state, watch=watch)
     turn.set(state=state)
     if trip is not None:
-        turn.trip(trip.verdict, locks=trip.locks)
+        turn.trip(state, trip.verdict, locks=trip.locks)
         return
     if state.until is None:
         return
@@ -126,7 +126,7 @@ def _bound(turn: Turn, state: Running) -> None:
         turn.stop("finished")
         return
     bound = state.order.bound_s if state.order is not None else turn.limits.max_run_s
-    turn.trip(Refused(Reason.MAX_RUN, Cause.MEASURED, turn.now - state.since, bound), locks=False)
+    turn.trip(state, Refused(Reason.MAX_RUN, Cause.MEASURED, turn.now - state.since, bound), locks=False)
 
 
 def _renew(turn: Turn, state: Running, until: float) -> None:

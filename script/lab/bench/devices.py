@@ -73,14 +73,13 @@ def status(uid: str) -> Packet:
 
 
 def info(uid: str) -> Packet:
-    """Return a device's descriptor: nothing to configure, nothing to command, so that it has sensors only."""
+    """Return a device's descriptor: nothing to configure, to command or to update, so that it has sensors only."""
     content = {
         "protocol": 1,
         "device_type": "multi",
         **names(uid),
         "firmware_version": "2.1.0",
         "hardware_revision": "B",
-        "chip": "ESP32-C3",
         "metrics": [metric.name for metric in METRICS],
         "config": {},
         "commands": [],

@@ -1,0 +1,221 @@
+"""How the guard of a pump takes its device's answers, the device's own trips, and resets."""
+
+from dataclasses import replace
+
+from .guard_data import (
+    CONFIRM_S,
+    Accept,
+    Alarm,
+    Answer,
+    Fail,
+    Kind,
+    Refuse,
+    ResetAnswered,
+    ResetRefused,
+    Resting,
+    RunAnswered,
+    Running,
+    SendReset,
+    Starting,
+    Stopping,
+    Tripped,
+    Unknown,
+    WasReset,
+)
+from .guard_turn import REFUSED, Turn, alarm_code
+from .safety import (
+    Allowed,
+    Cause,
+    Reason,
+    Refused,
+    Verdict,
+    holds_circulation,
+    may_reset,
+    stuck,
+)
+
+EARLY_S = 1.0
+"""Seconds before its end at which a run that its device ended has run its course: clocks differ."""
+
+
+def came_to_its_bound(turn: Turn, run: Running) -> bool:
+    """Count the run as failed if it went on until its bound, whatever its device calls that."""
+    planned = run.order is not None and run.order.planned
+    if planned or run.until is None or turn.now < run.until - EARLY_S:
+        return False
+    bound = run.order.bound_s if run.order is not None else turn.limits.max_run_s
+    turn.fail(run.run_id, Refused(Reason.MAX_RUN, Cause.MEASURED, turn.now - run.since, bound))
+    return True
+
+
+# --- answers ------------------------------------------------------------------------------------------
+
+
+def answered(turn: Turn, event: RunAnswered) -> None:
+    """Take in an answer to a run command, the first one or a later one."""
+    state, guard = turn.guard.state, turn.guard
+    accounts = event.ended_by is not None or event.seconds is not None
+    if guard.closing is not None and event.lease == guard.closing.lease:
+        if accounts or event.answer is Answer.ERROR:
+            turn.account((event.seconds, event.litres, event.ended_by or event.code))
+        return
+    match state:
+        case Starting(lease=lease) if lease == event.lease:
+            _first_answer(turn, event, state, accounts=accounts)
+        case Running(first_lease=first, lease=last) if first <= event.lease <= last:
+            _later_answer(turn, event, state, accounts=accounts)
+        case Stopping(run=Running(lease=last) as run, by=by) if last == event.lease and accounts:
+            turn.close(run, by)
+            turn.account((event.seconds, event.litres, event.ended_by))
+            turn.rest(told=True)
+            turn.confirmed()
+        case Resting() if turn.circulates and event.lease == guard.leases and guard.released_at is not None:
+            if event.answer is not Answer.ERROR:
+                turn.found(f"released-{turn.now:.0f}")
+                turn.confirmed()
+        case _:
+            pass
+
+
+def _first_answer(turn: Turn, event: RunAnswered, state: Starting, *, accounts: bool) -> None:
+    order = state.order
+    match event.answer:
+        case Answer.ERROR:
+            turn.set(state=state.last)
+            if event.trip is not None:
+                turn.do(Refuse(order.run_id, event.trip), Alarm(Kind.NOTE, REFUSED, event.trip))
+            else:
+                turn.do(Fail(order.run_id, event.code or "error"), Alarm(Kind.NOTE, REFUSED, cause=event.code))
+        case Answer.ACCEPTED | Answer.DONE:  # pragma: no branch - the union is closed
+            turn.do(Accept(order.run_id, order.run_id))
+            turn.began(order, event.lease, seen=False)
+            if accounts and isinstance(turn.guard.state, Running):
+                _account(turn, event, turn.guard.state)
+
+
+def _later_answer(turn: Turn, event: RunAnswered, run: Running, *, accounts: bool) -> None:
+    match event.answer:
+        case Answer.ERROR if event.lease <= run.accepted or (run.seen and event.lease == run.first_lease):
+            # The answer that ends a run, where its first one accepted it: the device's own protection struck.
+            _device_trip(turn, run, event.trip or Refused(Reason.DEVICE_LOCK))
+            turn.account((event.seconds, event.litres, event.code))
+        case Answer.ERROR:
+            turn.set(state=replace(run, renew_at=None))
+            turn.do(Alarm(Kind.NOTE, REFUSED, event.trip, cause=event.code))
+        case Answer.DONE if accounts and event.lease == run.lease:
+            _account(turn, event, run)
+        case Answer.ACCEPTED | Answer.DONE:  # pragma: no branch - the union is closed
+            turn.set(state=replace(run, accepted=max(run.accepted, event.lease)), heard_at=turn.now)
+
+
+def _account(turn: Turn, event: RunAnswered, run: Running) -> None:
+    """Take over the device's account of a run that it ended."""
+    turn.rest(told=True)
+    turn.close(run, Reason.MAX_RUN if came_to_its_bound(turn, run) else "device")
+    turn.account((event.seconds, event.litres, event.ended_by or "finished"))
+
+
+def stopped(turn: Turn) -> None:
+    """Take in that the device says that it stopped."""
+    state = turn.guard.state
+    if isinstance(state, Stopping):
+        turn.close(state.run, state.by)
+        turn.rest(told=True)
+        turn.set(heard_at=turn.now)
+
+
+# --- the device's own protections, and resets -----------------------------------------------------------
+
+
+def _device_trip(turn: Turn, run: Running, verdict: Refused) -> None:
+    turn.fail(run.run_id, verdict)
+    turn.rest(told=True)
+    turn.close(run, verdict.reason)
+
+
+def tripped(turn: Turn, event: Tripped) -> None:
+    """Take in that a protection of the device has struck."""
+    state = turn.guard.state
+    if event.locked:
+        turn.latch(event.verdict)
+        turn.set(device_lock=str(event.verdict.reason))
+    if event.verdict.reason is Reason.PUMP_STUCK_ON:
+        turn.latch_stuck(event.verdict)
+        return
+    match state:
+        case Running() as run:
+            if not event.locked:
+                turn.fail(run.run_id, event.verdict)
+            turn.rest(told=True)
+            turn.close(run, event.verdict.reason)
+        case Starting(order=order):
+            turn.do(Fail(order.run_id, event.verdict.reason))
+            turn.rest(told=True)
+        case Stopping(run=run, by=by):
+            turn.close(run, by)
+            turn.rest(told=True)
+        case Resting() | Unknown():  # pragma: no branch - the union is closed
+            pass
+
+
+def cause_of_lock(turn: Turn) -> Verdict:
+    """Return what still speaks against a reset (S3)."""
+    guard = turn.guard
+    if guard.lock is not None:
+        match may_reset(guard.lock, guard.limits, guard.readings, turn.now):
+            case Refused() as refused:
+                return refused
+            case Allowed():  # pragma: no branch - the union is closed
+                pass
+    if not guard.stuck:
+        return Allowed()
+    if not isinstance(guard.state, Resting):
+        return Refused(Reason.PUMP_STUCK_ON, Cause.UNKNOWN)
+    return stuck(guard.limits, guard.readings, turn.now)
+
+
+def reset(turn: Turn) -> None:
+    """Reset the lock, by the rule here and then by the device where that keeps one too (S3)."""
+    guard = turn.guard
+    locked = guard.lock is not None or guard.device_lock is not None or guard.stuck
+    verdict = cause_of_lock(turn)
+    if isinstance(verdict, Allowed) and guard.protected and not guard.contact:
+        verdict = Refused(Reason.NO_CONTACT)
+    match verdict:
+        case Refused() as refused:
+            _refuse_reset(turn, refused)
+        case Allowed():  # pragma: no branch - the union is closed
+            if guard.protected:
+                turn.set(resetting=True)
+                turn.do(SendReset())
+            else:
+                if locked:
+                    _unlock(turn)
+                turn.do(WasReset())
+
+
+def _refuse_reset(turn: Turn, refused: Refused) -> None:
+    lock = turn.guard.lock
+    turn.do(ResetRefused(refused))
+    if lock is not None:
+        turn.do(Alarm(Kind.RAISE, alarm_code(lock.reason), refused, cause="reset_refused"))
+
+
+def reset_answered(turn: Turn, event: ResetAnswered) -> None:
+    """Take in what the device made of a reset."""
+    if not turn.guard.resetting:
+        return
+    turn.set(resetting=False)
+    if event.done:
+        _unlock(turn)
+        turn.do(WasReset())
+    elif event.refused is not None:
+        _refuse_reset(turn, event.refused)
+
+
+def _unlock(turn: Turn) -> None:
+    held = turn.guard.lock is not None and holds_circulation(turn.guard.lock)
+    turn.unlock()
+    if held and turn.circulates and isinstance(turn.guard.state, Resting) and not turn.guard.protected:
+        # Running is its rest: it has been off for its lock alone.
+        turn.set(off_asked_s=CONFIRM_S)
