@@ -12,7 +12,7 @@ from lab.simulator.device import Identity
 from lab.simulator.ota import Fault, Updater
 from tests.firmware import image
 
-from .firmware import Pumping, put, reachable
+from .firmware import put, reachable
 
 if TYPE_CHECKING:
     from lab.simulator.device import Device, Link
@@ -45,10 +45,8 @@ async def _fleet(house: House) -> None:
     put(house, {"1.0.0": image("1.0.0", sectors=100), "2.0.0": image("2.0.0", sectors=100)})
 
     def make(who: Identity, link: Link) -> Device:
-        plain = house.household.make(who, link)
-        device = Pumping(
-            identity=who, sensors=plain.sensors, settings=plain.settings, link=link, firmware_version="1.0.0"
-        )
+        device = house.household.make(who, link)
+        device.firmware_version = "1.0.0"
         device.settings.values["report_interval"] = 10
         device.updater = Updater(device, FAULTY.get(who.uid))
         return device
