@@ -18,6 +18,7 @@ from homeassistant.util import dt as dt_util
 from .const import SUBENTRY_ALERT_LIMIT
 from .device import SmartAirDevice
 from .pysmartair import (
+    CALM,
     KEY_CONFIG,
     LIMIT_CODES,
     USUAL,
@@ -140,9 +141,17 @@ class Watcher:
         values = device.snapshot.values if device.available else _NOTHING
         first: float | None = None
         for index, limit in enumerate(self._limits or ()):
-            before = self._states[index]
+            before, value = self._states[index], values.get(limit.metric)
+            if (
+                before is CALM
+                and value is not None
+                and not limit.nightly
+                and (value <= limit.level if limit.side is Side.HIGH else value >= limit.level)
+            ):
+                # As nearly every value of a fleet is.
+                continue
             night = limit.nightly and is_night(dt_util.now().time(), limit.night_begin, limit.night_end)
-            after, turn = watch(before, limit, values.get(limit.metric), now=now, night=night)
+            after, turn = watch(before, limit, value, now=now, night=night)
             if after is before:
                 continue
             self._states[index] = after
