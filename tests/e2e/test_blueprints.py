@@ -39,24 +39,29 @@ def automation(name: str) -> dict[str, Any]:
 
 async def test_every_blueprint_is_installed_loaded_and_run(tmp_path: Path) -> None:
     folder = tmp_path / "hass"
-    async with Broker(tmp_path / "broker") as broker, Hass(folder, integrations=LEAN) as hass:
-        await hass.add_mqtt(broker)
-        flow = await hass.client.start_flow("smartair")
-        await hass.client.continue_flow(flow["flow_id"], {"topic_root": "devices"})
-        installed = {path.stem for path in (folder / "blueprints/automation/smartair").glob("*.yaml")}
-        assert installed == set(INPUTS)
+    async with Broker(tmp_path / "broker") as broker:
+        async with Hass(folder, integrations=LEAN) as hass:
+            await hass.add_mqtt(broker)
+            flow = await hass.client.start_flow("smartair")
+            await hass.client.continue_flow(flow["flow_id"], {"topic_root": "devices"})
+            installed = {path.stem for path in (folder / "blueprints/automation/smartair").glob("*.yaml")}
+            assert installed == set(INPUTS)
 
-    automations = {"automation": [automation(name) for name in INPUTS]}
-    configuration = {**HELPERS, **automations}
-    async with Hass(folder, port=hass.port, integrations=LEAN, configuration=configuration) as again:
-        states = await again.client.states()
-        assert {name: states[f"automation.{name}"]["state"] for name in INPUTS} == dict.fromkeys(INPUTS, "on")
+        automations = {"automation": [automation(name) for name in INPUTS]}
+        again = Hass(folder, port=hass.port, integrations=LEAN, configuration=HELPERS | automations)
+        async with again:
+            await run_all(again)
 
-        async def acted() -> bool:
-            return [await again.client.state(f"input_boolean.{one}") for one in ("fan", "pump")] == ["on", "off"]
 
-        # The ventilation runs against bad air, and the guard stops a pump whose level nobody knows.
-        await eventually(acted, within=30, what="what was due at the start is done")
-        for name in INPUTS:
-            await again.client.action("automation", "trigger", {"entity_id": f"automation.{name}"})
-        assert again.errors() == []
+async def run_all(hass: Hass) -> None:
+    states = await hass.client.states()
+    assert {name: states[f"automation.{name}"]["state"] for name in INPUTS} == dict.fromkeys(INPUTS, "on")
+
+    async def acted() -> bool:
+        return [await hass.client.state(f"input_boolean.{one}") for one in ("fan", "pump")] == ["on", "off"]
+
+    # The ventilation runs against bad air, and the guard stops a pump whose level nobody knows.
+    await eventually(acted, within=30, what="what was due at the start is done")
+    for name in INPUTS:
+        await hass.client.action("automation", "trigger", {"entity_id": f"automation.{name}"})
+    assert hass.errors() == []
