@@ -78,9 +78,11 @@ async def test_a_switch_that_is_away_fails_aloud(hass: HomeAssistant, drain: Pum
 
 
 async def test_a_zone_lends_its_level_and_its_interlock(
-    hass: HomeAssistant, drain: Pump, node: Node, house: SmartAirHub
+    hass: HomeAssistant, node: Node, drain: Pump, house: SmartAirHub
 ) -> None:
     fill = house.pumps["rack_a", "pump_fill"]
+    # What no zone uses was let go of when the node came.
+    drain = house.pumps.async_switch_pump(SWITCH, Role.DRAIN, {"max_run_s": 90.0})
     zone = ZoneContext(zone="zone_1", pumps=lambda: [fill, drain], lends=frozenset({Sense.LEVEL}))
     for pump in (fill, drain):
         pump.bind(zone)

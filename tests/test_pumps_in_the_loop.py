@@ -2,7 +2,8 @@
 
 A Hypothesis state machine presses everything, loses, doubles, delays and reorders messages, restarts Home Assistant
 and breaks the rack; after every step the invariants of the contract are asked of the relays and of what was sent.
-The device is the simulator's, which keeps the rules of the firmware. `SMARTAIR_EXAMPLES=1000` makes more of it.
+The device is the simulator's, which keeps the rules of the firmware. A step here costs some thirty times one of
+`pysmartair/test_guard_machine.py`, which plays most of them; `SMARTAIR_HYPOTHESIS=deep` makes more of both.
 """
 
 import asyncio
@@ -38,7 +39,8 @@ from .conftest import hub_entry
 UID = "pump_001"
 CHANNELS = ("pump_recirc", "pump_fill", "pump_drain")
 MOVERS = ("pump_fill", "pump_drain")
-EXAMPLES = int(os.environ.get("SMARTAIR_EXAMPLES", "15"))
+DEEP = os.environ.get("SMARTAIR_HYPOTHESIS") == "deep"
+EXAMPLES = int(os.environ.get("SMARTAIR_EXAMPLES", "1000" if DEEP else "10"))
 STEPS = 40
 REPORT = 5.0
 """Seconds between two reports of the device."""

@@ -5,6 +5,7 @@ from typing import Any, Protocol, override
 from homeassistant.const import ATTR_ENTITY_ID, SERVICE_TURN_OFF, SERVICE_TURN_ON, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant, split_entity_id
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import entity_registry as er
 
 from .const import DOMAIN
 from .device import SmartAirDevice
@@ -15,6 +16,8 @@ class Actuator(Protocol):
     """What a pump is switched by."""
 
     ends_itself: bool
+    key: str
+    """By what the pump is remembered, whatever it is called."""
 
     @property
     def name(self) -> str:
@@ -38,7 +41,7 @@ class ChannelActuator(Actuator):
     def __init__(self, device: SmartAirDevice, channel: str) -> None:
         """Name the channel."""
         self.device = device
-        self.channel = channel
+        self.channel = self.key = channel
 
     @property
     @override
@@ -74,7 +77,15 @@ class SwitchActuator(Actuator):
     def __init__(self, hass: HomeAssistant, entity_id: str) -> None:
         """Name the switch."""
         self.hass = hass
-        self.entity_id = entity_id
+        self._entity_id = entity_id
+        registered = er.async_get(hass).async_get(entity_id)
+        self.key = registered.id if registered else entity_id
+
+    @property
+    def entity_id(self) -> str:
+        """What the switch is called now: the stop of one that was renamed meanwhile has to find it (S1)."""
+        registered = er.async_get(self.hass).entities.get_entry(self.key)
+        return registered.entity_id if registered else self._entity_id
 
     @property
     @override

@@ -14,6 +14,7 @@ from homeassistant.util.ulid import ulid_now
 
 from .actuator import Actuator
 from .device import CommandRefusedError
+from .pump_state import is_on, shown
 from .pysmartair import Code, CommandResponse, ResponseStatus, RunRecord
 from .pysmartair.guard import refusal_of, step
 from .pysmartair.guard_data import (
@@ -32,7 +33,6 @@ from .pysmartair.guard_data import (
     ResetAnswered,
     ResetAsked,
     ResetRefused,
-    Resting,
     RunAnswered,
     RunAsked,
     Running,
@@ -46,9 +46,7 @@ from .pysmartair.guard_data import (
     State,
     StopAnswered,
     StopAsked,
-    Stopping,
     Tick,
-    Unknown,
     WasReset,
 )
 from .pysmartair.guard_turn import Turn, alarm_code
@@ -101,6 +99,7 @@ class Pump:
         self._growth_listeners: list[Callable[[], None]] = []
         self.offered_limits: frozenset[str] = frozenset()
         self.offered = True
+        self.left = False
         self.device_id: str | None = None
         self.entity_id: str | None = None
         self._asked: dict[str, asyncio.Future[str]] = {}
@@ -148,7 +147,7 @@ class Pump:
     @property
     def is_on(self) -> bool | None:
         """Whether it runs as its device reports it, None when nobody knows."""
-        return _is_on(self.guard.state)
+        return is_on(self.guard.state)
 
     @property
     def starting(self) -> bool:
@@ -295,8 +294,8 @@ class Pump:
             self.guard, effects = step(self.guard, event, now)
             for effect in effects:
                 self._do(effect)
-        if _shown(before) != _shown(self.guard):
-            if _is_on(before.state) != self.is_on:
+        if shown(before) != shown(self.guard):
+            if is_on(before.state) != self.is_on:
                 self.pumps.async_neighbours_changed(self)
             for listener in tuple(self._listeners):
                 listener()
@@ -388,6 +387,7 @@ class Pump:
             _LOGGER.warning("The stop of %s is not confirmed: %s", self.name, err)
             return err
         self.async_take(StopAnswered())
+        self.pumps.async_follow(self)
         return None
 
     async def _async_send_reset(self) -> None:
@@ -474,6 +474,7 @@ class Pump:
     @callback
     def async_leave(self) -> None:
         """Let go of the pump, having stopped what nobody would end (S4)."""
+        self.left = True
         self.async_take(Leaving())
         for asked in self._asked.values():
             if not asked.done():
@@ -483,28 +484,6 @@ class Pump:
 def _retrieve(future: asyncio.Future[None]) -> None:
     if not future.cancelled():
         future.exception()
-
-
-def _is_on(state: State) -> bool | None:
-    match state:
-        case Unknown():
-            return None
-        case Resting():
-            return False
-        case Running():
-            return True
-        case Starting(last=last):
-            return _is_on(last)
-        case Stopping(run=run):
-            return True if run is not None else None
-
-
-def _shown(guard: Guard) -> tuple[object, ...]:
-    """Return what listeners are told of."""
-    state = guard.state
-    litres = state.litres if isinstance(state, Running) else None
-    device = (guard.contact, guard.protected, guard.unconfirmed)
-    return (type(state), _is_on(state), guard.lock, guard.stuck, guard.readings, guard.limits, device, litres)
 
 
 def _number(details: Mapping[str, object], name: str) -> float | None:

@@ -180,14 +180,16 @@ class Pumps(dict[PumpKey, Pump]):
     @callback
     def async_switch_pump(self, entity_id: str, role: Role, limits: Mapping[str, float]) -> Pump:
         """Return the pump that a switch of Home Assistant is, which Home Assistant alone guards."""
-        name = _name("", entity_id)
         if (pump := self.switches.get(entity_id)) is not None:
             pump.async_take(Configured(limits_of(role, limits), protected=False))
             return pump
-        guard = begin(limits_of(role, limits), self._memory(name), self.now, ends_itself=False)
-        pump = Pump(self, uid=None, channel=entity_id, guard=guard, actuator=SwitchActuator(self.hass, entity_id))
+        actuator = SwitchActuator(self.hass, entity_id)
+        guard = begin(limits_of(role, limits), self._memory(_name("", actuator.key)), self.now, ends_itself=False)
+        pump = Pump(self, uid=None, channel=entity_id, guard=guard, actuator=actuator)
         self.switches[entity_id] = pump
-        self._ends[name] = [async_track_state_change_event(self.hass, entity_id, partial(self._switch_changed, pump))]
+        self._ends[_name("", entity_id)] = [
+            async_track_state_change_event(self.hass, entity_id, partial(self._switch_changed, pump))
+        ]
         self._follow_switch(pump, self.hass.states.get(entity_id))
         return pump
 
@@ -358,6 +360,12 @@ class Pumps(dict[PumpKey, Pump]):
     def _switch_changed(self, pump: Pump, event: Event[EventStateChangedData]) -> None:
         self._follow_switch(pump, event.data["new_state"])
 
+    @callback
+    def async_follow(self, pump: Pump) -> None:
+        """Look at a switch again, which says nothing where nothing changes."""
+        if pump.uid is None and not pump.left:
+            self._follow_switch(pump, self.hass.states.get(pump.channel))
+
     def _follow_switch(self, pump: Pump, state: State | None) -> None:
         known = {STATE_ON: True, STATE_OFF: False}
         if state is None or state.state in {STATE_UNAVAILABLE, STATE_UNKNOWN}:
@@ -415,7 +423,7 @@ class Pumps(dict[PumpKey, Pump]):
     @callback
     def async_keep(self, pump: Pump, memory: Memory) -> None:
         """Write what must survive, at once, and without anybody waiting for the disk."""
-        name = _name(pump.uid or "", pump.channel)
+        name = _name(pump.uid or "", pump.actuator.key)
         self._kept[name] = self._kept.get(name, {}) | memory_as_dict(memory)
         self._save()
 

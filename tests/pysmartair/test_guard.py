@@ -301,6 +301,7 @@ def test_a_run_that_goes_past_its_bound_is_stopped_and_counts_as_failed() -> Non
     told = resting(ends_itself=False)
     told(RunAsked(run_id="run"))
     told(RunAnswered(lease=1, answer=Answer.ACCEPTED))
+    told(on())
     told(Tick(), 1200)
     assert told.wanted(SendStop) == [SendStop()]
     assert told.state.by == "max_run"

@@ -43,13 +43,13 @@ class Publish:
 def command(
     root: str, uid: str, name: str, *, cmd_id: str, now: float, params: Mapping[str, Any] | None = None
 ) -> Publish:
-    """Return a command: never retained, and past its use after COMMAND_LIFETIME seconds from `now` (Unix time)."""
-    content: dict[str, Any] = {
-        "command": name,
-        "cmd_id": cmd_id,
-        "timestamp": int(now),
-        "expires": int(now) + COMMAND_LIFETIME,
-    }
+    """Return a command: never retained, and past its use after COMMAND_LIFETIME seconds from `now` (Unix time).
+
+    A stop names no time after which it is void: where two clocks differ it would be none (safety contract, S1).
+    """
+    content: dict[str, Any] = {"command": name, "cmd_id": cmd_id, "timestamp": int(now)}
+    if name != CommandName.STOP_PUMP:
+        content["expires"] = int(now) + COMMAND_LIFETIME
     if params:
         content["params"] = dict(params)
     return Publish(topic=topic_for(root, uid, Channel.COMMANDS), payload=_dump(content), expiry=COMMAND_LIFETIME)

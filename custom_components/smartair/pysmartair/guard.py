@@ -142,8 +142,8 @@ def _take(turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one for ea
             _sense(turn, event)
         case Reported():
             _report(turn, event)
-        case Configured(limits, protected):
-            turn.set(limits=limits, protected=protected)
+        case Configured():
+            _configure(turn, event)
         case Fitted(senses):
             _fit(turn, senses)
         case Around():
@@ -151,6 +151,8 @@ def _take(turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one for ea
         case Contacted(contact):
             if contact != turn.guard.contact:
                 turn.set(contact=contact, contact_at=turn.now)
+                if contact:
+                    _stop_again(turn)
         case RunAsked():
             _ask(turn, event)
         case StopAsked():
@@ -171,6 +173,32 @@ def _take(turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one for ea
             device_reset(turn, code)
         case Leaving():  # pragma: no branch - the union is closed
             _leave(turn)
+
+
+def _configure(turn: Turn, event: Configured) -> None:
+    """Take over limits, which hold for a run that goes on as well, and for what a channel has become (S4)."""
+    limits, state = event.limits, turn.guard.state
+    turn.set(limits=limits, protected=event.protected)
+    if not isinstance(state, Running):
+        return
+    if limits.circulates:
+        turn.set(state=replace(state, until=None, renew_at=None))
+        return
+    turn.set(off_since=None, off_asked_s=None, water_change=False)
+    latest = state.since + limits.max_run_s
+    turn.set(state=replace(state, until=latest if state.until is None else min(state.until, latest)))
+
+
+def _stop_again(turn: Turn) -> None:
+    """Send the stop that may have been lost while nobody was there; circulation that is unknown must run (S5)."""
+    match turn.guard.state:
+        case Stopping() as stopping:
+            turn.stop(stopping.by)
+            turn.set(state=replace(stopping, asked_at=turn.now))
+        case Unknown(stopped=True) if not turn.circulates:
+            turn.stop("stopped")
+        case _:
+            pass
 
 
 # --- what is measured and reported --------------------------------------------------------------------
@@ -330,9 +358,10 @@ def _order_run(turn: Turn, order: Order) -> None:
     match state:
         case Running():
             _reorder(turn, state, order, lease)
-        case Starting(order=before, last=last):
+        case Starting(order=before) as starting:
             turn.do(Fail(before.run_id, "replaced"))
-            turn.set(state=Starting(order=order, asked_at=turn.now, lease=lease, last=last))
+            # It is asked since the first time: who asks again each second must not put off that nobody answers.
+            turn.set(state=replace(starting, order=order, lease=lease))
         case Resting() | Unknown():
             turn.set(state=Starting(order=order, asked_at=turn.now, lease=lease, last=state))
         case Stopping(run=run, by=by):  # pragma: no branch - the union is closed
@@ -377,6 +406,11 @@ def _leave(turn: Turn) -> None:
         idle = isinstance(state, (Resting, Stopping)) and not guard.protected
         if idle and guard.contact and isinstance(may_release(guard.lock), Allowed):
             turn.send_run(guard.limits.max_run_s, planned=False)
+    elif isinstance(state, Stopping):
+        # What is not known to have been heard is said once more.
+        turn.stop(state.by)
+        turn.close(state.run, state.by)
+        turn.set(state=Unknown(since=turn.now, stopped=True))
     elif isinstance(state, Starting) or (
         isinstance(state, Running) and (state.order is not None or not guard.ends_itself)
     ):

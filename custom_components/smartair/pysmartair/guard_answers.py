@@ -118,7 +118,8 @@ def _account(turn: Turn, event: RunAnswered, run: Running) -> None:
 def stopped(turn: Turn) -> None:
     """Take in that the device says that it stopped."""
     state = turn.guard.state
-    if isinstance(state, Stopping):
+    # Of a switch only its state says that it is off: that it was told so is no news of it.
+    if isinstance(state, Stopping) and turn.guard.ends_itself:
         turn.close(state.run, state.by)
         turn.rest(told=True)
         turn.set(heard_at=turn.now)

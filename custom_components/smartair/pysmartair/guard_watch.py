@@ -109,6 +109,11 @@ def _look_at_run(turn: Turn, state: Running) -> None:
     if trip is not None:
         turn.trip(state, trip.verdict, locks=trip.locks)
         return
+    if not guard.ends_itself and not state.seen and now - state.since >= CONFIRM_S:
+        # A switch of which nothing was seen since does not do what it accepted.
+        turn.unconfirmed("start")
+        turn.stop("unconfirmed")
+        return
     if state.until is None:
         return
     wanted = state.order.litres if state.order else None
@@ -148,7 +153,9 @@ def _look_at_stop(turn: Turn, state: Stopping) -> None:
         return
     turn.unconfirmed("stop")
     # Reported on, again and again, in spite of it: nothing is left but to call a person.
-    if state.tries >= STUCK_TRIES and turn.guard.heard_at > state.asked_at and not turn.guard.stuck:
+    # A switch that shows on all the time does not say so again.
+    heard = turn.guard.heard_at > state.asked_at or (not turn.guard.ends_itself and turn.guard.contact)
+    if state.tries >= STUCK_TRIES and heard and not turn.guard.stuck:
         turn.latch_stuck(Refused(Reason.PUMP_STUCK_ON, Cause.UNKNOWN))
     turn.stop(state.by)
     turn.set(state=replace(state, asked_at=turn.now, tries=state.tries + 1))

@@ -1,0 +1,26 @@
+"""What a guard's state means to those who look at its pump."""
+
+from .pysmartair.guard_data import Guard, Resting, Running, Starting, State, Stopping, Unknown
+
+
+def is_on(state: State) -> bool | None:
+    """Return whether the pump runs as it was reported, None when nobody knows."""
+    match state:
+        case Unknown():
+            return None
+        case Resting():
+            return False
+        case Running():
+            return True
+        case Starting(last=last):
+            return is_on(last)
+        case Stopping(run=run):
+            return True if run is not None else None
+
+
+def shown(guard: Guard) -> tuple[object, ...]:
+    """Return what listeners are told of."""
+    state = guard.state
+    litres = state.litres if isinstance(state, Running) else None
+    device = (guard.contact, guard.protected, guard.unconfirmed)
+    return (type(state), is_on(state), guard.lock, guard.stuck, guard.readings, guard.limits, device, litres)
