@@ -20,6 +20,7 @@ from .const import DOMAIN
 from .history import DeviceHistory
 from .pysmartair import (
     ANSWER_TIMEOUT,
+    KEY_CHANNELS,
     KEY_CONFIG,
     KEY_DESCRIPTOR,
     KEY_FACTS,
@@ -99,7 +100,6 @@ class SmartAirDevice:
         self._event_listeners: list[EventListener] = []
         self._report_listeners: list[ReportListener] = []
         self._response_listeners: list[ResponseListener] = []
-        self._growth_listeners: list[Listener] = []
         self._waiting: dict[str, asyncio.Future[CommandResponse]] = {}
         self._expiry: CALLBACK_TYPE | None = None
         self._expiry_job = HassJob(self._async_expire, cancel_on_shutdown=True)
@@ -180,6 +180,8 @@ class SmartAirDevice:
         if after.metrics is not before.metrics or not changed.isdisjoint(_SELDOM):
             self._keep(before, changed)
             self._complain(changed)
+        if KEY_CHANNELS in changed and not after.channels.keys() <= before.channels.keys():
+            self.async_grow()
         if self._expiry is None:
             self._schedule_expiry(now)
         if (self.hub.connected and after.available) != self.available:
@@ -247,16 +249,9 @@ class SmartAirDevice:
         return lambda: self._response_listeners.remove(listener)
 
     @callback
-    def async_listen_growth(self, listener: Listener) -> CALLBACK_TYPE:
-        """Call the listener when the device may have more to show than before; return how to end that."""
-        self._growth_listeners.append(listener)
-        return lambda: self._growth_listeners.remove(listener)
-
-    @callback
     def async_grow(self) -> None:
         """Tell those who listen that the device may have more to show."""
         self.hub.async_show_growth(self)
-        self._call(tuple(self._growth_listeners))
 
     def _notify(self, changed: Iterable[str], now: float) -> None:
         listeners = self._listeners
