@@ -43,6 +43,7 @@ from .pysmartair import (
     samples_of,
     without_markup,
 )
+from .readings import Reading
 from .store import DeviceRecord, Night
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ class SmartAirDevice:
         self.record = record
         self.snapshot = record.snapshot()
         self.available = False
+        # What was measured before the restart, until it is stale or there is a value of now.
+        self.restored: dict[str, Reading] = {}
         self.sensors: dict[str, SensorEntity] = {}
         self.context: Context | None = None
         self.history: DeviceHistory | None = None
