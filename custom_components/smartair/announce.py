@@ -25,6 +25,7 @@ REPAIRS: Mapping[Code, str] = MappingProxyType(
         Code.OVERFLOW: "alert_overflow",
         Code.MAX_RUN: "alert_max_run",
         Code.TOO_MANY_FAILURES: "alert_too_many_failures",
+        Code.DEVICE_LOCK: "alert_device_lock",
         Code.LEAK: "alert_leak",
         Code.WATER_CHANGE_FAILED: "alert_water_change_failed",
     }

@@ -52,7 +52,7 @@ from .pysmartair.guard_data import (
     WasReset,
 )
 from .pysmartair.guard_turn import Turn, alarm_code
-from .pysmartair.safety import Limits, Reading, Refused, Role, Verdict
+from .pysmartair.safety import Limits, Reading, Reason, Refused, Role, Verdict
 from .refusals import PumpRefusedError, run_failure
 
 if TYPE_CHECKING:
@@ -321,6 +321,7 @@ class Pump:
             case Fail(run_id, why):
                 self._answer(run_id, self._failure(why))
             case WasReset():
+                self.pumps.alerts.async_resolve(Code.LEAK, uid=self.uid)
                 self._reset_over(None)
             case ResetRefused(verdict):
                 self._reset_over(PumpRefusedError(verdict, self.name))
@@ -402,6 +403,10 @@ class Pump:
         else:
             self.async_take(ResetAnswered(done=True))
 
+    def sent(self, cmd_id: str) -> bool:
+        """Whether a run command of this id came from here, which its answer ends."""
+        return cmd_id in self._leases
+
     @callback
     def async_response(self, response: CommandResponse) -> None:
         """Take in an answer of the device, if it is to a run command of this pump."""
@@ -441,6 +446,8 @@ class Pump:
                 alerts.async_resolve(code, **place)
             case Kind.NOTE:
                 alerts.async_note(code, **place, cause=cause, values=values)
+                if code is Code.LOCK_RESET and verdict is not None and verdict.reason is Reason.OVERFLOW:
+                    alerts.async_resolve(Code.LEAK, uid=self.uid)
 
     def _ended(self, ended: Ended) -> None:
         seconds, litres = ended.seconds, ended.litres

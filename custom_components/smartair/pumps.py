@@ -22,32 +22,29 @@ from .alerts import AlertLog
 from .const import DOMAIN
 from .device import SmartAirDevice
 from .pump import OPPOSITE, Pump
+from .pump_events import happened
 from .pysmartair import (
     KEY_CONFIG,
     KEY_DESCRIPTOR,
     KEY_OTA,
     KEY_STATUS,
-    Code,
     CommandName,
     CommandResponse,
-    DeviceEvent,
     RunRecord,
     Telemetry,
 )
 from .pysmartair.channels import PumpSpec, limits_of, pump_specs
-from .pysmartair.guard import begin, refusal_of
+from .pysmartair.guard import begin
 from .pysmartair.guard_data import (
     Around,
     Configured,
     Contacted,
-    DeviceReset,
     Event as GuardEvent,
     Fitted,
     Memory,
     Reported,
     Sense,
     Sensed,
-    Tripped,
 )
 from .pysmartair.guard_memory import memory_as_dict, memory_from_dict
 from .pysmartair.safety import Limits, Role
@@ -157,7 +154,7 @@ class Pumps(dict[PumpKey, Pump]):
         self._ends[device.uid] = [
             device.async_listen_reports(partial(self._report, device)),
             device.async_listen_responses(partial(self._answered, device)),
-            device.async_listen_events(partial(self._happened, device)),
+            device.async_listen_events(partial(happened, self, device)),
             device.async_listen(
                 (KEY_STATUS, KEY_DESCRIPTOR, KEY_CONFIG, KEY_OTA), partial(self._refresh_device, device)
             ),
@@ -363,29 +360,6 @@ class Pumps(dict[PumpKey, Pump]):
     def _answered(self, device: SmartAirDevice, response: CommandResponse) -> None:
         for pump in self.of(device):
             pump.async_response(response)
-
-    @callback
-    def _happened(self, device: SmartAirDevice, event: DeviceEvent) -> None:
-        channel = event.data.get("channel")
-        pump = self.get((device.uid, channel)) if isinstance(channel, str) else None
-        if pump is None:
-            return
-        code = event.data.get("code")
-        code = code if isinstance(code, str) else None
-        match event.event:
-            case "safety_trip":
-                verdict = refusal_of(code or "unknown", event.data, locked=True)
-                if verdict is not None:
-                    pump.async_take(Tripped(verdict, locked=event.data.get("locked") is not False))
-            case "safety_reset":
-                pump.async_take(DeviceReset(code))
-            case "circulation_released":
-                cause = event.data.get("cause")
-                self.alerts.async_note(
-                    Code.CIRCULATION_RELEASED, uid=pump.uid, channel=pump.channel, cause=str(cause or "–")
-                )
-            case _:
-                pass
 
     @callback
     def _switch_changed(self, pump: Pump, event: Event[EventStateChangedData]) -> None:

@@ -25,6 +25,7 @@ LOCKS = frozenset(
         Code.OVERFLOW,
         Code.MAX_RUN,
         Code.TOO_MANY_FAILURES,
+        Code.DEVICE_LOCK,
     }
 )
 """The alerts that are active for as long as a pump is locked; where it is not, they are noted and never raised."""

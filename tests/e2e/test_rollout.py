@@ -12,7 +12,7 @@ from lab.simulator.device import Identity
 from lab.simulator.ota import Fault, Updater
 from tests.firmware import image
 
-from .firmware import Pumping, put, reachable
+from .firmware import put, reachable
 
 if TYPE_CHECKING:
     from lab.simulator.device import Device, Link
@@ -45,10 +45,8 @@ async def _fleet(house: House) -> None:
     put(house, {"1.0.0": image("1.0.0", sectors=100), "2.0.0": image("2.0.0", sectors=100)})
 
     def make(who: Identity, link: Link) -> Device:
-        plain = house.household.make(who, link)
-        device = Pumping(
-            identity=who, sensors=plain.sensors, settings=plain.settings, link=link, firmware_version="1.0.0"
-        )
+        device = house.household.make(who, link)
+        device.firmware_version = "1.0.0"
         device.settings.values["report_interval"] = 10
         device.updater = Updater(device, FAULTY.get(who.uid))
         return device
@@ -74,7 +72,8 @@ async def _fleet(house: House) -> None:
 
 async def rollout(house: House) -> dict[str, Any]:
     states = await house.client.states()
-    return dict(states["sensor.smartair_firmware_rollout"])
+    # The sensor comes with the first rollout, a moment after the action.
+    return dict(states.get("sensor.smartair_firmware_rollout", {"state": None}))
 
 
 async def until(house: House, *phases: str, within: float) -> dict[str, Any]:
@@ -124,11 +123,10 @@ async def test_killed_in_the_middle_it_completes_and_every_device_is_ordered_onc
     await eventually(quiet, within=60, what="the last batch over")
     before = {uid: len(house.device(uid).updater.orders) for uid in UIDS}
     answer = await house.client.action_response(
-        "smartair", "rollout_firmware", device_type="co2", canary=5, batch_size=50, failure_threshold=100
+        "smartair", "rollout_firmware", device_type="co2", canary=0, batch_size=50, failure_threshold=100
     )
     (plan,) = answer["rollouts"]
     targets = set(plan["versions"])
-    held = {uid for uid in plan["left_out"] if uid in FAULTY}
     stop = asyncio.Event()
     watch = asyncio.create_task(lags(house, stop))
 
@@ -153,7 +151,6 @@ async def test_killed_in_the_middle_it_completes_and_every_device_is_ordered_onc
         assert len(ids) - (before[uid] > 0) == (uid in targets), uid
         expected = "1.0.0" if uid in FAULTY else "2.0.0"
         assert house.device(uid).firmware_version == expected, uid
-    assert held <= set(FAULTY)
     p99 = found[len(found) * 99 // 100]
     print(  # noqa: T201 - a figure for people
         f"\nping during the rollout: {len(found)}, median {found[len(found) // 2]:.4f} s, p99 {p99:.4f} s"

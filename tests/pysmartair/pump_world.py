@@ -71,6 +71,7 @@ class Device:
     lease: int = 0
     changed: float = 0.0
     welded: bool = False
+    lock: str | None = None
 
     def set(self, on: bool, now: float) -> None:
         if on != self.on:
@@ -107,6 +108,7 @@ class PumpWorld(RuleBasedStateMachine):
         self.off_by_order = 0.0
         self.stopped_at: float | None = None
         self.was_locked: Refused | None = None
+        self.told_lock: str | None = None
 
     @initialize(role=st.sampled_from([Role.FILL, Role.DRAIN, Role.RECIRCULATION]))
     def begin(self, role: Role) -> None:
@@ -198,7 +200,7 @@ class PumpWorld(RuleBasedStateMachine):
 
     def _report(self) -> None:
         moving = self.device.on or self.device.welded
-        self._to_ha(Reported(on=self.device.on, run_id=f"found-{self.now}"))
+        self._to_ha(Reported(on=self.device.on, lock=self.device.lock, run_id=f"found-{self.now}"))
         told = {
             Sense.LEVEL: self.level,
             Sense.FLOW: self.flow if moving else 0.0,
@@ -332,13 +334,27 @@ class PumpWorld(RuleBasedStateMachine):
     def an_old_reset_of_the_device_arrives(self, code: str) -> None:
         self._to_ha(DeviceReset(code))
 
+    @rule(code=st.sampled_from(["overcurrent", "no_flow"]))
+    def the_device_reports_a_lock(self, code: str) -> None:
+        self.device.set(self.device.circulates and code != "overcurrent", self.now)
+        self.device.lock = code
+
+    @rule()
+    def somebody_resets_it_at_the_device(self) -> None:
+        lock, self.device.lock = self.device.lock, None
+        if lock is not None:
+            self._to_ha(DeviceReset(lock))
+
     # --- what must always hold --------------------------------------------------------------------
 
     def _learn(self, event: Event) -> None:
         """Remember what Home Assistant has been told, as plainly as it can be remembered."""
         match event:
-            case Reported(on=bool()):
-                self.heard = True
+            case Reported(on=on, lock=lock):
+                self.heard |= on is not None
+                self.told_lock = lock
+            case Tripped(locked=True):
+                self.told_lock = "tripped"
             case RunAnswered() | StopAnswered():
                 self.heard = True
             case Sensed(sense, value) if value is not None and value == value:  # noqa: PLR0124 - NaN
@@ -422,14 +438,19 @@ class PumpWorld(RuleBasedStateMachine):
         after = self.guard
         assert after is not None
         if before.lock is not None and after.lock is None:
-            assert isinstance(event, (ResetAsked, ResetAnswered, DeviceReset)), "S3 a lock that nobody reset is gone"
+            told = isinstance(event, Reported) and before.reset_said
+            assert told or isinstance(event, (ResetAsked, ResetAnswered, DeviceReset)), "S3 a lock is gone, unreset"
+            if told or isinstance(event, DeviceReset):
+                assert self.told_lock is None, "S3 the device says that it is locked"
         if before.lock is not None and any(isinstance(one, WasReset) for one in effects):
             self._judge_reset(before.lock)
         if after.lock is not None and after.lock != before.lock:
             assert any(isinstance(one, Alarm) and one.kind is Kind.RAISE for one in effects), "S10 a silent lock"
             self._judge_trip(after.lock, event)
         if isinstance(event, DeviceReset) and before.lock is not None and after.lock is None:
-            assert event.code in {None, before.lock.reason, before.device_lock}, "S3 reset by another"
+            assert event.code in {None, before.lock.reason, before.device_lock, before.device_was}, (
+                "S3 reset by another"
+            )
 
     def _judge_reset(self, lock: Refused) -> None:
         level, current = self._known(Sense.LEVEL), self._known(Sense.CURRENT_MA)

@@ -515,8 +515,49 @@ def test_the_reset_at_the_device_clears_its_lock_and_no_other() -> None:
     told(DeviceReset("dry_run"))
     assert told.guard.lock is not None
     told(DeviceReset("overcurrent"))
+    told(off())
     assert told.guard.lock is None
     assert told(DeviceReset(None)) == ()
+
+
+def test_a_reset_at_the_device_is_believed_once_its_report_bears_it_out() -> None:
+    told = resting()
+    told(off("overcurrent"))
+    told(DeviceReset("overcurrent"))
+    assert told.guard.lock == Refused(Reason.OVERCURRENT)
+    told(off("overcurrent"))
+    told(off())
+    assert told.guard.lock == Refused(Reason.OVERCURRENT), "a late copy took the lock away"
+    told(DeviceReset("overcurrent"))
+    assert told.guard.lock is None, "the report came first, and then the event"
+
+
+def test_a_reset_that_a_new_trip_overtakes_leaves_the_lock() -> None:
+    told = resting()
+    trip = Tripped(Refused(Reason.NO_FLOW, Cause.MEASURED), locked=True)
+    told(trip)
+    told(DeviceReset("no_flow"))
+    told(trip)
+    told(off("no_flow"))
+    assert told.guard.lock == Refused(Reason.NO_FLOW, Cause.MEASURED)
+    told(off())
+    assert told.guard.lock == Refused(Reason.NO_FLOW, Cause.MEASURED)
+
+
+def test_no_reset_at_the_device_clears_a_lock_that_only_home_assistant_has() -> None:
+    told = resting(memory=Memory(lock=Refused(Reason.NO_FLOW)))
+    told(DeviceReset("no_flow"))
+    told(DeviceReset(None))
+    told(off())
+    assert told.guard.lock == Refused(Reason.NO_FLOW)
+
+
+def test_a_lock_that_nobody_knows_is_told_by_the_words_of_its_device() -> None:
+    told = resting()
+    told(off("gremlins"))
+    assert told.wanted(Alarm) == [
+        Alarm(Kind.RAISE, "biz_device_lock", Refused(Reason.DEVICE_LOCK), "gremlins"),
+    ]
 
 
 def test_a_stuck_pump_that_was_locked_before_is_stuck_beside_its_lock() -> None:

@@ -73,6 +73,12 @@ def _any_reset(turn: Turn, event: guard_data.Event) -> None:
         TAKE(turn, event)
 
 
+def _credulous_reset(turn: Turn, code: str | None) -> None:
+    lock = turn.guard.lock
+    if lock is not None and code in {None, lock.reason}:
+        turn.unlock()
+
+
 def _begin_unlocked(limits: safety.Limits, memory: guard_data.Memory, now: float) -> guard_data.Guard:
     return replace(BEGIN(limits, memory, now), lock=None, kept=replace(memory, lock=None))
 
@@ -136,6 +142,7 @@ MUTATIONS: dict[str, list[tuple[Any, str, Callable[..., Any]]]] = {
     "learning first": [(guard, "begin", _begin_knowing)],
     "silence": [(guard_watch, "_listen", _nothing)],
     "reset of another lock": [(guard, "_take", _any_reset)],
+    "reset that the device denies": [(guard, "device_reset", _credulous_reset)],
     "off is never gated": [(guard, "_stop", _deaf_stop)],
     "refusals are told": [(guard, "_ask", _silent_gate)],
     "keeping": [(Turn, "memory", lambda _: guard_data.Memory())],
@@ -230,6 +237,12 @@ STORIES: dict[str, Callable[[], None]] = {
     "learning first": told(DRAIN, silent, dies(0), glitch(LEVEL, 50.0), glitch(FLOW, 0.0), glitch(CURRENT, 0.0), run),
     "silence": told(DRAIN, run, later(4), silent, later(21)),
     "reset of another lock": told(DRAIN, tripped, lambda world: world.an_old_reset_of_the_device_arrives("no_flow")),
+    "reset that the device denies": told(
+        DRAIN,
+        lambda world: world.the_device_reports_a_lock("no_flow"),
+        later(1),
+        lambda world: world.an_old_reset_of_the_device_arrives("no_flow"),
+    ),
     "off is never gated": told(DRAIN, stop),
     "refusals are told": told(DRAIN, level(5.0), later(4), run),
     "keeping": told(DRAIN, tripped),

@@ -63,6 +63,7 @@ class Code(StrEnum):
     OVERFLOW = "biz_overflow"
     MAX_RUN = "biz_max_run"
     TOO_MANY_FAILURES = "biz_too_many_failures"
+    DEVICE_LOCK = "biz_device_lock"
     COMMAND_UNCONFIRMED = "biz_command_unconfirmed"
     RUN_REFUSED = "biz_run_refused"
     LOCK_RESET = "biz_lock_reset"
@@ -122,6 +123,7 @@ TROUBLES: Mapping[Code, Trouble] = MappingProxyType(
             Code.PUMP_STUCK_ON,
             Code.OVERFLOW,
             Code.TOO_MANY_FAILURES,
+            Code.DEVICE_LOCK,
             Code.LEAK,
             Code.WATER_CHANGE_FAILED,
         ),

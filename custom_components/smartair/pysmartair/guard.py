@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import isfinite
 
-from .guard_answers import EARLY_S, answered, came_to_its_bound, reset, reset_answered, stopped, tripped
+from .guard_answers import EARLY_S, answered, came_to_its_bound, device_reset, reset, reset_answered, stopped, tripped
 from .guard_data import (
     Accept,
     Alarm,
@@ -168,10 +168,7 @@ def _take(turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one for ea
         case Tripped():
             tripped(turn, event)
         case DeviceReset(code):
-            lock = turn.guard.lock
-            # A copy that comes late must not take away a lock of another kind.
-            if lock is not None and code in {None, lock.reason} | ({turn.guard.device_lock} - {None}):
-                turn.unlock()
+            device_reset(turn, code)
         case Leaving():  # pragma: no branch - the union is closed
             _leave(turn)
 
@@ -213,11 +210,7 @@ def _with(readings: Readings, sense: Sense, reading: Reading) -> Readings:
 
 
 def _report(turn: Turn, event: Reported) -> None:
-    turn.set(device_lock=event.lock)
-    if event.lock is not None:
-        turn.latch(Refused(lock_of(event.lock)))
-        if event.lock == Reason.PUMP_STUCK_ON:
-            turn.set(stuck=True)
+    _report_lock(turn, event.lock)
     if event.on is None:
         return
     turn.set(heard_at=turn.now)
@@ -225,6 +218,20 @@ def _report(turn: Turn, event: Reported) -> None:
         _reported_on(turn, event.run_id)
     else:
         _reported_off(turn)
+
+
+def _report_lock(turn: Turn, lock: str | None) -> None:
+    guard = turn.guard
+    if lock is None:
+        turn.set(device_lock=None, device_was=guard.device_lock or guard.device_was)
+        if guard.reset_said:
+            turn.unlock()
+        return
+    turn.set(device_lock=lock, reset_said=False)
+    reason = lock_of(lock)
+    turn.latch(Refused(reason), lock if reason is Reason.DEVICE_LOCK else None)
+    if reason is Reason.PUMP_STUCK_ON:
+        turn.set(stuck=True)
 
 
 def _reported_on(turn: Turn, run_id: str) -> None:

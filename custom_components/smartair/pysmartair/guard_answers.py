@@ -138,7 +138,7 @@ def tripped(turn: Turn, event: Tripped) -> None:
     state = turn.guard.state
     if event.locked:
         turn.latch(event.verdict)
-        turn.set(device_lock=str(event.verdict.reason))
+        turn.set(device_lock=str(event.verdict.reason), reset_said=False)
     if event.verdict.reason is Reason.PUMP_STUCK_ON:
         turn.latch_stuck(event.verdict)
         return
@@ -211,6 +211,22 @@ def reset_answered(turn: Turn, event: ResetAnswered) -> None:
         turn.do(WasReset())
     elif event.refused is not None:
         _refuse_reset(turn, event.refused)
+
+
+def device_reset(turn: Turn, code: str | None) -> None:
+    """Take in that the lock was reset at the device itself, which has no lock any more if that is true.
+
+    A copy that comes late must not take away a lock of another kind, nor a new one of the same kind: as long as the
+    device's last word is that it is locked, its next report decides.
+    """
+    guard = turn.guard
+    device = {guard.device_lock or guard.device_was} - {None}
+    if guard.lock is None or not device or code not in {None, str(guard.lock.reason)} | device:
+        return
+    if guard.device_lock is None:
+        turn.unlock()
+    else:
+        turn.set(reset_said=True)
 
 
 def _unlock(turn: Turn) -> None:

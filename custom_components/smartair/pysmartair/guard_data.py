@@ -149,6 +149,8 @@ class Guard:
     """One pump and all that its guard knows of it.
 
     `protected` where the firmware keeps the rules too, `ends_itself` where the actuator ends each run by itself.
+    `device_lock` is the lock that the device has, by its last word, `device_was` the one that it had before, and
+    `reset_said` that the device says it was reset, which its next report has to bear out.
     """
 
     limits: Limits
@@ -161,6 +163,8 @@ class Guard:
     readings: Readings = field(default_factory=Readings)
     lock: Refused | None = None
     device_lock: str | None = None
+    device_was: str | None = None
+    reset_said: bool = False
     stuck: bool = False
     leases: int = 0
     failures: tuple[float, ...] = ()

@@ -50,7 +50,7 @@ RESET = "biz_lock_reset"
 
 def alarm_code(reason: Reason) -> str:
     """Return the code of the alert that a reason brings."""
-    return REFUSED if reason is Reason.DEVICE_LOCK else f"biz_{reason}"
+    return f"biz_{reason}"
 
 
 class Turn:
@@ -82,8 +82,11 @@ class Turn:
 
     # --- locks and failures ---------------------------------------------------------------------
 
-    def latch(self, verdict: Refused) -> None:
-        """Lock; a lock that holds circulation off is never replaced by one that lets it go (S5)."""
+    def latch(self, verdict: Refused, word: str | None = None) -> None:
+        """Lock; a lock that holds circulation off is never replaced by one that lets it go (S5).
+
+        `word` is what the device calls it, where the safety contract has no name for that.
+        """
         before = self.guard.lock
         stronger = before is not None and holds_circulation(verdict) and not holds_circulation(before)
         if before is not None and not stronger:
@@ -91,7 +94,7 @@ class Turn:
         if before is not None:
             self.do(Alarm(Kind.RESOLVE, alarm_code(before.reason)))
         self.set(lock=verdict)
-        self.do(Alarm(Kind.RAISE, alarm_code(verdict.reason), verdict))
+        self.do(Alarm(Kind.RAISE, alarm_code(verdict.reason), verdict, word))
         if verdict.cause is Cause.FROZEN:
             self.do(Alarm(Kind.NOTE, FROZEN, verdict))
 
@@ -110,7 +113,9 @@ class Turn:
         if self.guard.stuck:
             self.do(Alarm(Kind.RESOLVE, alarm_code(Reason.PUMP_STUCK_ON)))
         self.do(Alarm(Kind.NOTE, RESET, self.guard.lock))
-        self.set(lock=None, device_lock=None, stuck=False, failures=(), failed_run=None)
+        self.set(
+            lock=None, device_lock=None, device_was=None, reset_said=False, stuck=False, failures=(), failed_run=None
+        )
 
     def fail(self, run_id: str, verdict: Refused) -> None:
         """Count a failed run, once; lock if it is one too many."""
@@ -121,7 +126,9 @@ class Turn:
         self.set(failures=failures[-self.limits.failures :], failed_run=run_id)
         lock = lock_after(self.limits, failures, verdict.reason, self.now)
         if lock is None:
-            self.do(Alarm(Kind.NOTE, alarm_code(verdict.reason), verdict))
+            # What ended it is no lock, and has no name: it is told as any other failed run.
+            nameless = verdict.reason is Reason.DEVICE_LOCK
+            self.do(Alarm(Kind.NOTE, REFUSED if nameless else alarm_code(verdict.reason), verdict))
         else:
             self.latch(lock)
 

@@ -258,8 +258,7 @@ class PumpNode(Device):
                 self.happened("sensor_frozen", metric="water_level", value=level and level.value)
         if self.sensors.rack.wet_floor != self._said_leak:
             self._said_leak = self.sensors.rack.wet_floor
-            if self._said_leak:
-                self.happened("leak")
+            self.happened("leak", **({} if self._said_leak else {"active": False}))
 
     def _drive(self) -> None:
         """Let the relays be what the rules say."""
