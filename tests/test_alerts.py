@@ -1,9 +1,12 @@
 """The alert log of a hub: told once, on disk in time, the same after a restart."""
 
+import asyncio
 from collections.abc import Generator
 from typing import Any
+from unittest.mock import patch
 
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.storage import Store
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
@@ -95,6 +98,27 @@ async def test_what_is_critical_is_on_disk_at_once_and_the_rest_in_time(
     alerts.async_resolve(Code.LEAK, uid="co2_001")
     await hass.async_block_till_done(wait_background_tasks=True)
     assert _stored(hass_storage, hub) == [("biz_leak", NOW + 11), ("co2_high", None), ("biz_overflow", None)]
+
+
+async def test_a_storm_of_critical_alerts_is_two_files_and_the_last_holds_all(
+    hass: HomeAssistant, alerts: AlertLog, hass_storage: dict[str, Any], hub: MockConfigEntry
+) -> None:
+    save = Store.async_save
+    written: list[int] = []
+
+    async def slow_disk(self: Store[Any], data: Any) -> None:
+        written.append(len(data["alerts"]))
+        await asyncio.sleep(0)
+        await save(self, data)
+
+    with patch.object(Store, "async_save", slow_disk):
+        for number in range(500):
+            alerts.async_raise(Code.LEAK, uid=f"pump_{number}")
+        await hass.async_block_till_done(wait_background_tasks=True)
+    assert written == [1, 500]
+    stored = _stored(hass_storage, hub)
+    assert stored is not None
+    assert len(stored) == 500
 
 
 async def test_alerts_that_never_end_are_written_all_the_same(

@@ -87,6 +87,23 @@ async def test_what_lasts_is_raised_though_the_value_never_changes_again(
     assert _codes(alerts) == ["co2_high"]
 
 
+async def test_a_limit_that_waits_is_not_forgotten_when_another_measurement_changes(
+    co2: str, alerts: AlertLog, say: Say, wait: Wait
+) -> None:
+    await say(co2, "telemetry", {"co2": 1500, "temperature": 30, "humidity": 50})
+    for second in range(119):
+        await wait(1)
+        # That the one is too high and is not again takes nothing from the others.
+        await say(co2, "telemetry", {"co2": 1500 + second, "temperature": 30, "humidity": 50 + 30 * (second % 2)})
+    assert _codes(alerts) == []
+    await wait(1)
+    assert _codes(alerts) == ["co2_high"]
+    for _ in range(8):
+        await say(co2, "telemetry", {"co2": 1500, "temperature": 30, "humidity": 50})
+        await wait(60)
+    assert _codes(alerts) == ["co2_high", "temperature_high"]
+
+
 async def test_values_that_flap_about_the_level_raise_one_alert(
     hass: HomeAssistant, hub: MockConfigEntry, co2: str, alerts: AlertLog, say: Say
 ) -> None:

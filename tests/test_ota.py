@@ -1,6 +1,6 @@
 """The firmware folder and what is served from it: what is checked, what is refused, and who gets it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import hashlib
 from http import HTTPStatus
 import os
@@ -180,7 +180,7 @@ async def test_links_pipes_and_folders_are_no_firmware(alone: FirmwareFolder, fo
     ],
 )
 async def test_what_is_not_what_its_entry_says_is_refused(
-    alone: FirmwareFolder, folder: Path, spoil: object, reason: str
+    alone: FirmwareFolder, folder: Path, spoil: Callable[[bytes], bytes], reason: str
 ) -> None:
     images = fill(folder, "1.0.0", "2.0.0")
     (folder / "co2-2.0.0.ota.bin").write_bytes(spoil(images["2.0.0"]))
@@ -317,7 +317,7 @@ async def rolled_back(hass: HomeAssistant, hub: MockConfigEntry, device: str, sa
 async def choose(hass_client: ClientSessionGenerator, issue_id: str, *steps: dict[str, str]) -> dict[str, object]:
     client = await hass_client()
     answer = await client.post("/api/repairs/issues/fix", json={"handler": DOMAIN, "issue_id": issue_id})
-    flow = await answer.json()
+    flow: dict[str, object] = await answer.json()
     for step in steps:
         answer = await client.post(f"/api/repairs/issues/fix/{flow['flow_id']}", json=step)
         flow = {**flow, **await answer.json()}

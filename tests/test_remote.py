@@ -242,6 +242,25 @@ async def test_an_image_that_is_not_what_the_catalogue_says_is_not_kept(
     assert orders() == []
 
 
+async def test_an_unsigned_image_from_elsewhere_is_recognised_before_it_is_ordered(
+    hass: HomeAssistant,
+    hub: MockConfigEntry,
+    device: str,
+    resolve: Callable[..., None],
+    aioclient_mock: AiohttpClientMocker,
+    orders: Orders,
+) -> None:
+    data = image("7.0.0", signed=False)
+    aioclient_mock.get(f"{PUBLIC}/firmware.json", content=catalogue(made.entry("7.0.0", data, url="x.bin")).encode())
+    aioclient_mock.get(f"{PUBLIC}/x.bin", content=data)
+    await subscribe(hass, hub, HOME)
+    with pytest.raises(HomeAssistantError) as caught:
+        await install(hass)
+    assert caught.value.translation_key == "update_unsigned"
+    assert orders() == []
+    assert hass.states.get(UPDATE).attributes["latest_version"] == "2.0.0"
+
+
 @pytest.mark.parametrize(
     ("url", "reason"),
     [

@@ -1,15 +1,16 @@
 """What is shown is true now, or it is not shown: time, retained messages, staleness, restarts."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.mqtt import MQTT_CONNECTION_STATE
-from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
-from homeassistant.core import CoreState, Event, EventStateChangedData, HomeAssistant, State, callback
+from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE, STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.event import async_track_state_change_event
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, mock_restore_cache_with_extra_data
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
 from .conftest import CO2_INFO, CO2_TELEMETRY, NOW, Say, Wait, hub_entry
@@ -279,11 +280,14 @@ async def _restart(hass: HomeAssistant, age: float | None) -> None:
     """Begin a new life of Home Assistant in which a hub knows one device from before."""
     entry = hub_entry()
     entry.add_to_hass(hass)
-    extra = {} if age is None else {"value": 920, "measured": NOW - age}
-    hass.set_state(CoreState.not_running)
-    mock_restore_cache_with_extra_data(hass, [(State("sensor.co2_001_co2", "920"), extra)])
-    hass.set_state(CoreState.running)
     store = entry.entry_id
+    readings = None if age is None else {"co2": [920, NOW - age], "humidity": None}
+    hass.data["test_storage"][f"smartair.{store}.readings"] = {
+        "version": 1,
+        "minor_version": 1,
+        "key": f"smartair.{store}.readings",
+        "data": {"devices": {"co2_001": readings}},
+    }
     hass.data["test_storage"][f"smartair.{store}"] = {
         "version": 1,
         "minor_version": 1,
@@ -323,6 +327,37 @@ async def test_a_value_that_grew_stale_over_the_restart_is_not_brought_back(
     await _restart(hass, age=age)
     await say("co2_001", "status", "online", retain=True)
     assert _state(hass, "sensor.co2_001_co2") == STATE_UNKNOWN
+
+
+async def test_what_was_measured_is_kept_for_the_next_start_until_it_is_stale(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, hass_storage: dict[str, Any], say: Say, wait: Wait
+) -> None:
+    def kept() -> Any:
+        return hass_storage[f"smartair.{hub.entry_id}.readings"]["data"]["devices"][co2]
+
+    await say(co2, "telemetry", {"co2": 930})
+    assert await hass.config_entries.async_reload(hub.entry_id)
+    assert kept()["co2"] == [930, NOW]
+    await say(co2, "status", "online", retain=True)
+    assert _state(hass, CO2) == "930"
+    # What is brought back is kept again while it holds, and what grew stale is not.
+    await wait(60)
+    assert await hass.config_entries.async_reload(hub.entry_id)
+    assert kept()["co2"] == [930, NOW]
+    await wait(60)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
+    await hass.async_block_till_done()
+    assert kept() == {}
+
+
+async def test_readings_are_written_now_and_then_for_a_power_cut(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, hass_storage: dict[str, Any], say: Say, wait: Wait
+) -> None:
+    await wait(14 * 60)
+    await say(co2, "telemetry", {"co2": 930})
+    await wait(60)
+    stored = hass_storage[f"smartair.{hub.entry_id}.readings"]["data"]["devices"]
+    assert stored[co2]["co2"] == [930, NOW + 14 * 60]
 
 
 @pytest.mark.usefixtures("entity_registry_enabled_by_default")

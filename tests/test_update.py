@@ -91,6 +91,20 @@ async def test_only_one_update_at_a_time(hass: HomeAssistant, device: str, order
     assert len(orders()) == 1
 
 
+async def test_whoever_orders_past_the_entity_hears_why_it_cannot_be(
+    hass: HomeAssistant, hub: MockConfigEntry, device: str, say: Say, orders: Orders
+) -> None:
+    update = hub.runtime_data.updates.of(hub.runtime_data.devices[UID])
+    await install(hass)
+    with pytest.raises(HomeAssistantError) as caught:
+        await update.async_install()
+    assert caught.value.translation_key == "update_busy"
+    await tell(say, orders()[-1], "failed", 0, "image_invalid")
+    with pytest.raises(HomeAssistantError) as caught:
+        await update.async_install()
+    assert caught.value.translation_key == "no_update"
+
+
 async def test_without_an_answer_it_fails_and_may_be_tried_again(
     hass: HomeAssistant, device: str, orders: Orders, wait: Wait
 ) -> None:

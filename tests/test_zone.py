@@ -3,11 +3,12 @@
 from typing import Any
 
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
+from syrupy.assertion import SnapshotAssertion
 
 from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.pysmartair import Code
@@ -232,7 +233,7 @@ async def test_a_change_is_refused_with_its_reason(
     await hass.async_block_till_done()
     assert (await _refused(hass)).startswith("change_refused_pump_un")
     assert zone.memory.state == NormalRecirc()
-    noted = [one for one in hub.runtime_data.alerts.book.history if one.code is Code.RUN_REFUSED]
+    noted = [one for one in hub.runtime_data.alerts.book.past if one.code is Code.RUN_REFUSED]
     assert len(noted) >= 4
 
 
@@ -502,3 +503,84 @@ async def test_a_change_goes_on_while_another_zone_is_added(
     assert state(hass, "sensor.other_state") == "normal_recirc"
     await rack.until(zone, "NormalRecirc")
     assert last_event(hass) == "water_change_completed"
+
+
+async def test_two_zones_do_not_change_their_water_with_the_same_pump(
+    hass: HomeAssistant, hub: MockConfigEntry, rack: Rack, zone: Zone
+) -> None:
+    other = await add_zone(hass, hub, settings(hass, hub), "Other")
+    await press(hass, "start_water_change")
+    with pytest.raises(ServiceValidationError) as refused:
+        await other.async_start_change()
+    assert refused.value.translation_key == "change_refused_other_zone"
+    assert refused.value.translation_placeholders == {"pump": "Tent"}
+
+
+async def test_a_pump_of_a_device_that_comes_later_is_taken_when_it_is_there(
+    hass: HomeAssistant, hub: MockConfigEntry, broker: MqttMockHAClient, wait: Wait
+) -> None:
+    zone = await add_zone(hass, hub, settings(hass, hub))
+    assert set(zone.missing) == {"recirculation", "fill", "drain"}
+    await press(hass, "abort_water_change")
+    rack = await rack_of(hass, broker, hub, wait)
+    await rack.second(2)
+    assert zone.missing == {}
+    assert set(zone.pumps) == {Role.RECIRCULATION, Role.FILL, Role.DRAIN}
+
+
+async def test_a_reset_that_is_refused_says_so(hass: HomeAssistant, rack: Rack, zone: Zone) -> None:
+    rack.node.locks["pump_drain"] = "dry_run"
+    rack.level = 5.0
+    await rack.second(2)
+    with pytest.raises(HomeAssistantError) as refused:
+        await press(hass, "reset_safety_locks")
+    assert str(refused.value.translation_key).startswith("refused_dry_run")
+
+
+async def test_a_zone_whose_broker_is_away_fails_its_change_and_stops_when_it_is_back(
+    hass: HomeAssistant, hub: MockConfigEntry, rack: Rack, zone: Zone
+) -> None:
+    await press(hass, "start_water_change")
+    await rack.second(5)
+    hub.runtime_data._async_connection_changed(False)  # noqa: SLF001 - the broker is played
+    rack.silent = True
+    await rack.second(70)
+    assert isinstance(zone.memory.state, Failed)
+    hub.runtime_data._async_connection_changed(True)  # noqa: SLF001 - the broker is played
+    rack.silent = False
+    rack.level = 50.0
+    await rack.second(15)
+    assert rack.node.on == {"pump_recirc": True, "pump_fill": False, "pump_drain": False}
+
+
+async def test_circulation_that_nobody_can_see_is_asked_for_when_it_is_seen_off(
+    hass: HomeAssistant, hub: MockConfigEntry, rack: Rack, zone: Zone
+) -> None:
+    rack.node.say("status", "offline")
+    await hass.async_block_till_done()
+    await press(hass, "abort_water_change")
+    rack.node.on["pump_recirc"] = False
+    await rack.wait(1)
+    rack.node.say("status", "online")
+    await rack.second(3)
+    assert rack.node.on["pump_recirc"]
+
+
+async def test_the_zones_entities_are_as_they_were_agreed(
+    hass: HomeAssistant, zone: Zone, snapshot: SnapshotAssertion
+) -> None:
+    registry = er.async_get(hass)
+    found = [one for one in registry.entities.values() if one.unique_id.startswith(zone.unique_prefix)]
+    agreed = {
+        one.entity_id: {
+            "key": one.unique_id.removeprefix(zone.unique_prefix),
+            "device_class": one.original_device_class,
+            "name": one.original_name,
+            "category": one.entity_category,
+            "unit": one.unit_of_measurement,
+            "capabilities": one.capabilities,
+            "subentry": one.config_subentry_id == zone.zone_id,
+        }
+        for one in sorted(found, key=lambda one: one.entity_id)
+    }
+    assert agreed == snapshot

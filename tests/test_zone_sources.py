@@ -226,9 +226,12 @@ async def test_water_usage_is_told_by_zone_by_node_and_by_pump(
     node = hub.runtime_data.devices["rack_a"].device_id
     pumps = [
         device.id
-        for device in dr.async_entries_for_config_entry(device_registry, hub.entry_id)
-        for domain, name in device.identifiers
-        if domain == DOMAIN and name.endswith((":pump_fill", ":pump_drain"))
+        for channel in ("pump_fill", "pump_drain")
+        if (
+            device := device_registry.async_get_child_device_by_identifier(
+                (DOMAIN, f"rack_a:{channel}"), hub.entry_id
+            )
+        )
     ]
     by_pump = [await usage(hass, device_id=one) for one in pumps]
     assert sorted(len(one["runs"]) for one in by_pump) == [0, 1]

@@ -3,7 +3,6 @@
 Most devices never have an alert, and a thousand entities that never change cost as much as those that do.
 """
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any, override
@@ -38,7 +37,6 @@ class AlertEntity[DescriptionT: EntityDescription](Entity):
         self._alerts = owner.hub.alerts if isinstance(owner, SmartAirDevice) else owner.alerts
         self._told: list[tuple[Change, Alert]] = []
         self._there = False
-        self._unshown: asyncio.Handle | None = None
         self.gone: Callable[[], object] | None = None
         self.async_refresh()
 
@@ -57,7 +55,7 @@ class AlertEntity[DescriptionT: EntityDescription](Entity):
     @override
     async def async_added_to_hass(self) -> None:
         """Show what was told meanwhile, once Home Assistant has written the entity for the first time."""
-        self._unshown = self.hass.loop.call_soon(self._async_there)
+        self.async_on_remove(self.hass.loop.call_soon(self._async_there).cancel)
 
     @callback
     def _async_there(self) -> None:
@@ -69,8 +67,6 @@ class AlertEntity[DescriptionT: EntityDescription](Entity):
     @override
     async def async_will_remove_from_hass(self) -> None:
         """Be told nothing more."""
-        if self._unshown is not None:
-            self._unshown.cancel()
         if self.gone is not None:
             self.gone()
 

@@ -20,6 +20,7 @@ from .const import DOMAIN
 from .history import DeviceHistory
 from .pysmartair import (
     ANSWER_TIMEOUT,
+    KEY_CHANNELS,
     KEY_CONFIG,
     KEY_DESCRIPTOR,
     KEY_FACTS,
@@ -42,6 +43,7 @@ from .pysmartair import (
     samples_of,
     without_markup,
 )
+from .readings import Reading
 from .store import DeviceRecord, Night
 
 if TYPE_CHECKING:
@@ -89,6 +91,8 @@ class SmartAirDevice:
         self.record = record
         self.snapshot = record.snapshot()
         self.available = False
+        # What was measured before the restart, until it is stale or there is a value of now.
+        self.restored: dict[str, Reading] = {}
         self.sensors: dict[str, SensorEntity] = {}
         self.context: Context | None = None
         self.history: DeviceHistory | None = None
@@ -99,7 +103,6 @@ class SmartAirDevice:
         self._event_listeners: list[EventListener] = []
         self._report_listeners: list[ReportListener] = []
         self._response_listeners: list[ResponseListener] = []
-        self._growth_listeners: list[Listener] = []
         self._waiting: dict[str, asyncio.Future[CommandResponse]] = {}
         self._expiry: CALLBACK_TYPE | None = None
         self._expiry_job = HassJob(self._async_expire, cancel_on_shutdown=True)
@@ -180,6 +183,8 @@ class SmartAirDevice:
         if after.metrics is not before.metrics or not changed.isdisjoint(_SELDOM):
             self._keep(before, changed)
             self._complain(changed)
+        if KEY_CHANNELS in changed and not after.channels.keys() <= before.channels.keys():
+            self.async_grow()
         if self._expiry is None:
             self._schedule_expiry(now)
         if (self.hub.connected and after.available) != self.available:
@@ -247,16 +252,9 @@ class SmartAirDevice:
         return lambda: self._response_listeners.remove(listener)
 
     @callback
-    def async_listen_growth(self, listener: Listener) -> CALLBACK_TYPE:
-        """Call the listener when the device may have more to show than before; return how to end that."""
-        self._growth_listeners.append(listener)
-        return lambda: self._growth_listeners.remove(listener)
-
-    @callback
     def async_grow(self) -> None:
         """Tell those who listen that the device may have more to show."""
         self.hub.async_show_growth(self)
-        self._call(tuple(self._growth_listeners))
 
     def _notify(self, changed: Iterable[str], now: float) -> None:
         listeners = self._listeners

@@ -35,6 +35,7 @@ from .pysmartair import (
     subscription,
     without_markup,
 )
+from .readings import Readings, read
 from .store import DeviceRecord, HubStore
 from .usage import UsageLog
 from .zones import Zones
@@ -72,6 +73,7 @@ class SmartAirHub:
         self.namespace: str = entry.data[CONF_NAMESPACE]
         self.store = HubStore(hass, entry.entry_id)
         self.devices: dict[str, SmartAirDevice] = {}
+        self.readings = Readings(self)
         self.approval = Approval(self)
         self.updates = Updates(self)
         self.alerts = AlertLog(hass, entry.entry_id, self.async_create_task)
@@ -102,12 +104,14 @@ class SmartAirHub:
             await self.store.async_load()
             await self.alerts.async_load()
             await self.pumps.async_load()
+            readings = await self.readings.async_load()
         except UnsupportedStorageVersionError as err:
             raise ConfigEntryError(translation_domain=DOMAIN, translation_key="stored_by_later_version") from err
         self.connected = mqtt.is_connected(self.hass)
         self._register_hub()
         for record in self.store.devices.values():
-            self._adopt(record)
+            self._adopt(record).restored = read(readings.get(record.uid))
+        self.readings.async_start()
         Announcer(self).async_start()
         self.limits.async_start()
         self.pumps.async_start()
@@ -135,6 +139,7 @@ class SmartAirHub:
     async def async_stop(self) -> None:
         """End all that the hub began, after the platforms have gone, and keep what its devices said last."""
         self.approval.async_stop()
+        await self.readings.async_save()
         await self.zones.async_stop()
         self.infra.async_stop()
         self.limits.async_stop()

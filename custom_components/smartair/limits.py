@@ -27,10 +27,12 @@ from .pysmartair import (
     Place,
     Severity,
     Side,
+    Steady,
     Turn,
     Watched,
     due,
     is_night,
+    steady,
     watch,
 )
 from .store import Night
@@ -97,13 +99,14 @@ def _limits_of(metric: str, bounds: Bounds) -> tuple[Limit, ...]:
 class Watcher:
     """Watches over the limits of one device, in one listener for all that it measures."""
 
-    __slots__ = ("_device", "_due", "_end", "_limits", "_states", "_timer")
+    __slots__ = ("_device", "_due", "_end", "_limits", "_states", "_steady", "_timer")
 
     def __init__(self, device: SmartAirDevice) -> None:
         """Watch nothing yet."""
         self._device = device
         self._limits: tuple[Limit, ...] | None = None
         self._states: list[Watched] = []
+        self._steady: tuple[Steady, ...] = ()
         self._end: CALLBACK_TYPE | None = None
         self._timer: CALLBACK_TYPE | None = None
         self._due: float | None = None
@@ -119,7 +122,7 @@ class Watcher:
         self._states = [Watched(raised=self._active(limit) is not None, gap=now) for limit in limits]
         if limits:
             metrics = dict.fromkeys(limit.metric for limit in limits)
-            self._end = self._device.async_listen(metrics, self._async_look)
+            self._end = self._device.async_listen(metrics, self._async_changed)
             self._async_look()
 
     @callback
@@ -134,17 +137,25 @@ class Watcher:
         return self._device.hub.alerts.book.active.get(Place(limit.code, self._device.uid))
 
     @callback
+    def _async_changed(self) -> None:
+        """Look closer where a value is not what leaves all as it is: nearly every report of a fleet is."""
+        device = self._device
+        values = device.snapshot.values if device.available else _NOTHING
+        for metric, lowest, highest in self._steady:
+            value = values.get(metric)
+            if lowest <= highest if value is None else not lowest <= value <= highest:
+                self._async_look()
+                return
+
+    @callback
     def _async_look(self) -> None:
         """Find out where each measurement stands, from what is known now and nothing else."""
         device, now = self._device, time.time()
         values = device.snapshot.values if device.available else _NOTHING
-        first: float | None = None
         for index, limit in enumerate(self._limits or ()):
             before = self._states[index]
             night = limit.nightly and is_night(dt_util.now().time(), limit.night_begin, limit.night_end)
             after, turn = watch(before, limit, values.get(limit.metric), now=now, night=night)
-            if after is before:
-                continue
             self._states[index] = after
             match turn:
                 case Turn.RAISE:
@@ -153,9 +164,14 @@ class Watcher:
                     device.hub.alerts.async_resolve(limit.code, uid=device.uid)
                 case None:  # pragma: no branch - the union is closed
                     self._mark(limit, before, after)
-            if (at := due(after, limit)) is not None:
-                first = at if first is None else min(first, at)
-        self._wait_until(first, now)
+        self._settle(now)
+
+    def _settle(self, now: float) -> None:
+        """Wait for the first that is due, and know which values change nothing until then."""
+        pairs = list(zip(self._states, self._limits or (), strict=True))
+        moments = [moment for state, limit in pairs if (moment := due(state, limit)) is not None]
+        self._wait_until(min(moments, default=None), now)
+        self._steady = tuple(steady(state, limit) for state, limit in pairs)
 
     def _raise(self, limit: Limit, value: float, level: float) -> None:
         values = {"value": value, "limit": level, "known": True}
@@ -201,7 +217,9 @@ class Limits:
     def async_start(self) -> None:
         """Watch over the devices that there are and those that come."""
         self._rules = self._read_rules()
-        self._hub.entry.async_on_unload(self._hub.async_listen_devices(self._async_added))
+        unload = self._hub.entry.async_on_unload
+        unload(self._hub.async_listen_devices(self._async_added))
+        unload(self._hub.async_listen_growth(self._refresh))
 
     @callback
     def async_stop(self) -> None:
@@ -231,11 +249,8 @@ class Limits:
     def _async_added(self, devices: Iterable[SmartAirDevice]) -> None:
         for device in devices:
             self._watchers[device.uid] = Watcher(device)
-
-            refresh = partial(self._refresh, device)
-            device.async_listen_growth(refresh)
-            device.async_listen((KEY_CONFIG,), refresh)
-            refresh()
+            device.async_listen((KEY_CONFIG,), partial(self._refresh, device))
+            self._refresh(device)
 
     def _refresh(self, device: SmartAirDevice) -> None:
         metrics = device.snapshot.metrics

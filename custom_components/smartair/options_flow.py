@@ -1,5 +1,6 @@
 """The options of a hub: what becomes of new devices, firmware to add, and where to look for more."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -72,18 +73,18 @@ class SmartAirOptionsFlow(OptionsFlow):
             catalogue = await self._async_take(user_input[CONF_CATALOGUE], firmware.MAX_CATALOGUE)
             data = await self._async_take(user_input[CONF_IMAGE], firmware.MAX_IMAGE)
             found = _judge(catalogue, data, signed=not user_input[CONF_UNSIGNED])
-            if isinstance(found, firmware.Image) and data is not None:
+            if isinstance(found, tuple):
+                errors[found[0]] = found[1]
+            else:
                 try:
-                    await async_get_folder(self.hass).async_add(found, data)
+                    await async_get_folder(self.hass).async_add(found.image, found.data)
                 except OSError:
                     errors["base"] = "not_written"
                 else:
                     return self.async_abort(
                         reason="firmware_added",
-                        description_placeholders={"title": found.title, "version": found.version},
+                        description_placeholders={"title": found.image.title, "version": found.image.version},
                     )
-            elif isinstance(found, tuple):
-                errors[found[0]] = found[1]
         return self.async_show_form(step_id="upload", data_schema=_UPLOAD, errors=errors)
 
     async def _async_take(self, file_id: str, limit: int) -> bytes | None:
@@ -132,7 +133,15 @@ def _small(path: Path, limit: int) -> bytes | None:
     return path.read_bytes() if path.stat().st_size <= limit else None
 
 
-def _judge(catalogue: bytes | None, data: bytes | None, *, signed: bool) -> firmware.Image | tuple[str, str]:
+@dataclass(frozen=True, slots=True)
+class _Good:
+    """An image and its bytes, which belong together."""
+
+    image: firmware.Image
+    data: bytes
+
+
+def _judge(catalogue: bytes | None, data: bytes | None, *, signed: bool) -> _Good | tuple[str, str]:
     """Return the entry of the catalogue that describes the image, or the field that is wrong and why."""
     if catalogue is None:
         return CONF_CATALOGUE, "unreadable"
@@ -147,7 +156,7 @@ def _judge(catalogue: bytes | None, data: bytes | None, *, signed: bool) -> firm
     flaws = [(firmware.check(image, data, signed=signed), image) for image in images]
     for flaw, image in flaws:
         if flaw is None:
-            return image
+            return _Good(image, data)
     # The flaw of the entry that comes nearest: the last things are looked at last.
     worst = max((flaw for flaw, _ in flaws if flaw is not None), key=list(firmware.Flaw).index)
     return CONF_IMAGE, worst.value

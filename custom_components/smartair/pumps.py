@@ -1,7 +1,7 @@
 """The pumps of a hub: which there are, what reaches them, and what is kept of them."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -80,6 +80,7 @@ class Pumps(dict[PumpKey, Pump]):
         self._writing = False
         self._dirty = False
         self._ends: dict[str, list[CALLBACK_TYPE]] = {}
+        self._of: dict[str, list[Pump]] = {}
         self._listeners: list[PumpsListener] = []
         self._ticking: CALLBACK_TYPE | None = None
         # A clock that only goes forward, and shows the time of day of when it was started.
@@ -108,6 +109,7 @@ class Pumps(dict[PumpKey, Pump]):
     def async_start(self) -> None:
         """Begin to let time pass."""
         ends = self._ends.setdefault("", [])
+        ends.append(self.hub.async_listen_growth(self._grow))
         ends.append(async_track_time_interval(self.hass, self._tick, _TICK, name="smartair pumps"))
         ends.append(self.hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, self._async_leave_all))
 
@@ -144,9 +146,12 @@ class Pumps(dict[PumpKey, Pump]):
 
     @callback
     def async_add_device(self, device: SmartAirDevice) -> None:
-        """Make the pumps of a device, now and when it says that it has more."""
+        """Make the pumps of a device."""
+        self._grow(device)
+
+    def _hear(self, device: SmartAirDevice) -> None:
+        """Listen to a device, which is not done before it has a pump: most devices never have one."""
         self._ends[device.uid] = [
-            device.async_listen_growth(partial(self._grow, device)),
             device.async_listen_reports(partial(self._report, device)),
             device.async_listen_responses(partial(self._answered, device)),
             device.async_listen_events(partial(happened, self, device)),
@@ -154,21 +159,20 @@ class Pumps(dict[PumpKey, Pump]):
                 (KEY_STATUS, KEY_DESCRIPTOR, KEY_CONFIG, KEY_OTA), partial(self._refresh_device, device)
             ),
         ]
-        self._grow(device)
 
     @callback
     def async_remove_device(self, uid: str) -> None:
         """Forget the pumps of a device, their locks and limits included."""
         for end in self._ends.pop(uid, ()):
             end()
-        for key in [key for key in self if key[0] == uid]:
-            del self[key]
-            self._kept.pop(_name(*key), None)
+        for pump in self._of.pop(uid, ()):
+            del self[uid, pump.channel]
+            self._kept.pop(_name(uid, pump.channel), None)
         self._save()
 
-    def of(self, device: SmartAirDevice) -> list[Pump]:
+    def of(self, device: SmartAirDevice) -> Sequence[Pump]:
         """Return the pumps of a device."""
-        return [pump for (uid, _), pump in self.items() if uid == device.uid]
+        return self._of.get(device.uid, ())
 
     @callback
     def async_listen_pumps(self, listener: PumpsListener) -> CALLBACK_TYPE:
@@ -215,12 +219,15 @@ class Pumps(dict[PumpKey, Pump]):
                 guard=guard,
                 actuator=ChannelActuator(device, spec.channel),
             )
+            self._of.setdefault(device.uid, []).append(pump)
             pump.own_senses = self._kept_senses(_name(*key))
             pump.offered_limits = spec.limits
             pump.device_id = self._register(device, spec)
             pump.last_run = next(reversed(self.usage.runs(uid=device.uid, channel=spec.channel)), None)
             pump.async_restore_alert()
             added.append(pump)
+        if added and device.uid not in self._ends:
+            self._hear(device)
         self._refresh_device(device)
         if added:
             for listener in tuple(self._listeners):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 import sys
 import time
-from typing import Any, Self, override
+from typing import Any, override
 
 from homeassistant.components.sensor import (
     DOMAIN as SENSOR_DOMAIN,
@@ -34,7 +34,6 @@ from homeassistant.const import (
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.entity_registry import EntityOptionsType
-from homeassistant.helpers.restore_state import ExtraStoredData, RestoreEntity
 
 from . import rollout_entity
 from .alert_entity import AlertEntity
@@ -51,6 +50,7 @@ from .pysmartair import (
     KEY_UPTIME,
     Snapshot,
 )
+from .readings import Reading
 from .zone_entities import async_setup_zones, zone_sensors
 
 PARALLEL_UPDATES = 0
@@ -233,28 +233,7 @@ def _sensors(device: SmartAirDevice) -> list[SmartAirEntity]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredReading(ExtraStoredData):
-    """A value and when it was measured: a value without its age would pass for one of now."""
-
-    value: float | None
-    measured: float | None
-
-    @override
-    def as_dict(self) -> dict[str, Any]:
-        """Return what is stored."""
-        return {"value": self.value, "measured": self.measured}
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Return what was stored, or nothing where it is not what this class stores."""
-        value, measured = data.get("value"), data.get("measured")
-        if isinstance(value, (int, float)) and isinstance(measured, (int, float)):
-            return cls(value, measured)
-        return cls(None, None)
-
-
-class MetricSensor(SmartAirEntity, SensorEntity, RestoreEntity):
+class MetricSensor(SmartAirEntity, SensorEntity):
     """What a device measures, shown for as long as it says how things are."""
 
     entity_description: MetricDescription
@@ -268,7 +247,7 @@ class MetricSensor(SmartAirEntity, SensorEntity, RestoreEntity):
     options = None
     supported_features = None
 
-    _restored: StoredReading | None = None
+    _restored: Reading | None = None
     _attributes: Mapping[str, Any] | None = None
 
     @override
@@ -280,10 +259,8 @@ class MetricSensor(SmartAirEntity, SensorEntity, RestoreEntity):
     @override
     async def async_added_to_hass(self) -> None:
         """Bring back the last value, which holds until it is stale or the device speaks."""
-        if (stored := await self.async_get_last_extra_data()) is not None:
-            reading = StoredReading.from_dict(stored.as_dict())
-            if reading.measured is not None:
-                self._restored = reading
+        if (reading := self.device.restored.get(self.entity_description.key)) is not None:
+            self._restored = reading
         self.device.sensors[self.entity_description.key] = self
         await super().async_added_to_hass()
 
@@ -335,7 +312,7 @@ class MetricSensor(SmartAirEntity, SensorEntity, RestoreEntity):
     def native_value(self) -> float | None:
         """The value of now, or else the one from before the restart while that holds."""
         value = self.device.snapshot.values.get(self.entity_description.key)
-        return self._restored.value if value is None and self._restored is not None else value
+        return self._restored[0] if value is None and self._restored is not None else value
 
     @override
     def async_refresh(self) -> None:
@@ -344,27 +321,18 @@ class MetricSensor(SmartAirEntity, SensorEntity, RestoreEntity):
         if restored is None:
             return
         snapshot = self.device.snapshot
-        age = time.time() - (restored.measured or 0)
-        if self.entity_description.key in snapshot.values or not 0 <= age < snapshot.stale_after:
+        name, age = self.entity_description.key, time.time() - restored[1]
+        if name in snapshot.values or not 0 <= age < snapshot.stale_after:
             self._restored = None
+            del self.device.restored[name]
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any] | None:
         """The age of a value from before the restart; a value of now needs none."""
-        if self._restored is None or self._restored.measured is None:
+        if self._restored is None:
             return None
-        return {"measured_at": datetime.fromtimestamp(self._restored.measured, UTC).isoformat()}
-
-    @property
-    @override
-    def extra_restore_state_data(self) -> StoredReading:
-        """What is stored for the next start."""
-        if self._restored is not None:
-            return self._restored
-        name = self.entity_description.key
-        snapshot = self.device.snapshot
-        return StoredReading(snapshot.values.get(name), snapshot.measured.get(name))
+        return {"measured_at": datetime.fromtimestamp(self._restored[1], UTC).isoformat()}
 
 
 class FactSensor(SmartAirEntity, SensorEntity):

@@ -30,7 +30,7 @@ from .pysmartair import (
 _LOGGER = logging.getLogger(__name__)
 
 STORAGE_VERSION = 1
-CONCERNS = ("alerts", "firmware", "pumps", "usage", "zones")
+CONCERNS = ("alerts", "firmware", "pumps", "readings", "usage", "zones")
 """What has a file of its own beside the devices: a lock must not wait for a thousand descriptors to be written."""
 # What devices say of themselves may be written late: after a crash they say it again.
 _SAVE_DELAY = 10

@@ -296,7 +296,10 @@ class Zone:
         if role not in self.settings.pumps:
             return False
         pump = self.pumps.get(role)
-        return None if pump is None or not pump.guard.contact else pump.is_on
+        # A device that is back has yet to say what it did meanwhile (S9).
+        if pump is None or not pump.guard.contact or pump.guard.heard_at < pump.guard.contact_at:
+            return None
+        return pump.is_on
 
     def _litres(self) -> float | None:
         pump = self.pumps.get(Role.FILL)

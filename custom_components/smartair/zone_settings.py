@@ -35,7 +35,7 @@ CONF_DRAIN_TIMEOUT = "drain_timeout_minutes"
 CONF_FILL_TIMEOUT = "fill_timeout_minutes"
 CONF_STABILIZE = "stabilize_minutes"
 
-PUMPS = {str(role): role for role in Role}
+PUMPS = {str(role): role for role in (Role.RECIRCULATION, Role.FILL, Role.DRAIN)}
 SENSORS = ("level", "flow", "ph", "ec", "temperature")
 FLOW_OF = "fill"
 

@@ -68,9 +68,10 @@ def dashboard(sensors: dict[str, str]) -> Json:
         ("Rooms", "mdi:sofa", [_graph("CO₂", breath), *gauges, *(_tile(*one) for one in warmth)]),
         ("Kitchen", "mdi:stove", _kitchen(sensors)),
         ("Greenhouse", "mdi:sprout", _greenhouse(sensors)),
+        ("Rack A", "mdi:water-sync", _rack(sensors)),
     ]
     sections = [{"type": "grid", "cards": [_heading(title, icon), *cards]} for title, icon, cards in parts if cards]
-    view = {"title": "House", "type": "sections", "max_columns": 3, "sections": sections}
+    view = {"title": "House", "type": "sections", "max_columns": 4, "sections": sections}
     return {"title": "SmartAir", "views": [view]}
 
 
@@ -97,6 +98,45 @@ def _greenhouse(sensors: dict[str, str]) -> list[Json]:
         _gauge(sensors["pump_001-ph"], "pH", 4, 9, {"red": 4, "green": 5.5, "yellow": 6.5}),
         *(_tile(sensors[key], name) for key, name in tiles if key in sensors),
     ]
+
+
+_PUMPS = {"pump_recirc": "Circulation", "pump_drain": "Drain", "pump_fill": "Fill"}
+
+
+def _rack(entities: dict[str, str]) -> list[Json]:
+    """Return the cards of the zone and of the pumps of the first rack."""
+    zone = {name.partition("-")[2]: entity for name, entity in sorted(entities.items()) if name.startswith("zone/")}
+    if "pump_001-pump_recirc:pump" not in entities or "state" not in zone:
+        return []
+    flow = [(entities[f"pump_001-{channel}:flow"], name) for channel, name in _PUMPS.items()]
+    return [
+        _plain(zone["state"], "Zone", 12),
+        _press(zone["start"], "Start water change"),
+        _press(zone["abort"], "Abort"),
+        _press(zone["resume"], "Resume"),
+        *(card for channel, name in _PUMPS.items() for card in _pump(entities, channel, name)),
+        _graph("Flow", flow),
+    ]
+
+
+def _pump(entities: dict[str, str], channel: str, name: str) -> list[Json]:
+    own = f"pump_001-{channel}:"
+    toggle = {"type": "toggle"}
+    return [
+        {**_plain(entities[f"{own}pump"], name, 6), "features": [toggle], "features_position": "inline"},
+        _plain(entities[f"{own}safety_lock"], "Lock", 3),
+        {**_press(entities[f"{own}reset_safety_lock"], "Reset"), "grid_options": {"columns": 3}},
+    ]
+
+
+def _plain(entity: str, name: str, columns: int) -> Json:
+    return {"type": "tile", "entity": entity, "name": name, "grid_options": {"columns": columns}}
+
+
+def _press(entity: str, name: str) -> Json:
+    """Return a button that is pressed at once, for its action can be taken back or is refused when it must be."""
+    press = {"action": "perform-action", "perform_action": "button.press", "target": {"entity_id": entity}}
+    return {**_plain(entity, name, 4), "vertical": True, "hide_state": True, "tap_action": press}
 
 
 async def install(client: Client) -> None:

@@ -13,7 +13,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from lab import dashboard
+from lab import dashboard, scenario
 from lab.broker import AMQTT, Broker
 from lab.client import Client, eventually
 from lab.hass import CONFIGURED, DOMAIN, Hass
@@ -21,6 +21,7 @@ from lab.process import ProcessError, free_port, is_listening
 from lab.simulator.fleet import Fleet
 from lab.simulator.house import Clock
 from lab.simulator.household import Household
+from lab.zone import add_zone, find_zone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,9 @@ USUAL_PORT = 8123
 """Where people expect Home Assistant."""
 CARDS = 20
 """Cards that the integration shows at a time."""
+
+_WITH_RACK = 7
+"""Devices of which one is the rack's."""
 
 # No reading: an entity without a value, or without a device behind it.
 _EMPTY = {"unknown", "unavailable"}
@@ -47,6 +51,7 @@ class Options:
     speed: float
     check: bool
     keep: Path | None
+    scenario: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +63,7 @@ class Demo:
     fleet: Fleet
     housed: list[Identity]
     """Devices that the demo approves."""
+    rack_size: float
     guest: Identity
     """The device that is left for the person to approve."""
 
@@ -75,15 +81,19 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--speed", type=float, default=60.0, help="how fast a day passes (default 60)")
     parser.add_argument("--check", action="store_true", help="wait for live values, print them, and end")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep everything in DIR for the next time")
+    parser.add_argument("--scenario", choices=scenario.NAMES, help="what happens to the rack, with words to it")
     given = parser.parse_args(arguments)
     if given.devices < 1 or given.speed <= 0:
         parser.error("there must be a device, and time must pass")
+    if given.scenario and given.devices < _WITH_RACK:
+        parser.error(f"a scenario needs the rack, which is among the first {_WITH_RACK} devices")
     return Options(
         devices=given.devices,
         port=given.port or _port(check=given.check),
         speed=given.speed,
         check=given.check,
         keep=given.keep and given.keep.resolve(),
+        scenario=given.scenario,
     )
 
 
@@ -124,7 +134,8 @@ async def start(options: Options, stack: AsyncExitStack) -> Demo:
     if not await hass.client.entries("mqtt"):
         await hass.add_mqtt(broker)
     await excuse_voice(hass.client)
-    household = Household(clock=Clock(started=time.time(), speed=options.speed))
+    clock = Clock(started=time.time(), speed=options.speed)
+    household = Household(clock=clock, rack_size=scenario.rack_size(options.scenario))
     housed = [*household.identities(options.devices), household.host()]
     guest = household.identity("co2", "Guest room", code=household.new_code())
     fleet = Fleet(broker.port)
@@ -132,11 +143,27 @@ async def start(options: Options, stack: AsyncExitStack) -> Demo:
     stack.push_async_callback(fleet.stop)
     say(f"Switching on {options.devices} simulated devices and this computer's own …")
     await fleet.add(housed, household.make)
-    demo = Demo(broker=broker, hass=hass, fleet=fleet, housed=housed, guest=guest)
+    demo = Demo(broker=broker, hass=hass, fleet=fleet, housed=housed, guest=guest, rack_size=household.rack_size)
     await add_hub(hass.client)
     await approve(demo)
     await fleet.add([guest], household.make)
     return demo
+
+
+async def add_rack(demo: Demo) -> None:
+    """Make a zone of the rack, by the flow that a person goes through."""
+    if scenario.UID not in {identity.uid for identity in demo.housed} or await find_zone(demo.hass.client):
+        return
+    say("Adding a zone for the rack …")
+    tank = round(100 * demo.rack_size)
+    # The shortest that the form takes: nobody wants to watch water settle for ten minutes.
+    await add_zone(
+        demo.hass.client,
+        scenario.UID,
+        scenario.RACK,
+        limits={"tank_volume": tank},
+        cycle={"stabilize_minutes": 1, "interval_days": 14},
+    )
 
 
 async def excuse_voice(client: Client) -> None:
@@ -287,8 +314,18 @@ def dead_part(demo: Demo) -> str | None:
     return next((name for name, runs in alive.items() if not runs), None)
 
 
-async def watch(demo: Demo) -> int:
-    """Wait until somebody ends the demo or a part of it dies."""
+async def watch(demo: Demo, name: str | None) -> int:
+    """Play the scenario, and wait until somebody ends the demo or a part of it dies."""
+    playing = asyncio.create_task(scenario.play(demo, name, check=False)) if name else None
+    try:
+        return await _until_dead(demo)
+    finally:
+        if playing is not None:
+            playing.cancel()
+            await asyncio.wait([playing])
+
+
+async def _until_dead(demo: Demo) -> int:
     while (dead := dead_part(demo)) is None:  # noqa: ASYNC110 (processes have no event to wait for)
         await asyncio.sleep(0.5)
     logs = [log.read_text(errors="replace").splitlines()[-10:] for log in (demo.broker.log, demo.hass.log)]
@@ -302,10 +339,13 @@ async def run(options: Options) -> int:
     async with AsyncExitStack() as stack:
         demo = await start(options, stack)
         found = await live(demo)
+        await add_rack(demo)
         if not options.check:
             await dashboard.install(demo.hass.client)
             welcome(demo)
-            return await watch(demo)
+            return await watch(demo, options.scenario)
+        if options.scenario:
+            await scenario.play(demo, options.scenario, check=True)
         say()
         say(table(found, demo))
         errors = demo.hass.errors()

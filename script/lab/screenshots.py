@@ -34,6 +34,7 @@ async def main(minutes: float) -> None:
     async with AsyncExitStack() as stack:
         house = await demo.start(demo.parse(["--check", "--speed", "80"]), stack)
         await demo.live(house)
+        await demo.add_rack(house)
         await dashboard.install(house.hass.client)
         demo.say(f"Letting the house live for {minutes:g} minutes …")
         await asyncio.sleep(60 * minutes)

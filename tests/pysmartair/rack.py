@@ -115,12 +115,11 @@ class Rack:
             hindrances=self.hindrances,
         )
 
-    def send(self, event: Any) -> tuple[Any, ...]:
+    def send(self, event: Any) -> None:
         self.memory, effects = self.engine.water.step(self.rules, self.memory, event, self.now)
         self.stored = self._written()
         for effect in effects:
             self.perform(effect)
-        return effects
 
     # --- what is done ---------------------------------------------------------------------------
 
@@ -147,6 +146,8 @@ class Rack:
                 self.happened.append(effect)
             case model.Denied():
                 self.denied.append(effect)
+            case _:
+                raise AssertionError(effect)
 
     def run(self, role: Any, seconds: float) -> None:
         model = self.engine.model

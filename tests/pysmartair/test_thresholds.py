@@ -20,6 +20,7 @@ from custom_components.smartair.pysmartair import (
     Watched,
     due,
     is_night,
+    steady,
     watch,
 )
 
@@ -53,6 +54,53 @@ def test_what_lasts_is_raised_once_and_what_is_over_is_resolved_once() -> None:
         (600, 700),
     ]
     assert _run(CO2, values) == [(130, Turn.RAISE), (420, Turn.RESOLVE)]
+
+
+_LEVELS = st.floats(-100, 100)
+_TIMES = st.one_of(st.none(), st.floats(NOW - 50, NOW))
+
+
+@st.composite
+def _limits(draw: st.DrawFn) -> Limit:
+    return Limit(
+        metric="temperature",
+        side=draw(st.sampled_from(Side)),
+        level=draw(_LEVELS),
+        hysteresis=draw(st.floats(0, 10)),
+        delay=100,
+        severity=draw(st.sampled_from(Severity)),
+        night_level=draw(st.one_of(st.none(), _LEVELS)),
+        night_quiet=draw(st.booleans()),
+    )
+
+
+@given(
+    limit=_limits(),
+    before=st.builds(Watched, st.booleans(), _TIMES, _TIMES),
+    value=st.one_of(st.none(), _LEVELS),
+    night=st.booleans(),
+)
+def test_a_value_that_is_called_steady_changes_nothing_before_the_limit_is_due(
+    limit: Limit, before: Watched, value: float | None, night: bool
+) -> None:
+    metric, lowest, highest = steady(before, limit)
+    assert metric == "temperature"
+    if lowest > highest if value is None else lowest <= value <= highest:
+        assert watch(before, limit, value, now=NOW, night=night) == (before, None)
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("raised", [False, True])
+@pytest.mark.parametrize("waiting", [False, True])
+@given(value=_LEVELS)
+def test_a_value_that_is_not_called_steady_changes_something(
+    side: Side, raised: bool, waiting: bool, value: float
+) -> None:
+    limit = Limit(metric="temperature", side=side, level=20, hysteresis=2, delay=100)
+    before = Watched(raised, NOW - 50 if waiting else None)
+    _, lowest, highest = steady(before, limit)
+    changed = watch(before, limit, value, now=NOW, night=False) != (before, None)
+    assert changed is not (lowest <= value <= highest)
 
 
 def test_a_spike_raises_nothing_and_a_dip_resolves_nothing() -> None:

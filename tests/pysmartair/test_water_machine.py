@@ -175,6 +175,8 @@ class WaterMachine(RuleBasedStateMachine):
                     assert steps == order
                 case "water_change_aborted":
                     steps = []
+                case _:
+                    pass
         self.rack.happened = self.rack.happened[-40:] if not steps else self.rack.happened
 
     @invariant()

@@ -89,10 +89,12 @@ from .thresholds import (
     Bounds,
     Limit,
     Side,
+    Steady,
     Turn,
     Watched,
     due,
     is_night,
+    steady,
     watch,
 )
 from .topics import (
@@ -175,6 +177,7 @@ __all__ = [
     "Snapshot",
     "Source",
     "Status",
+    "Steady",
     "Step",
     "Telemetry",
     "ToggleSetting",
@@ -202,6 +205,7 @@ __all__ = [
     "resolve_alert",
     "rollout",
     "samples_of",
+    "steady",
     "subscription",
     "topic_for",
     "unparse_alert",

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import time
 from enum import StrEnum, auto
+from functools import lru_cache
+from math import inf, nextafter
 from types import MappingProxyType
 
 from .alerts import Code, Severity
@@ -117,6 +119,33 @@ def _since(before: Watched, limit: Limit, now: float) -> float:
 def due(state: Watched, limit: Limit) -> float | None:
     """Return when it will have lasted long enough if nothing changes, or None where nothing is to be waited for."""
     return None if state.since is None or state.gap is not None else state.since + limit.delay
+
+
+type Steady = tuple[str, float, float]
+"""A metric, and the lowest and the highest value that leave it where it stands, or the higher first where that is not
+to be known. No value is infinite."""
+
+
+def steady(state: Watched, limit: Limit) -> Steady:
+    """Return which values change nothing at any hour, until the limit is due."""
+    if state.gap is not None:
+        return limit.metric, inf, -inf
+    if limit.nightly and state.since is not None:
+        return limit.metric, inf, inf
+    return _steady(limit, (state.since is None) is state.raised, limit.hysteresis if state.raised else 0)
+
+
+@lru_cache(maxsize=1024)
+def _steady(limit: Limit, wrong: bool, band: float) -> Steady:  # noqa: FBT001 - the key of a cache
+    """Return the values beyond every level, or back from them all; the devices of a fleet share it."""
+    levels = [level for level in (limit.level, limit.night_level) if level is not None]
+    high = limit.side is Side.HIGH
+    edges = [level - band if high else level + band for level in levels]
+    # Beyond is beyond the outermost of them, and back is within the innermost.
+    edge = max(edges) if wrong is high else min(edges)
+    if wrong:
+        return (limit.metric, nextafter(edge, inf), inf) if high else (limit.metric, -inf, nextafter(edge, -inf))
+    return (limit.metric, -inf, edge) if high else (limit.metric, edge, inf)
 
 
 def is_night(moment: time, begin: time, end: time) -> bool:

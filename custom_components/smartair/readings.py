@@ -1,0 +1,75 @@
+"""What the devices measured last, brought back after a restart.
+
+Not left to Home Assistant's own store of states: that keeps every state that it brought back, as long as it runs, and
+the JSON of each beside it, which is as much again as all else that there is of a device.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+import time
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE
+from homeassistant.core import Event
+from homeassistant.helpers.event import async_track_time_interval
+
+from .store import concern_store
+
+if TYPE_CHECKING:
+    from .device import SmartAirDevice
+    from .hub import SmartAirHub
+
+# As often as Home Assistant keeps states; after a crash, most of what is older than that is stale.
+_SAVE_INTERVAL = timedelta(minutes=15)
+
+type Reading = tuple[float, float]
+"""A value and when it was measured: a value without its age would pass for one of now."""
+
+
+class Readings:
+    """The last readings of a hub's devices, on disk."""
+
+    def __init__(self, hub: SmartAirHub) -> None:
+        """Name the file; nothing is read yet."""
+        self._hub = hub
+        self._store = concern_store(hub.hass, hub.entry.entry_id, "readings")
+
+    async def async_load(self) -> Mapping[str, Any]:
+        """Return what was stored, by device."""
+        stored = (await self._store.async_load() or {}).get("devices")
+        return stored if isinstance(stored, dict) else {}
+
+    def async_start(self) -> None:
+        """Begin to keep what is measured."""
+        unload = self._hub.entry.async_on_unload
+        unload(async_track_time_interval(self._hub.hass, self.async_save, _SAVE_INTERVAL, cancel_on_shutdown=True))
+        unload(self._hub.hass.bus.async_listen(EVENT_HOMEASSISTANT_FINAL_WRITE, self.async_save))
+
+    async def async_save(self, _when: datetime | Event | None = None) -> None:
+        """Write what holds now."""
+        now = time.time()
+        await self._store.async_save(
+            {"devices": {uid: _current(device, now) for uid, device in self._hub.devices.items()}}
+        )
+
+
+def read(stored: object) -> dict[str, Reading]:
+    """Return the readings of a device that were stored, without what is none."""
+    readings: dict[str, Reading] = {}
+    for name, one in stored.items() if isinstance(stored, dict) else ():
+        match one:
+            case [int() | float() as value, int() | float() as measured]:
+                readings[name] = value, measured
+            case _:
+                pass
+    return readings
+
+
+def _current(device: SmartAirDevice, now: float) -> dict[str, Reading]:
+    """Return what a device measured, and what was brought back and still holds."""
+    snapshot = device.snapshot
+    kept = {
+        name: reading for name, reading in device.restored.items() if 0 <= now - reading[1] < snapshot.stale_after
+    }
+    measured = snapshot.measured
+    return kept | {name: (value, measured[name]) for name, value in snapshot.values.items()}

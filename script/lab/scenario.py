@@ -1,0 +1,274 @@
+"""Scenarios of the demo: something happens to the rack, and the screen says what is to be seen in the browser."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from lab.client import Client, HassError, eventually
+from lab.hass import DOMAIN
+from lab.process import ProcessError
+from lab.simulator.pump_node import PumpNode
+from lab.simulator.water import Fault
+from lab.zone import STEPS, find_zone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lab.demo import Demo
+
+type Json = dict[str, Any]
+
+UID = "pump_001"
+RACK = "Rack A"
+
+_CALM, _CALM_CHECK = 30.0, 5.0
+"""Seconds in which all is well at first, and those when nobody watches."""
+_PATIENCE = 3600.0
+"""Seconds that the scenario waits for a person to press a button."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """One thing that goes wrong, and what comes of it."""
+
+    title: str
+    fault: Fault
+    channel: str = "pump_recirc"
+    runs: bool = False
+    """Whether the pump is ordered to run first; circulation runs anyway."""
+    stops: bool = False
+    """Whether it is ordered to stop after the fault."""
+    code: str | None
+    """The lock that comes, if one does."""
+    happens: str
+    shows: str
+    persists: bool = False
+    """Whether a reset is refused until the rack has been repaired."""
+    repair: str
+    within: float = 60.0
+    """Seconds from the fault to the lock, at most."""
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "blocked-pump": Scenario(
+        title="a blocked pump",
+        fault=Fault.BLOCKED,
+        code="no_flow",
+        happens="Roots have grown into the pipe of the circulating pump: it turns, and no water moves.",
+        shows="The flow falls to nothing. Five seconds later the pump is stopped and locked: no flow.",
+        repair="The roots are cut out of the pipe.",
+    ),
+    "dry": Scenario(
+        title="a reservoir that runs dry",
+        fault=Fault.DRY,
+        code="dry_run",
+        happens="Somebody has left the outlet open: the reservoir runs empty.",
+        shows="The level falls. Below 10 % the circulating pump is stopped and locked before it draws air.",
+        persists=True,
+        repair="The outlet is shut and the reservoir is filled by hand.",
+        within=120.0,
+    ),
+    "stalled": Scenario(
+        title="a stalled pump",
+        fault=Fault.STALLED,
+        channel="pump_drain",
+        runs=True,
+        code="overcurrent",
+        happens="A stone holds the rotor of the drain pump while it runs.",
+        shows="The current jumps to 2.6 A, and within a second the pump is stopped and locked.",
+        repair="The stone is taken out.",
+    ),
+    "welded": Scenario(
+        title="a relay that welds",
+        fault=Fault.WELDED,
+        channel="pump_drain",
+        runs=True,
+        stops=True,
+        code="pump_stuck_on",
+        happens="The contacts of the drain pump's relay weld together. It is told to stop, and runs on.",
+        shows="Current still flows: a critical alert that asks for a person, and no other pump may start.",
+        persists=True,
+        repair="The relay is replaced.",
+    ),
+    "overflow": Scenario(
+        title="a valve that leaks",
+        fault=Fault.OVERFLOW,
+        channel="pump_fill",
+        runs=True,
+        code="overflow",
+        happens="The reservoir is being filled, and the mains' float valve beside the pump does not close.",
+        shows="The level climbs faster than the pump can have filled. At 95 % filling is stopped and locked.",
+        persists=True,
+        repair="The valve is shut, and what is too much is taken out.",
+        within=90.0,
+    ),
+    "frozen-sensor": Scenario(
+        title="a level sensor that repeats itself",
+        fault=Fault.FROZEN_SENSOR,
+        code=None,
+        happens="The level sensor hangs: it says the same number for ever.",
+        shows="After a minute the node says so, and reports no level any more: an old value is not a safe one.",
+        repair="The sensor is plugged in again.",
+        within=120.0,
+    ),
+}
+WATER_CHANGE = "water-change"
+NAMES = (*SCENARIOS, WATER_CHANGE)
+
+
+def rack_size(name: str | None) -> float:
+    """Return how large the rack is: what fills and empties it is small, so that a person can wait for it."""
+    return 0.15 if name in {WATER_CHANGE, "overflow"} else 1.0
+
+
+def say(text: str = "") -> None:
+    """Show what happens, with the time of day."""
+    stamp = f"{datetime.now().astimezone():%H:%M:%S}  " if text else ""
+    print(f"  {stamp}{text}", flush=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rack:
+    """The rack as Home Assistant shows it, and the simulated one behind it."""
+
+    demo: Demo
+    entities: dict[str, str]
+
+    @property
+    def client(self) -> Client:
+        """Return the connection to Home Assistant."""
+        return self.demo.hass.client
+
+    async def do(self, what: Callable[[PumpNode], None]) -> None:
+        """Do something to the simulated node."""
+        node = self.demo.fleet.device(UID)
+        if not isinstance(node, PumpNode):
+            raise ProcessError(f"{UID} is no pump node")
+        await self.demo.fleet.do(lambda: what(node))
+
+    async def until(self, key: str, state: str, *, within: float) -> None:
+        """Wait until an entity shows a state."""
+        entity = self.entities[key]
+
+        async def shown() -> bool:
+            return await self.client.state(entity) == state
+
+        await eventually(shown, within=within, what=f"{entity} {state}")
+
+    async def press(self, key: str) -> None:
+        """Press a button, as a person does in the browser; raise HassError when Home Assistant refuses."""
+        await self.client.action("button", "press", {"entity_id": self.entities[key]})
+
+    async def order(self, action: str, channel: str, **data: Any) -> None:
+        """Order something of a pump, as a person does in the browser."""
+        await self.client.action(DOMAIN, action, {"entity_id": self.entities[f"{channel}:pump"]}, **data)
+
+
+async def find_rack(demo: Demo) -> Rack:
+    """Return the rack, with its entities by channel and key."""
+    found = await demo.hass.client.entities(DOMAIN)
+    own = {entity["unique_id"]: entity_id for entity_id, entity in found.items()}
+    prefix = f"{UID}-"
+    return Rack(
+        demo=demo,
+        entities={name.removeprefix(prefix): one for name, one in own.items() if name.startswith(prefix)},
+    )
+
+
+async def play(demo: Demo, name: str, *, check: bool) -> None:
+    """Play a scenario; with `check` every button is pressed by the script itself."""
+    rack = await find_rack(demo)
+    if name == WATER_CHANGE:
+        await _change_water(rack, check=check)
+        return
+    scenario = SCENARIOS[name]
+    calm = _CALM_CHECK if check else _CALM
+    say()
+    say(f"Scenario: {scenario.title}. Open the dashboard and look at {RACK}; in {calm:.0f} s it begins.")
+    await asyncio.sleep(calm)
+    if scenario.runs:
+        say(f"Home Assistant is asked to run {scenario.channel}.")
+        await rack.order("run_pump", scenario.channel, seconds=300)
+        await rack.until(f"{scenario.channel}:pump", "on", within=15)
+        await asyncio.sleep(calm / 2)
+    say(scenario.happens)
+    await rack.do(lambda node: node.sensors.rack.break_(scenario.fault, scenario.channel))
+    if scenario.stops:
+        await _stop(rack, scenario.channel)
+    say(f"What is to be seen: {scenario.shows}")
+    if scenario.code is None:
+        await _doubt(rack, scenario, calm)
+    else:
+        await _lock(rack, scenario, scenario.code, check=check)
+
+
+async def _stop(rack: Rack, channel: str) -> None:
+    try:
+        await rack.order("stop_pump", channel)
+    except HassError as error:
+        say(f"The stop is not confirmed: {error.message}")
+
+
+async def _lock(rack: Rack, scenario: Scenario, code: str, *, check: bool) -> None:
+    """See the pump locked, refused, repaired and reset."""
+    lock, reset = f"{scenario.channel}:safety_lock", f"{scenario.channel}:reset_safety_lock"
+    await rack.until(lock, "on", within=scenario.within)
+    say(f"Home Assistant shows the lock of {scenario.channel}: {code}. Its switch and every action are refused.")
+    if scenario.persists:
+        say("Press the reset: it is refused with the cause, because that is still there.")
+        if check:
+            await _refused(rack, reset)
+    await asyncio.sleep(3 if check else _CALM)
+    await rack.do(lambda node: node.sensors.rack.repair())
+    say(f"{scenario.repair} Now press the reset.")
+    if check:
+        # The device has to have seen that it is well again.
+        await asyncio.sleep(8)
+        await rack.press(reset)
+    await rack.until(lock, "off", within=_PATIENCE)
+    say("The lock is gone." + (" Water moves again." if scenario.channel == "pump_recirc" else ""))
+
+
+async def _refused(rack: Rack, reset: str) -> None:
+    try:
+        await rack.press(reset)
+    except HassError as error:
+        say(f"Refused: {error.message}")
+    else:
+        raise ProcessError("the reset was not refused while the cause was there")
+
+
+async def _doubt(rack: Rack, scenario: Scenario, calm: float) -> None:
+    """See a value that is not believed."""
+    events = rack.entities["activity"]
+
+    async def told() -> bool:
+        state = (await rack.client.states()).get(events)
+        attributes = {} if state is None else state["attributes"]
+        return "sensor_frozen" in {attributes.get("event_type"), attributes.get("event")}
+
+    await eventually(told, within=scenario.within, what="the event sensor_frozen")
+    say("The node has said that its level sensor is frozen: see its events.")
+    await asyncio.sleep(calm)
+    await rack.do(lambda node: node.sensors.rack.repair())
+    say(scenario.repair)
+
+
+async def _change_water(rack: Rack, *, check: bool) -> None:
+    """See a whole water change, from the button to the recorded solution."""
+    zone = await find_zone(rack.client)
+    if zone is None:
+        raise ProcessError("there is no zone")
+    say()
+    say(f"Scenario: a water change. Open the dashboard and press Start at the zone {RACK}.")
+    if check:
+        await zone.press("start")
+    for step, sentence in STEPS.items():
+        await zone.until(step, within=_PATIENCE)
+        say(sentence)
+    await zone.until("normal_recirc", within=600)
+    made = await rack.client.states()
+    solution = made[await zone.entity("solution_made")]["attributes"]
+    shown = ", ".join(f"{name} {value}" for name, value in solution.items() if name in {"ph", "ec", "temperature"})
+    say(f"The water is changed. The new solution is on record: {shown}.")
