@@ -6,9 +6,10 @@ from pathlib import Path
 import sys
 from typing import TYPE_CHECKING
 
-from lab import dashboard, demo
+from lab import dashboard, demo, scenario
 from lab.browser import log_in, open_page
 from lab.hass import DOMAIN
+from lab.simulator.water import Fault
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
@@ -18,6 +19,8 @@ IMAGES = Path(__file__).resolve().parents[2] / "docs/images"
 # Until graphs have come to life, and a page has fetched its history.
 _LIVED = 12.0
 _SETTLED = 3_000
+# Until a node has measured that what was broken is well again.
+_REPAIRED = 8.0
 
 
 async def shoot(page: Page, url: str, name: str) -> None:
@@ -26,6 +29,24 @@ async def shoot(page: Page, url: str, name: str) -> None:
     await page.wait_for_load_state("networkidle")
     await page.wait_for_timeout(_SETTLED)
     await page.screenshot(path=IMAGES / f"{name}.png")
+
+
+async def shoot_rack(page: Page, house: demo.Demo) -> None:
+    """Block the circulating pump and take a picture of the rack once it is locked; then reset it in the page."""
+    rack = await scenario.find_rack(house)
+    lock = "pump_recirc:safety_lock"
+    await rack.do(lambda node: node.sensors.rack.break_(Fault.BLOCKED, "pump_recirc"))
+    await rack.until(lock, "on", within=30)
+    await page.goto(f"{house.hass.url}/{dashboard.PATH}")
+    await page.wait_for_load_state("networkidle")
+    section = page.locator("hui-grid-section").filter(has_text=scenario.RACK)
+    await section.scroll_into_view_if_needed()
+    await page.wait_for_timeout(_SETTLED)
+    await section.screenshot(path=IMAGES / "rack.png")
+    await rack.do(lambda node: node.sensors.rack.repair())
+    await asyncio.sleep(_REPAIRED)
+    await section.locator("hui-tile-card").filter(has_text="Reset").first.click()
+    await rack.until(lock, "off", within=30)
 
 
 async def main(minutes: float) -> None:
@@ -45,6 +66,7 @@ async def main(minutes: float) -> None:
         await shoot(page, f"{url}/{dashboard.PATH}", "dashboard")
         await shoot(page, f"{url}/config/devices/device/{devices['multi_001']['id']}", "device")
         await shoot(page, f"{url}/config/integrations/integration/{DOMAIN}", "discovered")
+        await shoot_rack(page, house)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # A rack of four litres with the pumps of a large one: a change takes a minute and a half, most of it to settle.
 SIZE = 0.04
 UID = "pump_001"
+LIVE = [f"{UID}-{key}" for key in ("water_level", "flow_rate", "pump_fill:pump", "ph", "ec", "water_temperature")]
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
@@ -31,7 +32,7 @@ async def house() -> AsyncIterator[House]:
         await one.add(one.household.identity("pump", "Greenhouse", code="12345678"))
         await one.add_hub()
         await one.approve(UID)
-        await one.until_live(f"{UID}-water_level", f"{UID}-pump_fill:pump", f"{UID}-ph", f"{UID}-ec")
+        await one.until_live(*LIVE)
         yield one
 
 
@@ -49,6 +50,8 @@ async def zone_id(house: House) -> str:
     # Home Assistant writes its registries ten seconds late; what is killed here has lived longer than that.
     await house.hass.restart()
     await Zone(client=house.client, zone_id=zone.zone_id).until("normal_recirc", within=30)
+    # The zone knows its state at once, and its sensors only when the node has reported again.
+    await house.until_live(*LIVE, within=30)
     return zone.zone_id
 
 
