@@ -9,7 +9,7 @@ import pytest_asyncio
 from lab.client import HassError, eventually
 from lab.hass import DOMAIN
 from lab.simulator.pump_node import PumpNode
-from lab.zone import Zone, add_zone
+from lab.zone import PUMPS, Zone, add_zone
 
 from .conftest import House, furnished
 from .wire import Ear
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # A rack of four litres with the pumps of a large one: a change takes a minute and a half, most of it to settle.
 SIZE = 0.04
 UID = "pump_001"
+LIVE = [f"{UID}-{key}" for key in ("water_level", "flow_rate", "ph", "ec", "water_temperature")]
+LIVE += [f"{UID}-{channel}:pump" for channel in PUMPS.values()]
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
@@ -31,7 +33,7 @@ async def house() -> AsyncIterator[House]:
         await one.add(one.household.identity("pump", "Greenhouse", code="12345678"))
         await one.add_hub()
         await one.approve(UID)
-        await one.until_live(f"{UID}-water_level", f"{UID}-pump_fill:pump", f"{UID}-ph", f"{UID}-ec")
+        await one.until_live(*LIVE)
         yield one
 
 
@@ -49,6 +51,8 @@ async def zone_id(house: House) -> str:
     # Home Assistant writes its registries ten seconds late; what is killed here has lived longer than that.
     await house.hass.restart()
     await Zone(client=house.client, zone_id=zone.zone_id).until("normal_recirc", within=30)
+    # The zone knows its state at once, and its sensors only when the node has reported again.
+    await house.until_live(*LIVE, within=30)
     return zone.zone_id
 
 
@@ -81,6 +85,8 @@ async def kill_and_look(house: House, zone: Zone, ear: Ear, step: str) -> Zone:
     await eventually(at_rest, within=30, what="drain and fill off, circulation in its fail-safe state")
     started = [order["params"]["channel"] for order in ear.orders(mark)]
     assert not {"pump_drain", "pump_fill"} & set(started), "nothing starts from memory (S9)"
+    # The zone knows its state at once; what a person may do with it, only when the node has reported again.
+    await house.until_live(*LIVE, within=30)
     return again
 
 
@@ -156,6 +162,20 @@ async def test_the_litres_of_the_change_are_counted_once(house: House, zone: Zon
 
     # A run that a killed Home Assistant did not see to its end may be known to the device alone.
     assert 0 < counted <= filled * 1.1
+
+
+async def test_aborted_after_a_kill_it_circulates_again(house: House, zone: Zone, ear: Ear) -> None:
+    await zone.press("start")
+    await zone.until("water_change_drain")
+    again = await kill_and_look(house, zone, ear, "drain")
+
+    await again.press("abort")
+
+    await again.until("normal_recirc", within=10)
+    pumps = node(house).pumps
+    assert not pumps["pump_drain"].on
+    assert not pumps["pump_fill"].on
+    assert pumps["pump_recirc"].on
 
 
 async def test_the_log_holds_no_error(house: House) -> None:
