@@ -188,7 +188,7 @@ def answer(node: Node, cmd_id: str, status: str, *, retain: bool = False, **more
 
 
 def cmd_id(node: Node) -> str:
-    return [order["cmd_id"] for order in node.sent if order["command"] == "run_pump"][-1]
+    return str([order["cmd_id"] for order in node.sent if order["command"] == "run_pump"][-1])
 
 
 async def test_an_answer_to_another_order_and_a_retained_one_are_no_answer(
@@ -342,6 +342,8 @@ async def test_a_restart_in_the_worst_moment_starts_nothing(
                 "event", {"event": "safety_trip", "channel": "pump_fill", "code": "no_flow", "cause": "measured"}
             )
             await wait(0)
+        case _:
+            pass
     node.mute = False
     await hass.config_entries.async_unload(hub.entry_id)
     await asyncio.gather(asked, *stops, return_exceptions=True)

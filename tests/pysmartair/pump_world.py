@@ -437,7 +437,7 @@ class PumpWorld(RuleBasedStateMachine):
         reset = isinstance(event, (ResetAsked, DeviceReset))
         lock = self.guard.lock if reset and self.guard is not None else before.lock
         assert release or lock is None, "S2 a locked pump was started"
-        assert before.contact, "S9 a pump was started out of reach"
+        assert before.contact or event == Contacted(True), "S9 a pump was started out of reach"
         assert self.heard, "S9 a pump was started before it was known what it does"
         assert not _holds(lock), "S5 circulation was released in spite of a lock that holds it off"
         if not release:
