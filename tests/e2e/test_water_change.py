@@ -17,8 +17,9 @@ from .wire import Ear
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-# A rack of four litres with the pumps of a large one: a change takes a minute and a half, most of it to settle.
-SIZE = 0.04
+# A small rack with the pumps of a large one: a change takes two minutes, half of them to settle. The drain pump runs
+# on while Home Assistant is dead, and needs some 50 s to where circulation would be dry: a restart must be shorter.
+SIZE = 0.1
 UID = "pump_001"
 LIVE = [f"{UID}-{key}" for key in ("water_level", "flow_rate", "ph", "ec", "water_temperature")]
 LIVE += [f"{UID}-{channel}:pump" for channel in PUMPS.values()]
@@ -46,7 +47,7 @@ async def ear(house: House) -> AsyncIterator[Ear]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def zone_id(house: House) -> str:
-    limits = {"tank_volume": 4, "min_level": 10, "empty_level": 15, "target_level": 80, "max_level": 95}
+    limits = {"tank_volume": 10, "min_level": 10, "empty_level": 40, "target_level": 70, "max_level": 95}
     zone = await add_zone(house.client, UID, "Rack A", limits=limits, cycle={"stabilize_minutes": 1})
     # Home Assistant writes its registries ten seconds late; what is killed here has lived longer than that.
     await house.hass.restart()
@@ -106,7 +107,7 @@ async def test_killed_while_it_drains_it_fails_and_waits_for_a_person(house: Hou
 
     again = await kill_and_look(house, zone, ear, "drain")
 
-    with pytest.raises(HassError):
+    with pytest.raises(HassError, match="failed"):
         await again.press("start")
     await asyncio.sleep(2)
     assert await again.state() == "failed"
@@ -115,7 +116,7 @@ async def test_killed_while_it_drains_it_fails_and_waits_for_a_person(house: Hou
 async def test_killed_while_it_fills_it_fails_and_waits_for_a_person(house: House, zone: Zone, ear: Ear) -> None:
     await zone.press("resume")
     await zone.until("water_change_fill", within=60)
-    assert node(house).sensors.rack.level < 20
+    assert node(house).sensors.rack.level < 45
     pumps = node(house).pumps
 
     async def filling() -> bool:
@@ -129,7 +130,14 @@ async def test_killed_while_it_fills_it_fails_and_waits_for_a_person(house: Hous
 async def test_killed_while_it_settles_it_fails_and_waits_for_a_person(house: House, zone: Zone, ear: Ear) -> None:
     await zone.press("resume")
     await zone.until("water_change_stabilize", within=60)
-    assert 76 < node(house).sensors.rack.level < 95
+
+    async def kept() -> bool:
+        (stored,) = (house.hass.folder / ".storage").glob(f"{DOMAIN}.*.zones")
+        return '"stabilize"' in stored.read_text()
+
+    # Nothing is started in this step, so nothing waits for it to be written; before that, the fill step is on disk.
+    await eventually(kept, within=10, what="the step on disk")
+    assert 65 < node(house).sensors.rack.level < 95
 
     await kill_and_look(house, zone, ear, "stabilize")
 
