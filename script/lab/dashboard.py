@@ -111,7 +111,7 @@ def _rack(entities: dict[str, str]) -> list[Json]:
     flow = [(entities[f"pump_001-{channel}:flow"], name) for channel, name in _PUMPS.items()]
     return [
         _plain(zone["state"], "Zone", 12),
-        _press(zone["start"], "Start water change"),
+        _press(zone["start"], "Change water"),
         _press(zone["abort"], "Abort"),
         _press(zone["resume"], "Resume"),
         *(card for channel, name in _PUMPS.items() for card in _pump(entities, channel, name)),
@@ -123,9 +123,9 @@ def _pump(entities: dict[str, str], channel: str, name: str) -> list[Json]:
     own = f"pump_001-{channel}:"
     toggle = {"type": "toggle"}
     return [
-        {**_plain(entities[f"{own}pump"], name, 6), "features": [toggle], "features_position": "inline"},
-        _plain(entities[f"{own}safety_lock"], "Lock", 3),
-        {**_press(entities[f"{own}reset_safety_lock"], "Reset"), "grid_options": {"columns": 3}},
+        {**_plain(entities[f"{own}pump"], name, 12), "features": [toggle], "features_position": "inline"},
+        _plain(entities[f"{own}safety_lock"], "Lock", 6),
+        {**_press(entities[f"{own}reset_safety_lock"], "Reset"), "vertical": False, "grid_options": {"columns": 6}},
     ]
 
 

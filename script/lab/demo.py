@@ -348,7 +348,7 @@ async def run(options: Options) -> int:
             await scenario.play(demo, options.scenario, check=True)
         say()
         say(table(found, demo))
-        errors = demo.hass.errors()
+        errors = demo.hass.errors(scenario.REFUSED if options.scenario else ())
         for error in errors[:5]:
             say(error)
         seconds = time.monotonic() - began

@@ -115,6 +115,8 @@ SCENARIOS: dict[str, Scenario] = {
 }
 WATER_CHANGE = "water-change"
 NAMES = (*SCENARIOS, WATER_CHANGE)
+REFUSED = ("Error during service call to button.press",)
+"""What Home Assistant itself logs when a reset is refused, as some scenarios want it."""
 
 
 def rack_size(name: str | None) -> float:
@@ -261,7 +263,7 @@ async def _change_water(rack: Rack, *, check: bool) -> None:
     if zone is None:
         raise ProcessError("there is no zone")
     say()
-    say(f"Scenario: a water change. Open the dashboard and press Start at the zone {RACK}.")
+    say(f"Scenario: a water change. Open the dashboard and press Change water at {RACK}.")
     if check:
         await zone.press("start")
     for step, sentence in STEPS.items():

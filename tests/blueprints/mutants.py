@@ -165,6 +165,8 @@ MUTANTS = [
         "until_the_pumps_rest",
     ),
     Mutant("firmware_rollout", "and ordered.age >= 120", "", "for_a_moment_only"),
+    Mutant("firmware_rollout", "settled and ordered.runs == version", "settled", "old_version_stops"),
+    Mutant("firmware_rollout", "and not ordered.busy and", "and", "old_version_stops"),
     Mutant(
         "firmware_rollout", "(not tried or done > 1 or clock - since >= soak | float(20) * 3600)", "true", "one_first"
     ),

@@ -13,10 +13,23 @@ NIGHT = "2026-09-22 02:30:00"
 RESTING = "resting d- v- 0 0"
 
 
-async def offer(house: House, *entities: str, state: str = "on", version: str = "2.0", busy: bool = False) -> None:
+async def offer(
+    house: House,
+    *entities: str,
+    state: str = "on",
+    version: str = "2.0",
+    runs: str | None = None,
+    busy: bool = False,
+) -> None:
     for entity in entities:
         await house.put(
-            entity, state, latest_version=version, in_progress=busy, device_class="firmware", friendly_name=entity[-1]
+            entity,
+            state,
+            installed_version=runs or (version if state == "off" else "1.0"),
+            latest_version=version,
+            in_progress=busy,
+            device_class="firmware",
+            friendly_name=entity[-1],
         )
 
 
@@ -244,3 +257,28 @@ async def test_inputs_of_the_wrong_type_fall_back_to_the_defaults(house: House) 
     assert installs(house) == []
     await house.put(PUMP, "off")
     assert installs(house) == ["update.a"]
+
+
+async def test_a_device_that_went_back_to_its_old_version_stops_the_rollout(house: House) -> None:
+    await begin(house)
+    assert installs(house) == ["update.a"]
+    await offer(house, "update.a", state="off", runs="1.0", busy=True)
+    await house.wait(minutes=5)
+    assert told(house) == []
+    # What failed on a device is not offered to it again.
+    await offer(house, "update.a", state="off", version="1.0")
+    await house.wait(minutes=4)
+    assert (installs(house), told(house)) == ([], ["Firmware rollout stopped"])
+    await house.wait(minutes=90)
+    assert installs(house) == []
+
+
+async def test_a_device_on_trial_has_proven_nothing(house: House) -> None:
+    await begin(house, soak=0)
+    assert installs(house) == ["update.a"]
+    await offer(house, "update.a", state="off", busy=True)
+    await house.wait(minutes=10)
+    assert installs(house) == []
+    await offer(house, "update.a", state="off")
+    await house.wait(minutes=4)
+    assert installs(house) == ["update.b"]

@@ -68,6 +68,17 @@ async def test_the_check_prints_live_values_of_every_device_and_ends_well() -> N
         assert "unavailable" not in row
 
 
+async def test_a_scenario_trips_locks_refuses_the_reset_and_lets_it_be_reset_after_the_repair() -> None:
+    command = [DEMO, "--check", "--devices", "7", "--scenario", "dry"]
+    check = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
+
+    assert check.returncode == 0, check.stdout + check.stderr
+    told = ("the reservoir runs empty", "the lock of pump_recirc: dry_run", "Refused: ", "The lock is gone")
+    places = [check.stdout.find(one) for one in told]
+    assert -1 not in places, check.stdout
+    assert places == sorted(places)
+
+
 async def test_ctrl_c_ends_everything_that_it_started(running: tuple[subprocess.Popen[bytes], Path]) -> None:
     process, output = running
     text = await until_welcomed(output)
