@@ -3,16 +3,20 @@
 import asyncio
 import contextlib
 from pathlib import Path
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
+from playwright.async_api import expect
 import pytest
 import pytest_asyncio
 
+from lab.browser import PATIENCE, find_browser, log_in, open_page
 from lab.client import HassError, eventually
 
 from .firmware import install, look, put, reachable, stage, until_stage
+from .test_browser import shoot
 from .test_firmware import AIR, COMPILE, ESPHOME, ROOT, Board
 
 if TYPE_CHECKING:
@@ -24,6 +28,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)
 
 UID = "multi-025a00000001"
 PRODUCT = {"name": "air-sim", "device_type": "multi", "model": "smartair-air-sim", "chip": "host"}
+BUSY = ("accepted", "downloading", "verifying", "installing", "rebooting", "on_trial")
 
 
 def compiled(**substitutions: str) -> Path:
@@ -80,7 +85,7 @@ class Slots(Board):
 async def board(
     house: House, old: bytes, new: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Slots]:
-    """The board with firmware 1, approved, and a folder that has firmware 1, 2 and 3."""
+    """The board with firmware 1, approved, and a folder that has firmware 1 and 2."""
     await reachable(house)
     put(house, {"1.0.0": old, "2.0.0": new}, **PRODUCT)
     one = Slots(old, tmp_path_factory.mktemp("board"), house.broker.port)
@@ -104,6 +109,37 @@ async def one_code(board: Slots) -> str:
 
     await eventually(there, what="the serial log")
     return await board.logged(r"Pairing code: (\d{8})")
+
+
+@pytest.mark.skipif(find_browser() is None, reason="there is no browser on this machine")
+async def test_a_person_presses_update_and_the_new_firmware_is_confirmed(house: House, board: Slots) -> None:
+    await look(house, UID)
+    async with open_page() as page:
+        await log_in(page, house.hass)
+        await page.goto(f"{house.hass.url}/config/updates")
+        await page.locator("ha-config-updates").get_by_text("2.0.0").click()
+        dialog = page.locator("ha-more-info-dialog")
+        await expect(dialog.get_by_text("1.0.0")).to_be_visible(timeout=PATIENCE)
+        await expect(dialog.get_by_text("2.0.0", exact=True)).to_be_visible()
+        await expect(dialog.get_by_text("What is new in 2.0.0")).to_be_visible()
+        await shoot(page, "update-offered")
+        await dialog.get_by_role("button", name=re.compile("^(Update|Install)$")).click()
+        await until_stage(house, UID, *BUSY)
+        await expect(dialog.locator("ha-progress-bar")).to_be_visible()
+        await shoot(page, "update-under-way")
+        end = await until_stage(house, UID, "confirmed", within=60)
+        await expect(dialog.get_by_text("Up-to-date")).to_be_visible()
+        await shoot(page, "update-confirmed")
+    assert (end["installed_version"], end["in_progress"]) == ("2.0.0", False)
+    assert board.rollbacks == 0
+
+
+async def test_asked_for_by_its_number_the_older_firmware_comes_back(house: House, board: Slots) -> None:
+    await look(house, UID)
+    await install(house, UID, version="1.0.0")
+    end = await until_stage(house, UID, "confirmed", within=60)
+    assert end["target_version"] == end["installed_version"] == "1.0.0"
+    assert board.image.read_bytes() == board.kept.read_bytes()
 
 
 async def test_an_image_that_dies_before_it_is_confirmed_is_rolled_back_and_shown(house: House, board: Slots) -> None:
