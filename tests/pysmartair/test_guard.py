@@ -521,6 +521,27 @@ def test_the_reset_at_the_device_clears_its_lock_and_no_other() -> None:
     assert told(DeviceReset(None)) == ()
 
 
+def test_an_order_that_is_refused_ends_no_run_that_was_found() -> None:
+    told = Told(Role.RECIRCULATION)
+    told(on())
+    told(RunAsked(run_id="run", seconds=0))
+    assert told.wanted(Refuse) == [Refuse("run", Refused(Reason.MAX_RUN_MISSING))]
+    told(RunAsked(run_id="again"))
+    told(RunAnswered(lease=told.state.lease, answer=Answer.ERROR, code="bad_params"))
+    assert isinstance(told.state, Running)
+    assert told.guard.failures == ()
+
+
+def test_a_channel_that_becomes_circulation_or_ceases_to_be_keeps_its_run_in_bounds() -> None:
+    told = running(Role.DRAIN)
+    told(Configured(Limits(role=Role.RECIRCULATION), protected=False))
+    assert told.state.until is None
+    told(Configured(Limits(role=Role.DRAIN), protected=False))
+    assert told.state.until == told.state.since + told.guard.limits.max_run_s
+    told(Configured(Limits(role=Role.DRAIN, max_run_s=7), protected=False))
+    assert told.state.until == told.state.since + 7
+
+
 def test_a_reset_at_the_device_is_believed_once_its_report_bears_it_out() -> None:
     told = resting()
     told(off("overcurrent"))

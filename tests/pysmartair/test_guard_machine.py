@@ -257,13 +257,26 @@ STORIES: dict[str, Callable[[], None]] = {
 }
 
 
-# These take a thousand steps and more until chance finds them, and are left to `deep`.
-SLOW = frozenset({"sensors that watch", "no flow and progress", "longest pause", "what holds circulation", "dwell"})
+# What chance finds within a few hundred steps; the others are left to `deep`, and to their stories in CI.
+QUICK = (
+    "the gate",
+    "the gate's contact",
+    "stuck",
+    "short leases",
+    "the lock",
+    "the lock on disk",
+    "silence",
+    "off is never gated",
+    "refusals are told",
+    "keeping",
+    "overcurrent",
+    "reservoir",
+)
 
 
-@pytest.mark.parametrize("name", sorted(set(MUTATIONS) - (set() if DEEP else SLOW)))
+@pytest.mark.parametrize("name", MUTATIONS if DEEP else QUICK)
 def test_a_rule_that_is_taken_out_is_missed_by_chance(name: str) -> None:
-    """Play at random until it is missed: nearly all in CI, the slow ones with SMARTAIR_HYPOTHESIS=deep."""
+    """Play at random until it is missed: the quick ones in CI, all with SMARTAIR_HYPOTHESIS=deep."""
     with ExitStack() as stack:
         for owner, attribute, instead in MUTATIONS[name]:
             stack.enter_context(patch.object(owner, attribute, instead))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.simulator.house import DAY, PLANS, Clock, LivedRoom, Stay, is_night, weather
+from lab.simulator.house import DAY, PLANS, Clock, LivedRoom, Occasion, Stay, is_night, weather
 
 HOUR = 3600.0
 
@@ -75,6 +75,22 @@ def test_air_stays_within_what_houses_have() -> None:
             assert 10 < room.air.temperature < 27, name
             assert 15 < room.air.humidity < 90, name
             assert 0 < room.air.pm25 < 300, name
+
+
+def test_an_occasion_takes_the_place_of_a_rooms_habits_until_it_is_over() -> None:
+    plan, habits = PLANS["Office"]
+    room = LivedRoom(room=plan, habits=habits, time=3 * HOUR, occasion=Occasion(people=6, window=False))
+    room.advance(3.5 * HOUR)
+    crowded = room.air.co2
+    room.occasion = Occasion(people=0, window=True)
+    room.advance(4 * HOUR)
+    aired = room.air.co2
+    room.occasion = None
+    room.advance(4.1 * HOUR)
+
+    assert crowded > 2000
+    assert aired < 700
+    assert (room.activity.people, room.activity.window) == (0, False)
 
 
 def test_time_does_not_go_back() -> None:

@@ -329,6 +329,9 @@ def _ask(turn: Turn, event: RunAsked) -> None:
     verdict = turn.gate(order.bound_s)
     if isinstance(verdict, Allowed) and event.litres is not None and turn.guard.readings.flow is None:
         verdict = Refused(Reason.NO_FLOW, Cause.UNKNOWN)
+    if isinstance(verdict, Allowed) and order.bound_s <= 0:
+        # Circulation needs no bound, but what is no time is no order either.
+        verdict = Refused(Reason.MAX_RUN_MISSING)
     state = turn.guard.state
     if isinstance(verdict, Allowed) and isinstance(state, Stopping) and turn.guard.unconfirmed:
         verdict = Refused(Reason.STATE_UNKNOWN)

@@ -94,8 +94,10 @@ def _first_answer(turn: Turn, event: RunAnswered, state: Starting, *, accounts: 
 
 
 def _later_answer(turn: Turn, event: RunAnswered, run: Running, *, accounts: bool) -> None:
+    # Of a run that was found, the first order from here began nothing: that it is refused ends nothing.
+    began = run.order is not None and run.order.run_id == run.run_id and event.lease == run.first_lease
     match event.answer:
-        case Answer.ERROR if event.lease <= run.accepted or (run.seen and event.lease == run.first_lease):
+        case Answer.ERROR if event.lease <= run.accepted or (run.seen and began):
             # The answer that ends a run, where its first one accepted it: the device's own protection struck.
             _device_trip(turn, run, event.trip or Refused(Reason.DEVICE_LOCK))
             turn.account((event.seconds, event.litres, event.code))

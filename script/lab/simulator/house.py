@@ -1,6 +1,6 @@
 """A house and the people in it, from hour to hour."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import math
 
 from lab.simulator.air import Activity, Air, Outdoors, Room, step
@@ -123,6 +123,14 @@ def weather(time: float) -> Outdoors:
 LAMP_LUX = 180.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """What happens in a room instead of its habits: so many people, and the window as they want it."""
+
+    people: int
+    window: bool
+
+
 @dataclass(slots=True)
 class LivedRoom:
     """A room with its air and people, moved forward in time by whoever asks."""
@@ -133,6 +141,7 @@ class LivedRoom:
     """Simulated seconds since a midnight."""
     air: Air = field(default_factory=Air)
     activity: Activity = field(default_factory=Activity)
+    occasion: Occasion | None = None
 
     @property
     def hour(self) -> float:
@@ -154,6 +163,9 @@ class LivedRoom:
                 window=self.activity.window,
                 dark=outdoors.lux < 3000.0,  # noqa: PLR2004 (dusk under clouds)
             )
+            if self.occasion is not None:
+                people, window = self.occasion.people, self.occasion.window
+                self.activity = replace(self.activity, awake=people, asleep=0, cooking=False, window=window)
             part = min(_ACT, time - self.time)
             self.air = step(self.room, self.air, self.activity, outdoors, part, night=is_night(self.hour))
             self.time += part

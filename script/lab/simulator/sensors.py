@@ -6,7 +6,7 @@ import random
 import time
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from lab.simulator.house import Clock, LivedRoom, weather
+from lab.simulator.house import Clock, LivedRoom, Occasion, weather
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,6 +99,11 @@ class RoomSensors:
     clock: Clock
     names: tuple[str, ...]
     chance: random.Random = field(default_factory=random.Random)
+
+    def take_place(self, occasion: Occasion | None, now: float) -> None:
+        """Let something happen in the room from a real time on, or its habits again."""
+        self.room.advance(self.clock.at(now))
+        self.room.occasion = occasion
 
     def read(self, now: float) -> Values:
         """Return what hangs on this wall."""
