@@ -11,6 +11,7 @@ from paho.mqtt.client import Client as MqttClient, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 import pytest_asyncio
 
+from lab.bench.variants import PROBE, install_probe
 from lab.broker import Broker
 from lab.client import Client, eventually
 from lab.hass import DOMAIN, LEAN, Hass
@@ -19,7 +20,7 @@ from lab.simulator.house import Clock
 from lab.simulator.household import Household
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Collection
 
     from lab.simulator.device import Device, Identity
 
@@ -160,11 +161,14 @@ class House:
 
 
 @asynccontextmanager
-async def furnished(integrations: Iterable[str] = LEAN) -> AsyncIterator[House]:
+async def furnished(integrations: Collection[str] = LEAN) -> AsyncIterator[House]:
     """Start a house without devices."""
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(Broker(persistence=True))
-        hass = await stack.enter_async_context(Hass(integrations=integrations))
+        one = Hass(integrations=integrations)
+        if PROBE in integrations:
+            install_probe(one.folder)
+        hass = await stack.enter_async_context(one)
         await hass.add_mqtt(broker)
         fleet = Fleet(broker.port)
         fleet.start()

@@ -1,23 +1,25 @@
 """Two hundred devices in a staged rollout, a twentieth of them faulty, and Home Assistant killed in the middle."""
 
-import asyncio
-import time
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
 
-from lab.client import eventually
+from lab.bench.variants import PROBE
+from lab.client import HassError, eventually
+from lab.hass import LEAN
 from lab.simulator.device import Identity
 from lab.simulator.ota import Fault, Updater
 from tests.firmware import image
 
+from .conftest import House, furnished
 from .firmware import put, reachable
 
 if TYPE_CHECKING:
-    from lab.simulator.device import Device, Link
+    from collections.abc import AsyncIterator
 
-    from .conftest import House
+    from lab.simulator.device import Device, Link
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 
@@ -37,6 +39,13 @@ EXPECTED = {
     Fault.DIES_AT_BOOT: "rolled_back",
     Fault.TRUNCATED: "download_failed",
 }
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house() -> AsyncIterator[House]:
+    """A house whose event loop is measured."""
+    async with furnished((*LEAN, PROBE)) as one:
+        yield one
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
@@ -71,9 +80,12 @@ async def _fleet(house: House) -> None:
 
 
 async def rollout(house: House) -> dict[str, Any]:
-    states = await house.client.states()
-    # The sensor comes with the first rollout, a moment after the action.
-    return dict(states.get("sensor.smartair_firmware_rollout", {"state": None}))
+    # One state of thousands: all of them, ten times in a second, would be most of what the loop has to do.
+    try:
+        return dict(await house.client.request("GET", "/api/states/sensor.smartair_firmware_rollout"))
+    except HassError:
+        # The sensor comes with the first rollout, a moment after the action.
+        return {"state": None}
 
 
 async def until(house: House, *phases: str, within: float) -> dict[str, Any]:
@@ -86,24 +98,31 @@ async def until(house: House, *phases: str, within: float) -> dict[str, Any]:
     return found
 
 
-async def lags(house: House, stop: asyncio.Event) -> list[float]:
-    """Measure how long Home Assistant takes to answer a small question: the lag of its loop, and a round trip."""
-    found = []
-    while not stop.is_set():
-        start = time.perf_counter()
-        await house.client.call("get_config")
-        found.append(time.perf_counter() - start)
-        await asyncio.sleep(0.02)
-    return sorted(found)
+async def lags(house: House) -> list[float]:
+    """Return how late the event loop was at every fiftieth part of a second since the probe was reset."""
+    return list((await house.client.call(f"{PROBE}/read"))["lags"])
+
+
+def judge(found: list[float], count: int) -> None:
+    """Show how late the loop was during a rollout, and fail where it hung."""
+    p50, p99, worst = (sorted(found)[len(found) * part // 1000] * 1000 for part in (500, 990, 999))
+    print(  # noqa: T201 - a figure for people
+        f"\nlag of the loop while {count} devices were updated: {len(found)} looks, p50 {p50:.1f} ms,"
+        f" p99 {p99:.1f} ms, p99.9 {worst:.0f} ms, max {max(found) * 1000:.0f} ms, load {os.getloadavg()[0]:.1f}"
+    )
+    # 50 ms is the goal; here two hundred devices and a broker, and perhaps other tests, want the same processors.
+    assert p99 < 250
 
 
 async def test_it_stops_by_itself_at_the_threshold_and_says_which_and_why(house: House) -> None:
+    await house.client.call(f"{PROBE}/reset")
     answer = await house.client.action_response(
         "smartair", "rollout_firmware", device_type="co2", canary=5, batch_size=20, failure_threshold=3
     )
     (plan,) = answer["rollouts"]
     assert [len(stage) for stage in plan["stages"]] == [5, *[20] * 9, 15]
     state = await until(house, "stopped", "completed", within=240)
+    found = await lags(house)
     failures = state["attributes"]["failures"]
     assert state["state"] == "stopped"
     assert len(failures) >= 3
@@ -112,42 +131,43 @@ async def test_it_stops_by_itself_at_the_threshold_and_says_which_and_why(house:
     # The batch in which the third failed was the last to be begun with.
     third = sorted(UIDS.index(uid) for uid in failures)[2]
     assert begun == UIDS[: 5 + 20 * ((third - 5) // 20 + 1)]
+    judge(found, len(begun))
 
 
-async def test_killed_in_the_middle_it_completes_and_every_device_is_ordered_once(
-    house: House, record_property: Any
-) -> None:
+async def test_killed_in_the_middle_it_completes_and_every_device_is_ordered_once(house: House) -> None:
     async def quiet() -> bool:
         return not any((updater := house.device(uid).updater) and updater.busy for uid in UIDS)
 
     await eventually(quiet, within=60, what="the last batch over")
     before = {uid: len(updater.orders) for uid in UIDS if (updater := house.device(uid).updater)}
+    await house.client.call(f"{PROBE}/reset")
     answer = await house.client.action_response(
         "smartair", "rollout_firmware", device_type="co2", canary=0, batch_size=10, failure_threshold=100
     )
     (plan,) = answer["rollouts"]
     targets = set(plan["versions"])
-    stop = asyncio.Event()
-    watch = asyncio.create_task(lags(house, stop))
 
     async def some() -> bool:
         return int((await rollout(house))["attributes"]["updated"]) >= 30
 
     await eventually(some, within=120, what="thirty devices updated")
-    stop.set()
-    found = await watch
+    found = await lags(house)
     await house.hass.kill()
     await house.hass.start()
+    await house.client.call(f"{PROBE}/reset")
     state = await until(house, "completed", "stopped", within=300)
+    found += await lags(house)
     assert state["state"] == "completed"
     attributes = state["attributes"]
     faulty = {uid: EXPECTED[FAULTY[uid]] for uid in targets if uid in FAULTY}
-    # Whoever was about to download from Home Assistant when it was killed may have lost that, and nothing else.
-    lost = {uid: error for uid, error in attributes["failures"].items() if uid not in faulty}
-    assert {uid: attributes["failures"][uid] for uid in faulty} == faulty
+    failures = attributes["failures"]
+    assert faulty.keys() <= failures.keys()
+    # Whoever was about to download from Home Assistant when it was killed, faulty or not, may have lost that,
+    # and nothing else.
+    lost = {uid: error for uid, error in failures.items() if error != faulty.get(uid)}
     assert set(lost.values()) <= {"connect_failed", "download_failed"}
     assert len(lost) <= 10
-    assert attributes["updated"] + attributes["skipped"] == len(targets) - len(faulty) - len(lost)
+    assert attributes["updated"] + attributes["skipped"] == len(targets) - len(failures)
     assert attributes["skipped"] == 0
     for uid in UIDS:
         updater = house.device(uid).updater
@@ -156,8 +176,4 @@ async def test_killed_in_the_middle_it_completes_and_every_device_is_ordered_onc
         assert len(ids) - before[uid] == (uid in targets), uid
         expected = "1.0.0" if uid in FAULTY or uid in lost else "2.0.0"
         assert house.device(uid).firmware_version == expected, uid
-    p99 = found[len(found) * 99 // 100]
-    print(  # noqa: T201 - a figure for people
-        f"\nanswers during the rollout: {len(found)}, median {found[len(found) // 2]:.4f} s, p99 {p99:.4f} s"
-    )
-    assert p99 < 0.25
+    judge(found, len(targets))
