@@ -542,6 +542,39 @@ def test_a_channel_that_becomes_circulation_or_ceases_to_be_keeps_its_run_in_bou
     assert told.state.until == told.state.since + 7
 
 
+def test_a_stop_that_may_be_lost_is_sent_again_when_the_contact_is_back() -> None:
+    told = running()
+    told(StopAsked())
+    told(Contacted(False))
+    told(Contacted(True), 1)
+    assert told.wanted(SendStop) == [SendStop()]
+    assert told.state.asked_at == told.now
+    told(Contacted(False))
+    told(Tick(), 60)
+    assert told.state == Unknown(since=told.now, stopped=True, lost=True)
+    told(Contacted(True))
+    assert told.wanted(SendStop) == [SendStop()]
+
+
+def test_whoever_leaves_says_once_more_what_may_not_have_been_heard() -> None:
+    told = running()
+    told(StopAsked())
+    told(Leaving())
+    assert told.wanted(SendStop) == [SendStop()]
+    assert [one.by for one in told.wanted(Ended)] == ["stopped"]
+
+
+def test_a_switch_that_accepts_and_does_nothing_is_found_out() -> None:
+    told = resting(ends_itself=False)
+    told(RunAsked(run_id="run"))
+    told(RunAnswered(lease=1, answer=Answer.ACCEPTED))
+    told(Tick(), 10)
+    assert told.wanted(SendStop) == [SendStop()]
+    assert told.wanted(Alarm) == [Alarm(Kind.RAISE, "biz_command_unconfirmed", cause="start")]
+    told(StopAnswered())
+    assert isinstance(told.state, Stopping), "that it was told so is no news of it"
+
+
 def test_a_reset_at_the_device_is_believed_once_its_report_bears_it_out() -> None:
     told = resting()
     told(off("overcurrent"))
