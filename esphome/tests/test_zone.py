@@ -126,6 +126,14 @@ def test_stop_is_never_gated(zone: Zone) -> None:
     assert zone.device.wait_pin(FILL, high=False, timeout=1) < 0.3
 
 
+def test_a_stop_that_comes_too_late_stops_all_the_same(zone: Zone) -> None:
+    zone.start("pump_fill", FILL)
+    late = {"cmd_id": "late-stop", "expires": int(time.time()) - 30, "params": {"channel": "pump_fill"}}
+    zone.ears.say("commands", {"command": "stop_pump", **late})
+    assert zone.ears.wait("command_response", {"cmd_id": "late-stop"})["status"] == "DONE"
+    assert zone.device.wait_pin(FILL, high=False, timeout=1) < 1
+
+
 def test_filling_and_draining_at_once_is_refused(zone: Zone) -> None:
     zone.start("pump_fill", FILL)
     answer = zone.run("pump_drain")

@@ -41,10 +41,12 @@ class Story:
             self.now = min(self.now + 0.25, end)
             self.node.tick(self.now)
 
-    def order(self, name: str, *, cmd_id: str | None = None, retained: bool = False, **params: Any) -> dict[str, Any]:
+    def order(
+        self, name: str, *, cmd_id: str | None = None, retained: bool = False, lives: float = 30, **params: Any
+    ) -> dict[str, Any]:
         """Give an order and return the answer to it."""
         cmd_id = cmd_id or f"{name}-{self.now}-{len(self.wire.sent)}"
-        content = {"command": name, "cmd_id": cmd_id, "expires": self.now + 30, "params": params}
+        content = {"command": name, "cmd_id": cmd_id, "expires": self.now + lives, "params": params}
         self.node.received(self.node.topic("commands"), json.dumps(content).encode(), self.now, retained=retained)
         return self.answers(cmd_id)[-1]
 
@@ -231,6 +233,14 @@ def test_an_order_that_comes_twice_is_done_once_also_over_a_power_cut(story: Sto
     story.restart()
 
     assert story.order("run_pump", cmd_id="a", channel="pump_fill", max_run_s=60)["status"] == "DUPLICATE"
+    assert not story.runs("pump_fill")
+
+
+def test_an_order_that_comes_too_late_starts_nothing_but_a_late_stop_stops(story: Story) -> None:
+    assert story.order("run_pump", channel="pump_fill", max_run_s=60, lives=-1)["status"] == "EXPIRED"
+    assert not story.runs("pump_fill")
+    story.order("run_pump", channel="pump_fill", max_run_s=60)
+    assert story.order("stop_pump", channel="pump_fill", lives=-1)["status"] == "DONE"
     assert not story.runs("pump_fill")
 
 

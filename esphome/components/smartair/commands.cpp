@@ -61,12 +61,13 @@ void SmartAir::on_command_(const std::string &payload) {
     }
     if (this->answer_duplicate_(command))
       return true;
-    if (this->expired_(root)) {
+    // Off is never gated, whatever the time; with its cmd_id remembered, a late stop can happen once and no more.
+    const bool stops = command.name == "stop_pump";
+    if (!stops && this->expired_(root)) {
       this->respond_(command.name, command.id, {"EXPIRED", "expired", ""});
       return true;
     }
-    // Off is never gated; with its cmd_id remembered, a retained stop can happen once and no more.
-    if (command.name != "stop_pump" && this->too_early_to_trust_(root)) {
+    if (!stops && this->too_early_to_trust_(root)) {
       this->respond_(command.name, command.id, Answer::error("maybe_retained"));
       return true;
     }

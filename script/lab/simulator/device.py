@@ -362,11 +362,12 @@ class Device:
         if cmd_id in self._seen:
             first = self._answers.get(cmd_id, Answer("unknown"))
             return Answer("DUPLICATE", first.error_code, {**(first.details or {}), "first_status": first.status})
+        # Off is never gated; with its id remembered, a late or retained stop can happen once and no more.
+        stops = name == "stop_pump"
         expires = content.get("expires")
-        if isinstance(expires, (int, float)) and now > expires:
+        if not stops and isinstance(expires, (int, float)) and now > expires:
             return Answer("EXPIRED", "expired")
-        # Off is never gated; with its id remembered, a retained stop can happen once and no more.
-        if retained and name != "stop_pump":
+        if not stops and retained:
             return refused("maybe_retained")
         self._seen.append(cmd_id)
         handler = self.handlers.get(name)
