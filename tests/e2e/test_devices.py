@@ -158,13 +158,13 @@ async def test_a_refused_command_fails_with_the_devices_reason(house: House) -> 
         await house.client.action(
             DOMAIN,
             "send_command",
-            device_id=await registry_id(house, PUMP),
-            command="run_pump",
-            params={"channel": "pump_nowhere", "max_run_s": 5},
+            device_id=await registry_id(house, CO2),
+            command="calibrate",
+            params={"metric": "ph", "reference": 7},
         )
 
     assert refusal.value.translation_key == "command_failed"
-    assert refusal.value.placeholders["error"] == "unknown_channel"
+    assert refusal.value.placeholders["error"] == "unknown_metric"
 
 
 async def test_a_button_works(house: House) -> None:

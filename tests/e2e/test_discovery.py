@@ -64,7 +64,9 @@ async def test_telemetry_of_a_device_that_nobody_approved_changes_nothing(house:
             event for event in _drain(changes.queue) if "co2" in event["data"]["entity_id"]
         ]
     assert (await house.inventory(), set(await house.client.states())) == before
-    assert before[0] == ([], [])
+    entities, devices = before[0]
+    assert devices == ["/hub"]
+    assert {unique_id.partition("-")[0] for unique_id, _ in entities} == {"/hub"}
 
 
 def _drain(events: asyncio.Queue[dict[str, dict[str, str]]]) -> list[dict[str, dict[str, str]]]:
