@@ -41,9 +41,11 @@ METRICS = (
     Metric(name="pm25", device_class="pm25", unit="µg/m³", first=4000, step=1),
     Metric(name="pm10", device_class="pm10", unit="µg/m³", first=5000, step=1),
     Metric(name="voc_index", device_class=None, unit=None, first=100, step=1),
-    Metric(name="pressure", device_class="atmospheric_pressure", unit="hPa", first=900.0, step=0.1),
 )
-"""What an air monitor measures: gas, climate, dust, volatile compounds, and the weather."""
+"""What an air monitor measures: gas, climate, dust and volatile compounds.
+
+With one more, a thousand devices and the hub's own entities would be more than Home Assistant takes of one entry.
+"""
 
 FACTS = ("firmware_version", "ip", "uptime")
 """What every message says of the device itself, and nobody looks at until an entity is enabled."""
