@@ -45,7 +45,7 @@ async def tick(hass: HomeAssistant, freezer: FrozenDateTimeFactory, seconds: flo
     await breathe()
 
 
-async def act(hass: HomeAssistant, action: str, entity_id: str, **data: Any) -> Any:
+async def act(hass: HomeAssistant, action: str, entity_id: str | list[str], **data: Any) -> Any:
     return await hass.services.async_call(
         DOMAIN, action, {ATTR_ENTITY_ID: entity_id, **data}, blocking=True, return_response=action == "run_pump"
     )
@@ -156,6 +156,22 @@ async def test_a_switch_that_is_no_pump_is_refused_by_name(hass: HomeAssistant, 
     with pytest.raises(ServiceValidationError) as error:
         await act(hass, "run_pump", other)
     assert error.value.translation_key == "not_a_pump"
+
+
+async def test_a_wrong_name_among_the_pumps_keeps_none_of_them_running(hass: HomeAssistant, node: Node) -> None:
+    switch = entity(hass, "switch", "pump_fill", "pump")
+    await turn(hass, "on", switch)
+    with pytest.raises(ServiceValidationError) as error:
+        await act(hass, "stop_pump", [switch, "switch.pump_that_was_renamed"])
+    assert error.value.translation_key == "not_a_pump"
+    assert error.value.translation_placeholders == {"entity": "switch.pump_that_was_renamed"}
+    assert node.orders("stop_pump") == [{"channel": "pump_fill"}]
+
+
+async def test_a_wrong_name_among_the_pumps_starts_none_of_them(hass: HomeAssistant, node: Node) -> None:
+    with pytest.raises(ServiceValidationError):
+        await act(hass, "run_pump", [entity(hass, "switch", "pump_fill", "pump"), "switch.who"], seconds=5)
+    assert node.sent == []
 
 
 async def test_send_command_passes_the_same_gate(hass: HomeAssistant, node: Node, house: SmartAirHub) -> None:

@@ -1,5 +1,8 @@
 """Any switch of Home Assistant as a pump: Home Assistant alone ends its runs, also after a restart."""
 
+from copy import deepcopy
+from typing import Any
+
 from homeassistant.components.input_boolean import DOMAIN as INPUT_BOOLEAN
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
@@ -7,6 +10,7 @@ from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.hub import SmartAirHub
 from custom_components.smartair.pump import Pump, ZoneContext
 from custom_components.smartair.pysmartair import RunRecord
@@ -51,14 +55,19 @@ async def test_a_switch_that_is_found_on_is_bounded(hass: HomeAssistant, drain: 
 
 
 async def test_a_run_from_before_a_restart_is_bounded_from_its_beginning(
-    hass: HomeAssistant, drain: Pump, house: SmartAirHub, hub: MockConfigEntry, wait: Wait
+    hass: HomeAssistant,
+    hass_storage: dict[str, Any],
+    drain: Pump,
+    house: SmartAirHub,
+    hub: MockConfigEntry,
+    wait: Wait,
 ) -> None:
     hass.states.async_set(SWITCH, "on")
     await wait(60)
     # As after a crash: nobody said goodbye.
-    kept = house.pumps._data()  # noqa: SLF001 - what is on disk
     house.pumps.switches.pop(SWITCH)
-    house.pumps._kept = kept["pumps"]  # noqa: SLF001 - as it is read
+    stored = hass_storage[f"{DOMAIN}.{hub.entry_id}.pumps"]["data"]
+    house.pumps._kept = deepcopy(stored["pumps"])  # noqa: SLF001 - as it is read
     again = house.pumps.async_switch_pump(SWITCH, Role.DRAIN, {"max_run_s": 90.0})
     assert again.is_on
     await wait(30)

@@ -8,6 +8,7 @@ from typing import Any
 
 from homeassistant.components.input_boolean import DOMAIN as INPUT_BOOLEAN
 from homeassistant.components.mqtt import MQTT_CONNECTION_STATE
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
@@ -292,6 +293,21 @@ async def broker_goes(hass: HomeAssistant, broker: MqttMockHAClient, *, back: bo
     broker.connected = back
     async_dispatcher_send(hass, MQTT_CONNECTION_STATE, back)
     await hass.async_block_till_done()
+
+
+async def test_who_wants_a_pump_to_run_while_home_assistant_stops_is_refused(
+    hass: HomeAssistant, house: SmartAirHub, node: Node
+) -> None:
+    begin(hass, pump(house).async_run(seconds=60))
+    await node.report()
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    await hass.async_block_till_done()
+    assert not node.on["pump_fill"]
+    asked = node.orders("run_pump")
+    with pytest.raises(HomeAssistantError) as error:
+        await pump(house).async_run(seconds=60)
+    assert error.value.translation_key == "run_stopped"
+    assert node.orders("run_pump") == asked, "nobody would end it"
 
 
 @pytest.mark.parametrize("away", [3, 300])

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import entity_registry as er
@@ -243,6 +244,21 @@ async def test_a_zone_without_a_drain_pump_says_so(hass: HomeAssistant, hub: Moc
 
 
 # --- restarts -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", ["Drain", "Fill", "Stabilize"])
+async def test_home_assistant_that_stops_in_a_step_interrupts_it_and_stops_its_pumps(
+    hass: HomeAssistant, rack: Rack, zone: Zone, step: str
+) -> None:
+    await press(hass, "start_water_change")
+    await rack.until(zone, step)
+    await rack.second(2)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    await hass.async_block_till_done()
+    assert isinstance(zone.memory.state, Failed)
+    assert (str(zone.memory.state.step), str(zone.memory.state.cause)) == (step.lower(), "interrupted")
+    assert not rack.node.on["pump_drain"]
+    assert not rack.node.on["pump_fill"]
 
 
 @pytest.mark.parametrize("step", ["Drain", "Fill", "Stabilize"])

@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.helpers.storage import Store
 from homeassistant.util.ulid import ulid_now
 
 from .pysmartair import (
@@ -27,7 +26,7 @@ from .pysmartair import (
     resolve_alert,
     unparse_alerts,
 )
-from .store import concern_store
+from .store import SharedSave, concern_store
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -43,17 +42,14 @@ class AlertLog:
 
     def __init__(self, hass: HomeAssistant, entry_id: str, run: RunInBackground) -> None:
         """Begin empty; `run` runs a coroutine beside, under a name."""
-        self._store: Store[dict[str, Any]] = concern_store(hass, entry_id, "alerts")
+        self._file = SharedSave(concern_store(hass, entry_id, "alerts"), self._data)
         self._run = run
         self._listeners: list[AlertListener] = []
-        self._soon = False
-        self._writing = False
-        self._urgent = False
         self.book = Book()
 
     async def async_load(self) -> None:
         """Read what was stored; a broken alert is left out, and the others stay as they were, active ones too."""
-        data = await self._store.async_load() or {}
+        data = await self._file.async_load()
         book, broken = read_alerts(data.get("alerts", []))
         for reason in broken:
             _LOGGER.warning("A stored alert cannot be read and is left out: %s", reason)
@@ -61,7 +57,7 @@ class AlertLog:
 
     async def async_stop(self) -> None:
         """Write what is not written yet."""
-        await self._store.async_save(self._data())
+        await self._file.async_save()
 
     # --- what is entered ------------------------------------------------------------------------
 
@@ -142,37 +138,14 @@ class AlertLog:
             return
         self.book = step.book
         if step.alert is None or step.change is None:
-            self._save_soon()
+            self._file.async_save_soon(_SAVE_DELAY)
             return
         if step.alert.severity is Severity.CRITICAL and step.change is not Change.NOTED:
-            self._save_now()
+            self._run(self._file.async_save(), "write alerts")
         else:
-            self._save_soon()
+            self._file.async_save_soon(_SAVE_DELAY)
         for listener in tuple(self._listeners):
             listener(step.change, step.alert)
 
-    def _save_soon(self) -> None:
-        # Not put off by what comes after: a fleet that is never quiet would never be written.
-        if not self._soon:
-            self._soon = True
-            self._store.async_delay_save(self._data, _SAVE_DELAY)
-
-    def _save_now(self) -> None:
-        self._urgent = True
-        if not self._writing:
-            self._writing = True
-            self._run(self._async_write(), "write alerts")
-
-    async def _async_write(self) -> None:
-        """Write until nothing urgent came meanwhile: a storm is a few files, not one for each alert."""
-        try:
-            while self._urgent:
-                self._urgent = False
-                await self._store.async_save(self._data())
-        finally:
-            self._writing = False
-
-    @callback
     def _data(self) -> dict[str, Any]:
-        self._soon = False
         return {"alerts": unparse_alerts(self.book)}

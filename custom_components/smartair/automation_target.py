@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
 
 def loaded_hubs(hass: HomeAssistant) -> list[SmartAirHub]:
     """Return the hubs that are loaded."""
-    entries: list[SmartAirConfigEntry] = hass.config_entries.async_entries(DOMAIN)
-    return [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
+    entries: list[SmartAirConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
+    return [entry.runtime_data for entry in entries]
 
 
 def targeted(hass: HomeAssistant, target: Mapping[str, Any]) -> set[str]:

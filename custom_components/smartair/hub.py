@@ -11,7 +11,8 @@ from typing import Any, TypedDict, cast
 
 from homeassistant.components import mqtt
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryError, HomeAssistantError, UnsupportedStorageVersionError
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 
@@ -116,6 +117,7 @@ class SmartAirHub:
         self.limits.async_start()
         self.pumps.async_start()
         await self.zones.async_load()
+        self.entry.async_on_unload(self.hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, self._async_leave))
         await self.updates.async_start()
 
     async def async_listen(self) -> None:
@@ -138,6 +140,7 @@ class SmartAirHub:
 
     async def async_stop(self) -> None:
         """End all that the hub began, after the platforms have gone, and keep what its devices said last."""
+        await self._async_leave()
         self.approval.async_stop()
         await self.readings.async_save()
         await self.zones.async_stop()
@@ -149,6 +152,12 @@ class SmartAirHub:
         await self.updates.async_stop()
         await self.alerts.async_stop()
         await self.store.async_save_now()
+
+    async def _async_leave(self, _event: Event | None = None) -> None:
+        """Stop what nobody else would end: every pump at once, and first of all the changes that want them to run."""
+        interrupted = self.zones.async_interrupt()
+        self.pumps.async_leave()
+        await asyncio.gather(*interrupted)
 
     def async_create_task(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run something beside, ended with the entry."""

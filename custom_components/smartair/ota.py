@@ -40,7 +40,7 @@ class Updates:
         self.hub = hub
         self.folder = async_get_folder(hub.hass)
         self._devices: dict[str, DeviceUpdate] = {}
-        self._store = SharedSave(concern_store(hub.hass, hub.entry.entry_id, "firmware"), self._data)
+        self._file = SharedSave(concern_store(hub.hass, hub.entry.entry_id, "firmware"), self._data)
         self._finish_listeners: list[FinishListener] = []
         self.rollouts = Rollouts(self)
         self.remote = RemoteCatalogues(hub.hass, self._remote_changed)
@@ -55,7 +55,7 @@ class Updates:
 
     async def async_start(self) -> None:
         """Bring back what was ordered, and look for images beside."""
-        data = await self._store.async_load()
+        data = await self._file.async_load()
         for uid, stored in data.get("devices", {}).items():
             if (device := self.hub.devices.get(uid)) is not None:
                 try:
@@ -74,7 +74,7 @@ class Updates:
         self.rollouts.async_stop()
         for update in self._devices.values():
             update.async_stop()
-        await self._store.async_save()
+        await self._file.async_save()
 
     def of(self, device: SmartAirDevice) -> DeviceUpdate:
         """Return the update of a device."""
@@ -139,12 +139,12 @@ class Updates:
 
     async def async_save(self) -> None:
         """Write before going on."""
-        await self._store.async_save()
+        await self._file.async_save()
 
     @callback
     def async_save_soon(self) -> None:
         """Write within seconds."""
-        self._store.async_save_soon(_SAVE_DELAY)
+        self._file.async_save_soon(_SAVE_DELAY)
 
     def _data(self) -> dict[str, Any]:
         return {

@@ -1,7 +1,7 @@
 """One pump at run time: the hands of its guard, which alone decides."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 import logging
@@ -16,6 +16,7 @@ from .actuator import Actuator
 from .device import CommandRefusedError
 from .pump_state import is_on, shown
 from .pysmartair import Code, CommandResponse, ResponseStatus, RunRecord
+from .pysmartair.fields import number
 from .pysmartair.guard import refusal_of, step
 from .pysmartair.guard_data import (
     Accept,
@@ -91,7 +92,6 @@ class Pump:
         self.actuator = actuator
         self.zone: ZoneContext | None = None
         self.own_senses: frozenset[Sense] = frozenset()
-        self.started: dict[str, tuple[float, float]] = {}
         self.last_run: RunRecord | None = None
         self._listeners: list[Callable[[], None]] = []
         self._run_listeners: list[RunListener] = []
@@ -103,8 +103,7 @@ class Pump:
         self.entity_id: str | None = None
         self._asked: dict[str, asyncio.Future[str]] = {}
         self._leases: dict[str, int] = {}
-        self._ids: dict[int, str] = {}
-        self._errors: dict[int, HomeAssistantError] = {}
+        self._not_sent: HomeAssistantError | None = None
         self._stopping: asyncio.Task[HomeAssistantError | None] | None = None
         self._resetting: asyncio.Future[None] | None = None
 
@@ -182,6 +181,9 @@ class Pump:
         Return once the device accepted. Raise PumpRefusedError if the pump must not run, and HomeAssistantError if
         the device does not do it.
         """
+        if self.left and not self.limits.circulates:
+            # Nobody would end it (S4).
+            raise self._failure("stopped")
         run_id = ulid_now()
         asked = self._asked[run_id] = self.pumps.hass.loop.create_future()
         self.pumps.async_look_around(self)
@@ -346,8 +348,8 @@ class Pump:
             asked.set_exception(answer)
 
     def _failure(self, why: str) -> HomeAssistantError:
-        if why == "not_sent" and self._errors:
-            return self._errors.pop(max(self._errors))
+        if why == "not_sent" and self._not_sent is not None:
+            return self._not_sent
         return run_failure(why, self.name)
 
     def _reset_over(self, error: HomeAssistantError | None) -> None:
@@ -370,7 +372,7 @@ class Pump:
         except HomeAssistantError as err:
             if err.translation_key == "no_answer":
                 return  # The guard counts these seconds too, and sends the stop.
-            self._errors = {effect.lease: err}
+            self._not_sent = err
             self.async_take(NotSent(effect.lease))
         else:
             if not self.actuator.ends_itself:
@@ -419,8 +421,8 @@ class Pump:
                 answer=_ANSWERS[response.status],
                 code=response.error_code or ("expired" if response.status is ResponseStatus.EXPIRED else None),
                 trip=refusal_of(response.error_code, details),
-                seconds=_number(details, "seconds"),
-                litres=_number(details, "litres"),
+                seconds=number(details.get("seconds")),
+                litres=number(details.get("litres")),
                 ended_by=ended if isinstance(ended := details.get("ended_by"), str) else None,
             )
         )
@@ -483,11 +485,6 @@ class Pump:
 def _retrieve(future: asyncio.Future[None]) -> None:
     if not future.cancelled():
         future.exception()
-
-
-def _number(details: Mapping[str, object], name: str) -> float | None:
-    value = details.get(name)
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 _ANSWERS = {

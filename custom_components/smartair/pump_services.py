@@ -5,7 +5,7 @@ sent even so (safety contract, S1), while a start fails aloud.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
@@ -15,9 +15,9 @@ from homeassistant.helpers.target import TargetSelection, async_extract_referenc
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
+from .automation_target import loaded_hubs
 from .const import DOMAIN
 from .device import SmartAirDevice
-from .hub import SmartAirConfigEntry
 from .pump import Pump
 from .pysmartair import CommandName, CommandResponse, without_markup
 
@@ -52,26 +52,27 @@ def _error(key: str, **placeholders: str) -> ServiceValidationError:
     )
 
 
-def _targets(call: ServiceCall) -> dict[str, Pump]:
-    """Return the pumps that an action names, by their switches; raise ServiceValidationError for what is none."""
-    entries: list[SmartAirConfigEntry] = call.hass.config_entries.async_loaded_entries(DOMAIN)
+def _targets(call: ServiceCall) -> tuple[dict[str, Pump], list[str]]:
+    """Return the pumps that an action names, by their switches, and what it names that is none."""
     pumps = {
         pump.entity_id: pump
-        for entry in entries
-        for pump in entry.runtime_data.pumps.values()
+        for hub in loaded_hubs(call.hass)
+        for pump in hub.pumps.values()
         if pump.entity_id is not None
     }
     selected = async_extract_referenced_entity_ids(call.hass, TargetSelection(call.data))
-    for entity_id in selected.referenced:
-        if entity_id not in pumps:
-            raise _error("not_a_pump", entity=entity_id)
     chosen = sorted(selected.referenced | selected.indirectly_referenced)
-    return {entity_id: pumps[entity_id] for entity_id in chosen if entity_id in pumps}
+    strangers = sorted(selected.referenced - pumps.keys())
+    return {entity_id: pumps[entity_id] for entity_id in chosen if entity_id in pumps}, strangers
 
 
-async def _async_each[T](call: ServiceCall, work: Callable[[Pump], Coroutine[Any, Any, T]]) -> dict[str, T]:
+def _refuse(strangers: Sequence[str]) -> None:
+    if strangers:
+        raise _error("not_a_pump", entity=", ".join(strangers))
+
+
+async def _async_each[T](targets: Mapping[str, Pump], work: Callable[[Pump], Coroutine[Any, Any, T]]) -> dict[str, T]:
     """Do something with each pump at the same time; the first failure is raised once all have been tried."""
-    targets = _targets(call)
     results = await asyncio.gather(*(work(pump) for pump in targets.values()), return_exceptions=True)
     done: dict[str, T] = {}
     for entity_id, result in zip(targets, results, strict=True):
@@ -98,15 +99,22 @@ async def _async_run(call: ServiceCall) -> ServiceResponse:
             "ended_by": record.ended_by,
         }
 
-    return {**await _async_each(call, run)}
+    targets, strangers = _targets(call)
+    _refuse(strangers)
+    return {**await _async_each(targets, run)}
 
 
 async def _async_stop(call: ServiceCall) -> None:
-    await _async_each(call, lambda pump: pump.async_stop(off_s=call.data.get(ATTR_SECONDS)))
+    targets, strangers = _targets(call)
+    await _async_each(targets, lambda pump: pump.async_stop(off_s=call.data.get(ATTR_SECONDS)))
+    # Only now: a name that is wrong must not keep the other pumps running (S1).
+    _refuse(strangers)
 
 
 async def _async_reset(call: ServiceCall) -> None:
-    await _async_each(call, lambda pump: pump.async_reset())
+    targets, strangers = _targets(call)
+    _refuse(strangers)
+    await _async_each(targets, lambda pump: pump.async_reset())
 
 
 async def async_pump_command(device: SmartAirDevice, command: str, params: Mapping[str, Any]) -> ServiceResponse:
@@ -117,7 +125,7 @@ async def async_pump_command(device: SmartAirDevice, command: str, params: Mappi
         described = device.snapshot.descriptor is not None
         if command == CommandName.STOP_PUMP or (described and command not in device.snapshot.commands):
             # The one is never gated, and of the other the device itself says that it does not offer it.
-            return _answer(await device.async_command(command, params))
+            return command_response(await device.async_command(command, params))
         raise _error("unknown_channel", device=device.name, channel=without_markup(channel))
     if command == CommandName.RUN_PUMP:
         given = [one for name in ("duration_s", "max_run_s") if (one := _seconds(params, name)) is not None]
@@ -131,7 +139,8 @@ async def async_pump_command(device: SmartAirDevice, command: str, params: Mappi
     return {"cmd_id": None, "status": "DONE", "details": {"channel": channel}}
 
 
-def _answer(answer: CommandResponse) -> ServiceResponse:
+def command_response(answer: CommandResponse) -> ServiceResponse:
+    """Return a device's answer as an action gives it back."""
     details: dict[str, Any] = dict(answer.details)
     return {"cmd_id": answer.cmd_id, "status": answer.status.value, "details": details}
 

@@ -9,12 +9,11 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from homeassistant.const import EVENT_HOMEASSISTANT_STOP, STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import CALLBACK_TYPE, Event, EventStateChangedData, HomeAssistant, State, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_track_state_change_event, async_track_time_interval
-from homeassistant.helpers.storage import Store
 from homeassistant.util.ulid import ulid_now
 
 from .actuator import ChannelActuator, SwitchActuator
@@ -34,6 +33,7 @@ from .pysmartair import (
     Telemetry,
 )
 from .pysmartair.channels import PumpSpec, limits_of, pump_specs
+from .pysmartair.fields import number
 from .pysmartair.guard import begin
 from .pysmartair.guard_data import (
     Around,
@@ -48,7 +48,7 @@ from .pysmartair.guard_data import (
 )
 from .pysmartair.guard_memory import memory_as_dict, memory_from_dict
 from .pysmartair.safety import Limits, Role
-from .store import concern_store
+from .store import SharedSave, concern_store
 from .usage import UsageLog
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 _TICK = timedelta(seconds=1)
-_UPDATING = frozenset({"accepted", "downloading", "verifying", "installing", "rebooting"})
 _NODE = {Sense.LEVEL: "water_level", Sense.FLOW: "flow_rate", Sense.CURRENT_MA: "pump_current"}
 _LIVE = {"seconds": 60, "interval": 1}
 
@@ -75,14 +74,11 @@ class Pumps(dict[PumpKey, Pump]):
         self.hass: HomeAssistant = hub.hass
         self.usage = UsageLog(hub.hass, hub.entry.entry_id)
         self.switches: dict[str, Pump] = {}
-        self._store: Store[dict[str, Any]] = concern_store(hub.hass, hub.entry.entry_id, "pumps")
+        self._file = SharedSave(concern_store(hub.hass, hub.entry.entry_id, "pumps"), lambda: {"pumps": self._kept})
         self._kept: dict[str, dict[str, Any]] = {}
-        self._writing = False
-        self._dirty = False
         self._ends: dict[str, list[CALLBACK_TYPE]] = {}
         self._of: dict[str, list[Pump]] = {}
         self._listeners: list[PumpsListener] = []
-        self._ticking: CALLBACK_TYPE | None = None
         # A clock that only goes forward, and shows the time of day of when it was started.
         self._epoch = time.time() - time.monotonic()
 
@@ -100,8 +96,7 @@ class Pumps(dict[PumpKey, Pump]):
 
     async def async_load(self) -> None:
         """Read locks, limits and the record of runs; before any pump is made."""
-        data = await self._store.async_load() or {}
-        kept = data.get("pumps")
+        kept = (await self._file.async_load()).get("pumps")
         self._kept = {name: one for name, one in kept.items() if isinstance(one, dict)} if kept else {}
         await self.usage.async_load()
 
@@ -111,21 +106,20 @@ class Pumps(dict[PumpKey, Pump]):
         ends = self._ends.setdefault("", [])
         ends.append(self.hub.async_listen_growth(self._grow))
         ends.append(async_track_time_interval(self.hass, self._tick, _TICK, name="smartair pumps"))
-        ends.append(self.hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, self._async_leave_all))
 
     @callback
-    def _async_leave_all(self, _event: Event | None = None) -> None:
+    def async_leave(self) -> None:
+        """Let go of every pump, and start none any more that nobody would end."""
         for pump in self.all():
             pump.async_leave()
 
     async def async_stop(self) -> None:
-        """Let go of every pump, and write what is not written yet."""
-        self._async_leave_all()
+        """End all listening, and write what is not written yet."""
         for ends in self._ends.values():
             for end in ends:
                 end()
         self._ends.clear()
-        await self._store.async_save(self._data())
+        await self._file.async_save()
         await self.usage.async_stop()
 
     def all(self) -> list[Pump]:
@@ -257,8 +251,8 @@ class Pumps(dict[PumpKey, Pump]):
         overrides = dict(self.own_limits(device.uid, spec.channel))
         for name in spec.limits:
             value = device.setting(f"{spec.channel}_{name}")
-            if isinstance(value, (int, float)) and not isinstance(value, bool):
-                overrides[name] = float(value)
+            if (known := number(value)) is not None:
+                overrides[name] = known
         limits = replace(limits_of(spec.role, overrides), stale_after_s=device.snapshot.stale_after)
         blind = "water_level" not in device.snapshot.metrics
         # A device that measures the level for itself alone judges it by itself, too.
@@ -388,7 +382,7 @@ class Pumps(dict[PumpKey, Pump]):
         if pump.uid is not None and (device := self.hub.devices.get(pump.uid)) is not None:
             near |= {id(other): other for other in self.of(device)}
             ota = device.snapshot.ota
-            updating = ota is not None and ota.state in _UPDATING
+            updating = ota is not None and ota.under_way
         if pump.zone is not None:
             near |= {id(other): other for other in pump.zone.pumps()}
         others = [other for other in near.values() if other is not pump]
@@ -425,7 +419,7 @@ class Pumps(dict[PumpKey, Pump]):
         kept = self._kept.setdefault(_name(uid, pump.channel), {})
         kept["limits"] = {**self.own_limits(uid, pump.channel), name: value}
         self.async_refresh(pump)
-        await self._store.async_save(self._data())
+        await self._file.async_save()
 
     @callback
     def async_keep(self, pump: Pump, memory: Memory) -> None:
@@ -443,21 +437,7 @@ class Pumps(dict[PumpKey, Pump]):
         return memory_from_dict(self._kept.get(name, {}))
 
     def _save(self) -> None:
-        self._dirty = True
-        if not self._writing:
-            self._writing = True
-            self.async_task(self._async_save(), "keep pumps")
-
-    async def _async_save(self) -> None:
-        try:
-            while self._dirty:
-                self._dirty = False
-                await self._store.async_save(self._data())
-        finally:
-            self._writing = False
-
-    def _data(self) -> dict[str, Any]:
-        return {"pumps": self._kept}
+        self.async_task(self._file.async_save(), "keep pumps")
 
 
 def _name(uid: str, channel: str) -> str:

@@ -1,7 +1,6 @@
 """The actions of the integration."""
 
 from collections.abc import Callable
-from typing import Any
 
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
 from homeassistant.core import (
@@ -23,8 +22,8 @@ from .blueprints import async_install
 from .const import DOMAIN
 from .device import SmartAirDevice
 from .hub import SmartAirHub
-from .pump_services import PUMP_COMMANDS, async_pump_command, async_setup_pump_services
-from .pysmartair import CATALOGUE, Alert, Change, CommandName, CommandResponse, Severity
+from .pump_services import PUMP_COMMANDS, async_pump_command, async_setup_pump_services, command_response
+from .pysmartair import CATALOGUE, Alert, Change, CommandName, Severity
 from .rollout_action import ROLLOUT_FIRMWARE, async_rollout
 from .usage_service import async_setup_usage_service
 
@@ -128,29 +127,20 @@ def _error(key: str, **placeholders: str) -> ServiceValidationError:
     )
 
 
-def _hubs(hass: HomeAssistant) -> list[SmartAirHub]:
-    return loaded_hubs(hass)
-
-
 def _device(call: ServiceCall) -> SmartAirDevice:
     device_id: str = call.data[ATTR_DEVICE_ID]
-    for hub in _hubs(call.hass):
+    for hub in loaded_hubs(call.hass):
         if (device := hub.device_by_id(device_id)) is not None:
             return device
     entry = dr.async_get(call.hass).async_get(device_id)
     raise _error("not_a_device", device=(entry and (entry.name_by_user or entry.name)) or device_id)
 
 
-def _response(answer: CommandResponse) -> ServiceResponse:
-    details: dict[str, Any] = dict(answer.details)
-    return {"cmd_id": answer.cmd_id, "status": answer.status.value, "details": details}
-
-
 async def _async_send_command(call: ServiceCall) -> ServiceResponse:
     device, command, params = _device(call), call.data[ATTR_COMMAND], call.data[ATTR_PARAMS]
     if command in PUMP_COMMANDS:
         return await async_pump_command(device, command, params)
-    return _response(await device.async_command(command, params))
+    return command_response(await device.async_command(command, params))
 
 
 async def _async_calibrate(call: ServiceCall) -> ServiceResponse:
@@ -165,7 +155,7 @@ async def _async_calibrate(call: ServiceCall) -> ServiceResponse:
             maximum=f"{metric.maximum:g}",
             unit=metric.unit or "",
         )
-    return _response(
+    return command_response(
         await device.async_command(CommandName.CALIBRATE, {"metric": metric.name, "reference": reference})
     )
 
@@ -176,7 +166,7 @@ async def _async_rollout_firmware(call: ServiceCall) -> ServiceResponse:
 
 async def _async_approve_devices(call: ServiceCall) -> ServiceResponse:
     wanted = call.data.get(ATTR_CONFIG_ENTRY_ID)
-    hubs = [hub for hub in _hubs(call.hass) if wanted in {None, hub.entry.entry_id}]
+    hubs = [hub for hub in loaded_hubs(call.hass) if wanted in {None, hub.entry.entry_id}]
     if not hubs:
         raise _error("no_hub")
     approved: list[str] = []
@@ -199,7 +189,7 @@ async def _async_get_alerts(call: ServiceCall) -> ServiceResponse:
     wanted = _wanted(call, uid)
     found = [
         describe(hub, Change.RAISED if alert.active else Change.RESOLVED, alert)
-        for hub in _hubs(call.hass)
+        for hub in loaded_hubs(call.hass)
         for alert in (*hub.alerts.book.past, *hub.alerts.active())
         if wanted(hub, alert)
     ]
@@ -237,7 +227,7 @@ async def _async_acknowledge_alert(call: ServiceCall) -> ServiceResponse:
 
 
 def _hub_of_alert(call: ServiceCall, alert_id: str) -> SmartAirHub:
-    for hub in _hubs(call.hass):
+    for hub in loaded_hubs(call.hass):
         if any(alert.id == alert_id for alert in hub.alerts.active()):
             return hub
     raise _error("alert_not_active", alert=alert_id)

@@ -152,6 +152,7 @@ class SharedSave:
         self._turn = asyncio.Lock()
         self._asked = 0
         self._written = 0
+        self._soon = False
 
     async def async_load(self) -> dict[str, Any]:
         """Return what was written, or nothing."""
@@ -160,16 +161,31 @@ class SharedSave:
     async def async_save(self) -> None:
         """Return once everything up to now is written."""
         self._asked += 1
+        await self.async_written()
+
+    async def async_written(self) -> None:
+        """Return once everything is written that was asked for."""
         mine = self._asked
         async with self._turn:
             if self._written < mine:
-                self._written = self._asked
-                await self._store.async_save(self._data())
+                covered = self._asked
+                await self._store.async_save(self._collect())
+                self._written = covered
 
     @callback
     def async_save_soon(self, delay: float) -> None:
-        """Write after some seconds."""
-        self._store.async_delay_save(self._data, delay)
+        """Write after some seconds; who asks again meanwhile does not put it off, for some fleets are never quiet."""
+        if not self._soon:
+            self._soon = True
+            self._store.async_delay_save(self._collect, delay)
+
+    async def async_remove(self) -> None:
+        """Delete the file."""
+        await self._store.async_remove()
+
+    def _collect(self) -> dict[str, Any]:
+        self._soon = False
+        return self._data()
 
 
 class HubStore:
@@ -178,12 +194,12 @@ class HubStore:
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Name the file; nothing is read yet."""
         self._concerns = [concern_store(hass, entry_id, concern) for concern in CONCERNS]
-        self._store: Store[dict[str, Any]] = Store(hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}", atomic_writes=True)
+        self._file = SharedSave(Store(hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}", atomic_writes=True), self._data)
         self.devices: dict[str, DeviceRecord] = {}
 
     async def async_load(self) -> None:
         """Read the file; a device whose record is broken is left out, and the others stay."""
-        data = await self._store.async_load() or {}
+        data = await self._file.async_load()
         for uid, record in data.get("devices", {}).items():
             try:
                 self.devices[uid] = DeviceRecord.from_dict(uid, record)
@@ -193,15 +209,16 @@ class HubStore:
     @callback
     def async_save_soon(self) -> None:
         """Write within seconds; for what the devices would say again after a crash."""
-        self._store.async_delay_save(self._data, _SAVE_DELAY)
+        self._file.async_save_soon(_SAVE_DELAY)
 
     async def async_save_now(self) -> None:
         """Write before going on; for what only the owner can say again."""
-        await self._store.async_save(self._data())
+        await self._file.async_save()
 
     async def async_remove(self) -> None:
         """Delete the file, and those of every concern."""
-        for store in (self._store, *self._concerns):
+        await self._file.async_remove()
+        for store in self._concerns:
             await store.async_remove()
 
     def _data(self) -> dict[str, Any]:

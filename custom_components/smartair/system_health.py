@@ -3,11 +3,9 @@
 from typing import Any
 
 from homeassistant.components import system_health
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 
-from .const import DOMAIN
-from .hub import SmartAirConfigEntry
+from .automation_target import loaded_hubs
 
 
 @callback
@@ -17,8 +15,7 @@ def async_register(hass: HomeAssistant, register: system_health.SystemHealthRegi
 
 
 async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
-    entries: list[SmartAirConfigEntry] = hass.config_entries.async_entries(DOMAIN)
-    hubs = [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
+    hubs = loaded_hubs(hass)
     devices = [device for hub in hubs for device in hub.devices.values()]
     return {
         "connected": all(hub.connected for hub in hubs),

@@ -15,19 +15,11 @@ import voluptuous as vol
 from .automation_target import devices_of_alert, loaded_hubs, targeted
 from .const import EVENT_ALERT
 from .pysmartair import Change, Code, Severity
+from .pysmartair.guard import LOCKS as REASONS
+from .pysmartair.guard_turn import alarm_code
+from .pysmartair.safety import Reason
 
-LOCKS = frozenset(
-    {
-        Code.DRY_RUN,
-        Code.NO_FLOW,
-        Code.OVERCURRENT,
-        Code.PUMP_STUCK_ON,
-        Code.OVERFLOW,
-        Code.MAX_RUN,
-        Code.TOO_MANY_FAILURES,
-        Code.DEVICE_LOCK,
-    }
-)
+LOCKS = frozenset(Code(alarm_code(reason)) for reason in (*REASONS, Reason.DEVICE_LOCK))
 """The alerts that are active for as long as a pump is locked; where it is not, they are noted and never raised."""
 
 _SCHEMA = vol.Schema({vol.Optional(CONF_TARGET): cv.TARGET_FIELDS, vol.Optional(CONF_OPTIONS, default=dict): {}})

@@ -7,13 +7,12 @@ import logging
 from typing import Any
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
 from .pysmartair import RunRecord
 from .pysmartair.safety import Role
 from .pysmartair.usage import Sum, UsageBook, enter, total, usage_as_dict, usage_from_dict
-from .store import concern_store
+from .store import SharedSave, concern_store
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -28,19 +27,19 @@ class UsageLog:
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Begin empty."""
-        self._store: Store[dict[str, Any]] = concern_store(hass, entry_id, "usage")
+        self._file = SharedSave(concern_store(hass, entry_id, "usage"), lambda: usage_as_dict(self.book))
         self._listeners: list[UsageListener] = []
         self.book = UsageBook()
 
     async def async_load(self) -> None:
         """Read what was stored; what is broken is left out."""
-        self.book, broken = usage_from_dict(await self._store.async_load() or {})
+        self.book, broken = usage_from_dict(await self._file.async_load())
         if broken:
             _LOGGER.warning("%s stored entries of the usage record cannot be read and are left out", broken)
 
     async def async_stop(self) -> None:
         """Write what is not written yet."""
-        await self._store.async_save(self._data())
+        await self._file.async_save()
 
     @callback
     def async_add(self, record: RunRecord) -> None:
@@ -49,7 +48,7 @@ class UsageLog:
         self.book = enter(before, record, _day(record.ended))
         if self.book is before:
             return
-        self._store.async_delay_save(self._data, _SAVE_DELAY)
+        self._file.async_save_soon(_SAVE_DELAY)
         for listener in tuple(self._listeners):
             listener(record)
 

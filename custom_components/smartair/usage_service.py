@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.exceptions import ServiceValidationError
@@ -13,8 +12,9 @@ from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
+from .automation_target import loaded_hubs
 from .const import DOMAIN
-from .hub import SmartAirConfigEntry, SmartAirHub
+from .hub import SmartAirHub
 from .pysmartair import RunRecord
 from .pysmartair.safety import Role
 from .pysmartair.usage import Place, Sum
@@ -66,7 +66,7 @@ async def _async_get_water_usage(call: ServiceCall) -> ServiceResponse:
     start = _local(call.data.get(ATTR_START) or end - _SPAN)
     if end < start:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="end_before_start")
-    hubs = list(_hubs(call.hass))
+    hubs = loaded_hubs(call.hass)
     devices: list[str] = call.data.get(ATTR_DEVICE_ID, [])
     parts = [_part(call.hass, hubs, one) for one in devices] if devices else [Part(hub=hub) for hub in hubs]
     runs = {run.cmd_id: (part, run) for part in parts for run in part.runs(start.timestamp())}
@@ -83,11 +83,6 @@ async def _async_get_water_usage(call: ServiceCall) -> ServiceResponse:
 
 def _local(at: datetime) -> datetime:
     return dt_util.as_local(at)
-
-
-def _hubs(hass: HomeAssistant) -> Iterator[SmartAirHub]:
-    entries: list[SmartAirConfigEntry] = hass.config_entries.async_entries(DOMAIN)
-    yield from (entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED)
 
 
 def _part(hass: HomeAssistant, hubs: Iterable[SmartAirHub], device_id: str) -> Part:

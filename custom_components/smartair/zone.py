@@ -56,8 +56,6 @@ if TYPE_CHECKING:
 
 # Age, today's litres and what else changes by itself is looked at this often.
 _REFRESH_S = 60.0
-# A pump may have begun to start when its device was last heard of.
-_UPDATING = frozenset({"accepted", "downloading", "verifying", "installing", "rebooting"})
 _BANDS = {
     ("ph", Side.HIGH): Code.HIGH_PH,
     ("ph", Side.LOW): Code.LOW_PH,
@@ -174,11 +172,10 @@ class Zone:
             pump.bind(None)
         self.pumps.clear()
 
-    async def async_stop(self) -> None:
-        """End before the zone is unloaded or deleted: a change that is under way is interrupted."""
-        tasks = self.async_take(Interrupt())
-        await asyncio.gather(*tasks)
-        self.async_let_go()
+    @callback
+    def async_interrupt(self) -> list[asyncio.Task[None]]:
+        """Interrupt a change that is under way, before the zone is let go of; return what to wait for."""
+        return self.async_take(Interrupt())
 
     @callback
     def async_configure(self, subentry: ConfigSubentry) -> None:
@@ -313,7 +310,7 @@ class Zone:
                 yield Hindrance(Refusal.PUMP_MISSING, role, self.missing[str(role)])
         for role, pump in self.pumps.items():
             device = self.hub.devices.get(pump.uid) if pump.uid is not None else None
-            if device is not None and device.snapshot.ota is not None and device.snapshot.ota.state in _UPDATING:
+            if device is not None and device.snapshot.ota is not None and device.snapshot.ota.under_way:
                 yield Hindrance(Refusal.UPDATE_IN_PROGRESS, None, device.name)
             if pump.stuck:
                 yield Hindrance(Refusal.PUMP_STUCK_ON, None, pump.name)

@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.config_entries import ConfigSubentry
-from homeassistant.const import EVENT_HOMEASSISTANT_STARTED, EVENT_HOMEASSISTANT_STOP
+from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
@@ -17,7 +17,7 @@ from .const import DOMAIN, SUBENTRY_ZONE
 from .pump import Pump
 from .pysmartair.water_model import Drain, Fill, Memory, Stabilize
 from .pysmartair.water_record import parse_memory, unparse_memory
-from .store import concern_store
+from .store import SharedSave, concern_store
 from .zone import Zone
 
 if TYPE_CHECKING:
@@ -38,10 +38,8 @@ class Zones(dict[str, Zone]):
         super().__init__()
         self.hub = hub
         self.started = False
-        self._store = concern_store(hub.hass, hub.entry.entry_id, "zones")
+        self._file = SharedSave(concern_store(hub.hass, hub.entry.entry_id, "zones"), lambda: {"zones": self._kept})
         self._kept: dict[str, Any] = {}
-        self._dirty = False
-        self._writing = asyncio.Lock()
         self._ends: list[CALLBACK_TYPE] = []
         self._listeners: list[ZonesListener] = []
 
@@ -54,8 +52,7 @@ class Zones(dict[str, Zone]):
 
     async def async_load(self) -> None:
         """Bring back the zones as they were stored; what was under way is interrupted by that."""
-        data = await self._store.async_load() or {}
-        kept = data.get("zones")
+        kept = (await self._file.async_load()).get("zones")
         self._kept = dict(kept) if isinstance(kept, dict) else {}
         for subentry_id in self._subentries():
             self._add(subentry_id)
@@ -70,21 +67,24 @@ class Zones(dict[str, Zone]):
         self._ends += [
             async_track_time_interval(self.hass, self._pass_time, _TICK, name="smartair zones"),
             listen(er.EVENT_ENTITY_REGISTRY_UPDATED, self._registry_updated),
-            listen(EVENT_HOMEASSISTANT_STOP, self._async_leave_all),
             listen(EVENT_HOMEASSISTANT_STARTED, self._look_for_missing),
             self.hub.pumps.async_listen_pumps(self._look_for_missing),
         ]
 
-    async def async_stop(self) -> None:
-        """Interrupt what is under way, let go of everything, and write what is not written yet."""
+    @callback
+    def async_interrupt(self) -> list[asyncio.Task[None]]:
+        """Interrupt what is under way, and let nothing begin any more; return what to wait for."""
+        self.started = False
         for end in self._ends:
             end()
         self._ends.clear()
-        await self._async_leave_all()
-        await self.async_written()
+        return [task for zone in self.values() for task in zone.async_interrupt()]
 
-    async def _async_leave_all(self, _event: Event | None = None) -> None:
-        await asyncio.gather(*(zone.async_stop() for zone in self.values()))
+    async def async_stop(self) -> None:
+        """Let go of everything, and write what is not written yet."""
+        for zone in self.values():
+            zone.async_let_go()
+        await self.async_written()
 
     # --- which there are ------------------------------------------------------------------------
 
@@ -133,14 +133,14 @@ class Zones(dict[str, Zone]):
 
     async def _async_remove(self, subentry_id: str) -> None:
         zone = self.pop(subentry_id)
-        await zone.async_stop()
+        await asyncio.gather(*zone.async_interrupt())
+        zone.async_let_go()
         for alert in self.hub.alerts.active(zone=subentry_id):
             self.hub.alerts.async_resolve(alert.code, zone=subentry_id, uid=alert.uid, channel=alert.channel)
         zone.missing = {}
         self.async_report_missing(zone)
         self._kept.pop(subentry_id, None)
-        self._dirty = True
-        await self.async_written()
+        await self._file.async_save()
 
     def _release_switches(self) -> None:
         used = {pump.channel for zone in self.values() for pump in zone.pumps.values() if pump.uid is None}
@@ -228,12 +228,8 @@ class Zones(dict[str, Zone]):
     def async_keep(self, zone_id: str, memory: Memory) -> None:
         """Write where a zone is, at once, and without anybody waiting for the disk."""
         self._kept[zone_id] = unparse_memory(memory)
-        self._dirty = True
-        self.hub.pumps.async_task(self.async_written(), "keep zones")
+        self.hub.pumps.async_task(self._file.async_save(), "keep zones")
 
     async def async_written(self) -> None:
         """Return when everything is on disk."""
-        async with self._writing:
-            if self._dirty:
-                self._dirty = False
-                await self._store.async_save({"zones": self._kept})
+        await self._file.async_written()

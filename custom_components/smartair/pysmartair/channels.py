@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from math import isfinite
 
 from .device import Snapshot
+from .fields import number
 from .messages import NumberSetting, PumpChannel
 from .safety import Limits, Role
 
@@ -54,9 +54,9 @@ def limits_of(role: Role, overrides: Mapping[str, object]) -> Limits:
     limits = Limits(role=role)
     for name, value in overrides.items():
         low, high = LIMIT_RANGES.get(name, (0.0, 86_400.0))
-        sound = isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
-        if name in _NUMBERS and sound and isinstance(value, (int, float)) and low <= value <= high:
-            limits = replace(limits, **{name: float(value)})  # type: ignore[arg-type]
+        known = number(value, low, high)
+        if name in _NUMBERS and known is not None:
+            limits = replace(limits, **{name: known})  # type: ignore[arg-type]
     return limits
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import isfinite
 
+from .fields import number
 from .guard_answers import EARLY_S, answered, came_to_its_bound, device_reset, reset, reset_answered, stopped, tripped
 from .guard_data import (
     Accept,
@@ -60,7 +61,7 @@ from .safety import (
     run_until,
 )
 
-_LOCKS = frozenset(
+LOCKS = frozenset(
     {
         Reason.DRY_RUN,
         Reason.NO_FLOW,
@@ -71,6 +72,7 @@ _LOCKS = frozenset(
         Reason.TOO_MANY_FAILURES,
     }
 )
+"""What locks a pump until somebody resets it, as the safety contract names it; devices may know of more."""
 
 
 def begin(limits: Limits, memory: Memory, now: float, *, protected: bool = False, ends_itself: bool = True) -> Guard:
@@ -96,7 +98,7 @@ def begin(limits: Limits, memory: Memory, now: float, *, protected: bool = False
 
 def lock_of(code: str) -> Reason:
     """Return the reason for a lock that a device reports; a code that nobody knows is a lock all the same."""
-    return Reason(code) if code in _LOCKS else Reason.DEVICE_LOCK
+    return Reason(code) if code in LOCKS else Reason.DEVICE_LOCK
 
 
 def refusal_of(code: str | None, details: Mapping[str, object], *, locked: bool = False) -> Refused | None:
@@ -116,8 +118,8 @@ def refusal_of(code: str | None, details: Mapping[str, object], *, locked: bool 
 
 
 def _first(details: Mapping[str, object], *names: str) -> float | None:
-    found = (details.get(name) for name in names)
-    return next((float(one) for one in found if isinstance(one, (int, float)) and not isinstance(one, bool)), None)
+    found = (number(details.get(name)) for name in names)
+    return next((one for one in found if one is not None), None)
 
 
 _REASONS = frozenset(Reason)

@@ -1,9 +1,9 @@
 """What a pump's guard keeps over a restart, as JSON and back."""
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any
 
+from .fields import number
 from .guard_data import Memory
 from .safety import Cause, Reason, Refused
 
@@ -36,13 +36,13 @@ def memory_from_dict(data: Mapping[str, Any]) -> Memory:
     failures = data.get("failures")
     return Memory(
         lock=_lock(data.get("lock")),
-        failures=tuple(at for one in failures[:_MAX_FAILURES] if (at := _number(one)) is not None)
+        failures=tuple(at for one in failures[:_MAX_FAILURES] if (at := number(one)) is not None)
         if isinstance(failures, list)
         else (),
-        off_since=_number(data.get("off_since")),
+        off_since=number(data.get("off_since")),
         stuck=bool(data.get("stuck")),
         run_id=run_id[:_MAX_ID] if isinstance(run_id, str) else None,
-        run_since=_number(data.get("run_since")),
+        run_since=number(data.get("run_since")),
     )
 
 
@@ -55,11 +55,6 @@ def _lock(data: object) -> Refused | None:
     return Refused(
         Reason(data["reason"]),
         Cause(cause) if cause in set(Cause) else Cause.UNKNOWN,
-        _number(data.get("value")),
-        _number(data.get("limit")),
+        number(data.get("value")),
+        number(data.get("limit")),
     )
-
-
-def _number(value: object) -> float | None:
-    sound = isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
-    return float(value) if sound and isinstance(value, (int, float)) else None

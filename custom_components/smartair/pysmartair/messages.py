@@ -188,6 +188,14 @@ class OtaState:
     version: str | None = None
     error_code: str | None = None
 
+    @property
+    def under_way(self) -> bool:
+        """Whether an update is being carried out; one that is deferred is not."""
+        return self.state in _UNDER_WAY
+
+
+_UNDER_WAY = frozenset({"accepted", "downloading", "verifying", "installing", "rebooting"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceEvent:
