@@ -303,7 +303,11 @@ class SmartAirHub:
                 listener(added)
             # A fleet that is let in at once must not hold up everything else.
             await asyncio.sleep(0)
-        await self.store.async_save_now()
+        if self.approval.automatic:
+            # Whoever is let in by itself would be let in again.
+            self.store.async_save_soon()
+        else:
+            await self.store.async_save_now()
 
     def _adopt(self, record: DeviceRecord, known: Snapshot | None = None) -> SmartAirDevice:
         device = self.devices[record.uid] = SmartAirDevice(self, record)

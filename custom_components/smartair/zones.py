@@ -182,6 +182,8 @@ class Zones(dict[str, Zone]):
 
     @callback
     def _registry_updated(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:
+        if not self:
+            return
         data = event.data
         names = {data["entity_id"], str(data.get("old_entity_id"))}
         if data["action"] == "update" and "old_entity_id" not in data:
