@@ -42,7 +42,8 @@ async def test_samples_from_an_outage_become_hours_of_the_statistics(house: Hous
             period="hour",
         )
         rows: list[dict[str, Any]] = found.get(entity_id, [])
-        return rows
+        # The recorder enters them one hour after the other.
+        return rows if len(rows) > 1 else []
 
     rows = await eventually(statistics, within=60, what="the statistics of the outage")
     assert [(row["start"] / 1000, row["mean"], row["min"], row["max"]) for row in rows] == [
