@@ -131,7 +131,7 @@ async def test_an_edit_after_the_installation_is_no_news(
     assert issues(hass) == []
 
 
-async def fix(hass: HomeAssistant, hass_client: ClientSessionGenerator, choice: str) -> None:
+async def choose(hass: HomeAssistant, hass_client: ClientSessionGenerator, choice: str) -> dict[str, str]:
     assert await async_setup_component(hass, REPAIRS, {})
     client = await hass_client()
     begun = await client.post(
@@ -141,8 +141,13 @@ async def fix(hass: HomeAssistant, hass_client: ClientSessionGenerator, choice: 
     assert flow["menu_options"] == ["replace", "keep"]
     assert flow["description_placeholders"]["version"] == "1.0.0"
     ended = await client.post(f"/api/repairs/issues/fix/{flow['flow_id']}", json={"next_step_id": choice})
-    assert (await ended.json())["type"] == "create_entry"
     await hass.async_block_till_done()
+    result: dict[str, str] = await ended.json()
+    return result
+
+
+async def fix(hass: HomeAssistant, hass_client: ClientSessionGenerator, choice: str) -> None:
+    assert (await choose(hass, hass_client, choice))["type"] == "create_entry"
 
 
 async def test_the_repair_replaces_and_leaves_a_backup(
@@ -155,6 +160,17 @@ async def test_the_repair_replaces_and_leaves_a_backup(
     [backup] = installed.glob(f"{NAME}.before-*")
     assert backup.read_bytes() == OLD
     assert issues(hass) == []
+
+
+async def test_a_repair_that_cannot_write_says_so_and_stays(
+    hass: HomeAssistant, broker: MqttMockHAClient, place: Place, installed: Path, hass_client: ClientSessionGenerator
+) -> None:
+    path = place(OLD)
+    await set_up(hass)
+    (installed / f".{NAME}.new").mkdir()
+    ended = await choose(hass, hass_client, "replace")
+    assert (ended["type"], ended["reason"]) == ("abort", "not_written")
+    assert (path.read_bytes(), issues(hass)) == (OLD, [f"blueprint_edited/{NAME}"])
 
 
 async def test_the_repair_keeps_until_there_is_something_new_again(

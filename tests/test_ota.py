@@ -58,6 +58,8 @@ async def test_an_image_is_served_whole_with_its_length(
         ("bytes=100-", slice(100, None)),
         ("bytes=-7", slice(-7, None)),
         ("bytes=5-999999999", slice(5, None)),
+        ("bytes=-999999999", slice(0, None)),
+        ("Bytes=0-0", slice(0, 1)),
     ],
 )
 async def test_a_part_is_served_where_a_part_is_asked_for(
@@ -72,7 +74,30 @@ async def test_a_part_is_served_where_a_part_is_asked_for(
     assert await answer.read() == expected
 
 
-@pytest.mark.parametrize("wanted", ["bytes=999999999-", "bytes=9-3", "lines=1-2", "bytes=x"])
+@pytest.mark.parametrize("wanted", ["lines=1-2", "bytes=0-1,5-6"])
+async def test_a_wish_for_parts_that_are_not_served_is_passed_over(
+    address: str, hass_client_no_auth: ClientSessionGenerator, images: dict[str, bytes], wanted: str
+) -> None:
+    client = await hass_client_no_auth()
+    answer = await client.get(address, headers={"Range": wanted})
+    assert answer.status == HTTPStatus.OK
+    assert "Content-Range" not in answer.headers
+    assert await answer.read() == images["2.0.0"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"Range": "bytes=0-9"}])
+async def test_the_length_can_be_asked_for_alone(
+    address: str, hass_client_no_auth: ClientSessionGenerator, images: dict[str, bytes], headers: dict[str, str]
+) -> None:
+    client = await hass_client_no_auth()
+    answer = await client.head(address, headers=headers)
+    assert (answer.status, await answer.read()) == (HTTPStatus.OK, b"")
+    assert answer.headers["Content-Length"] == str(len(images["2.0.0"]))
+    assert answer.headers["Accept-Ranges"] == "bytes"
+    assert (await client.head(f"{address}x")).status == HTTPStatus.NOT_FOUND
+
+
+@pytest.mark.parametrize("wanted", ["bytes=999999999-", "bytes=9-3", "bytes=-0", "bytes=-", "bytes=x", "bytes"])
 async def test_a_part_that_is_none_is_refused(
     address: str, hass_client_no_auth: ClientSessionGenerator, images: dict[str, bytes], wanted: str
 ) -> None:
@@ -104,6 +129,14 @@ async def test_each_order_has_an_address_of_its_own_that_ends_with_it(
     assert (await client.get(address)).status == HTTPStatus.NOT_FOUND
     await install(hass)
     assert orders()[-1]["url"] != orders()[0]["url"]
+    assert (await client.get(address)).status == HTTPStatus.NOT_FOUND
+
+
+async def test_the_address_of_a_deleted_device_leads_nowhere(
+    hub: MockConfigEntry, address: str, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    client = await hass_client_no_auth()
+    await hub.runtime_data.async_forget(UID)
     assert (await client.get(address)).status == HTTPStatus.NOT_FOUND
 
 

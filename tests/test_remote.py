@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 import socket
+import threading
 from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
@@ -137,6 +138,26 @@ async def test_what_does_not_belong_together_is_refused_and_nothing_is_written(
     assert not (folder / "own").exists()
 
 
+async def test_checksums_are_worked_out_beside_the_event_loop(
+    hass: HomeAssistant, hub: MockConfigEntry, device: str, remote: bytes, upload: Upload, orders: Orders
+) -> None:
+    threads: list[int] = []
+    check = firmware.check
+
+    def note(*args: Any, **kwargs: Any) -> firmware.Flaw | None:
+        threads.append(threading.get_ident())
+        return check(*args, **kwargs)
+
+    with patch.object(firmware, "check", note):
+        described = upload(catalogue(made.entry("5.0.0", SIGNED)))
+        assert (await step(hass, hub, "upload", {"catalogue": described, "image": upload(SIGNED)}))["reason"]
+        await subscribe(hass, hub, HOME)
+        await install(hass)
+    assert orders()[-1]["version"] == "7.0.0"
+    assert len(threads) >= 2
+    assert threading.get_ident() not in threads
+
+
 async def test_an_unsigned_image_is_taken_when_its_owner_says_so(
     hass: HomeAssistant, hub: MockConfigEntry, upload: Upload
 ) -> None:
@@ -207,6 +228,49 @@ async def test_what_was_offered_is_still_there_after_a_restart_without_internet(
     assert hub.runtime_data.updates.remote.errors == {HOME: "not_found"}
     await subscribe(hass, hub)
     assert hub.runtime_data.updates.remote.images == ()
+
+
+async def test_a_catalogue_that_is_added_again_is_read_at_once(
+    hass: HomeAssistant, hub: MockConfigEntry, device: str, remote: bytes
+) -> None:
+    for offered, addresses in (("7.0.0", [HOME]), ("2.0.0", []), ("7.0.0", [HOME])):
+        await subscribe(hass, hub, *addresses)
+        await hass.async_block_till_done(wait_background_tasks=True)
+        assert hass.states.get(UPDATE).attributes["latest_version"] == offered
+
+
+async def test_a_catalogue_is_read_where_the_internet_has_no_older_addresses(
+    hass: HomeAssistant,
+    hub: MockConfigEntry,
+    device: str,
+    resolve: Callable[..., None],
+    aioclient_mock: AiohttpClientMocker,
+) -> None:
+    resolve("64:ff9b::5db8:d70e")
+    aioclient_mock.get("https://[64:ff9b::5db8:d70e]/stable/firmware.json", content=catalogue().encode())
+    assert (await subscribe(hass, hub, HOME))["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_what_was_fetched_as_a_beta_is_offered_to_all_when_its_catalogue_calls_it_stable(
+    hass: HomeAssistant,
+    hub: MockConfigEntry,
+    device: str,
+    resolve: Callable[..., None],
+    aioclient_mock: AiohttpClientMocker,
+    orders: Orders,
+    wait: Wait,
+) -> None:
+    data = image("7.0.0")
+    beta = firmware.read_image(made.entry("7.0.0", data, channel="beta"))
+    assert isinstance(beta, firmware.Image)
+    await async_get_folder(hass).async_add(beta, data)
+    assert hass.states.get(UPDATE).attributes["latest_version"] == "2.0.0"
+    aioclient_mock.get(f"{PUBLIC}/firmware.json", content=catalogue(made.entry("7.0.0", data)).encode())
+    await subscribe(hass, hub, HOME)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert hass.states.get(UPDATE).attributes["latest_version"] == "7.0.0"
+    await install(hass)
+    assert orders()[-1]["version"] == "7.0.0"
 
 
 @pytest.mark.parametrize(
@@ -302,6 +366,10 @@ async def test_images_come_from_the_server_of_their_catalogue_only(
         ["fd00::1"],
         ["::ffff:192.168.1.1"],
         ["2002:c0a8:0101::1"],
+        ["64:ff9b::c0a8:101"],
+        ["64:ff9b:1::1"],
+        ["::192.168.1.1"],
+        ["fec0::1"],
         ["93.184.215.14", "192.168.1.1"],
     ],
 )

@@ -1,23 +1,33 @@
 """Rollouts: the right devices in the right order, stopped in time, and the same after a restart."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import time
 import json
+from pathlib import Path
+import threading
 from typing import Any
+from unittest.mock import patch
 
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.mqtt import MQTT_CONNECTION_STATE
 from homeassistant.const import ATTR_ENTITY_ID, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import area_registry as ar, device_registry as dr, label_registry as lr
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_mqtt_message
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 from syrupy.assertion import SnapshotAssertion
 
+from custom_components.smartair.catalogue import FirmwareFolder, async_get_folder
 from custom_components.smartair.const import DOMAIN
-from custom_components.smartair.pysmartair import Code
+from custom_components.smartair.pysmartair import Code, firmware, rollout
 
-from .conftest import Say, Wait
+from . import firmware as made
+from .conftest import Say, Wait, hub_entry
+from .firmware import catalogue, image
 from .updates import INFO, entry, folder, images
 
 __all__ = ["entry", "folder", "images"]
@@ -188,6 +198,165 @@ async def test_it_waits_for_its_hours(
     await wait(31)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert hass.states.get(STATE).state == "running"
+
+
+async def test_the_same_hour_twice_is_the_whole_day(
+    hass: HomeAssistant, fleet: MockConfigEntry, begin: Begin, ordered: Ordered
+) -> None:
+    await begin(start_time=time(3), end_time=time(3))
+    assert (hass.states.get(STATE).state, list(ordered())) == ("running", ["co2_001"])
+
+
+async def test_an_image_that_a_rollout_still_needs_is_not_let_go(
+    hass: HomeAssistant, fleet: MockConfigEntry, say: Say, begin: Begin, ordered: Ordered, wait: Wait
+) -> None:
+    await hass.config.async_set_time_zone("UTC")
+    kept = async_get_folder(hass)
+    for version in ("0.5.0", "2.1.0", "2.2.0", "2.3.0"):
+        data = image(version)
+        one = firmware.read_image(made.entry(version, data))
+        assert isinstance(one, firmware.Image)
+        await kept.async_add(one, data)
+    await begin(version="0.5.0", start_time=time(14, 14), end_time=time(17))
+    await fleet.runtime_data.updates.async_look()
+    assert ordered() == {}
+    await wait(31)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert ordered()["co2_001"]["version"] == "0.5.0"
+    await press(hass, "abort")
+    await end(hass, say, ordered()["co2_001"], "co2_001")
+    assert fleet.runtime_data.updates.ordered == set()
+
+
+async def test_an_image_that_was_replaced_after_the_first_device_tried_it_is_given_to_nobody(
+    hass: HomeAssistant, fleet: MockConfigEntry, say: Say, begin: Begin, ordered: Ordered, folder: Path
+) -> None:
+    await begin(batch_size=9)
+    first = ordered()["co2_001"]
+    data = image("2.0.0", sectors=5)
+    (folder / "co2-2.0.0.ota.bin").write_bytes(data)
+    (folder / "firmware.json").write_text(catalogue(made.entry("2.0.0", data)))
+    await fleet.runtime_data.updates.async_look()
+    await end(hass, say, first, "co2_001")
+    assert list(ordered()) == ["co2_001"]
+    state = hass.states.get(STATE)
+    assert (state.state, state.attributes["skipped"]) == ("completed", 5)
+
+
+async def test_a_clock_that_is_set_back_makes_no_device_begin_again(
+    hass: HomeAssistant,
+    fleet: MockConfigEntry,
+    say: Say,
+    begin: Begin,
+    ordered: Ordered,
+    wait: Wait,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    await begin(canary=0, batch_size=2)
+    await end(hass, say, ordered()["co2_001"], "co2_001")
+    freezer.tick(-600)
+    await end(hass, say, ordered()["co2_002"], "co2_002")
+    await end(hass, say, ordered()["co2_003"], "co2_003", "download_failed")
+    state = hass.states.get(STATE)
+    assert (state.state, state.attributes["failures"]) == ("stopped", {"co2_003": "download_failed"})
+
+
+@pytest.mark.parametrize(("event", "state"), [(rollout.Abort(), "aborted"), (rollout.Pause(), "paused")])
+async def test_whoever_stops_it_while_the_image_is_fetched_stops_it(
+    hass: HomeAssistant,
+    fleet: MockConfigEntry,
+    ordered: Ordered,
+    wait: Wait,
+    event: rollout.Abort | rollout.Pause,
+    state: str,
+) -> None:
+    updates, fetched = fleet.runtime_data.updates, asyncio.Event()
+
+    async def slowly(_image: firmware.Image) -> None:
+        await fetched.wait()
+
+    await wait(20)
+    with patch.object(updates, "async_fetch", slowly):
+        await hass.services.async_call(
+            DOMAIN, "rollout_firmware", {"device_type": "co2", "canary": 0, "batch_size": 2}, blocking=True
+        )
+        await hass.async_block_till_done()
+        # Whoever looks meanwhile finds nobody forgotten.
+        await wait(31)
+        assert hass.states.get(STATE).attributes["updating"] == 2
+        updates.rollouts.async_tell(event)
+        fetched.set()
+        await hass.async_block_till_done(wait_background_tasks=True)
+    assert (ordered(), hass.states.get(STATE).state) == ({}, state)
+    assert hass.states.get(STATE).attributes["waiting"] == 6
+
+
+async def test_a_broker_that_goes_while_devices_are_begun_with_skips_none_of_them(
+    hass: HomeAssistant, fleet: MockConfigEntry, begin: Begin, ordered: Ordered, wait: Wait, broker: MqttMockHAClient
+) -> None:
+    updates = fleet.runtime_data.updates
+    fetch = updates.async_fetch
+
+    async def lose(one: firmware.Image) -> None:
+        await fetch(one)
+        broker.connected = False
+        async_dispatcher_send(hass, MQTT_CONNECTION_STATE, False)
+
+    with patch.object(updates, "async_fetch", lose):
+        await begin(canary=0, batch_size=2)
+    state = hass.states.get(STATE)
+    assert (ordered(), state.attributes["skipped"], state.attributes["waiting"]) == ({}, 0, 6)
+    broker.connected = True
+    async_dispatcher_send(hass, MQTT_CONNECTION_STATE, True)
+    await wait(31)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert list(ordered()) == UIDS[:2]
+
+
+async def test_nobody_is_skipped_after_a_restart_because_the_folder_was_not_looked_through_yet(
+    hass: HomeAssistant, fleet: MockConfigEntry, say: Say, begin: Begin, ordered: Ordered, wait: Wait
+) -> None:
+    await hass.config.async_set_time_zone("UTC")
+    await begin(canary=0, batch_size=2, start_time=time(14, 14), end_time=time(17))
+    assert ordered() == {}
+    await hass.config_entries.async_unload(fleet.entry_id)
+    hass.data.pop(f"{DOMAIN}_firmware")
+    read, scan = threading.Event(), FirmwareFolder._scan  # noqa: SLF001
+
+    def slowly(one: FirmwareFolder) -> object:
+        read.wait(10)
+        return scan(one)
+
+    with patch.object(FirmwareFolder, "_scan", slowly):
+        assert await hass.config_entries.async_setup(fleet.entry_id)
+        for uid in UIDS:
+            async_fire_mqtt_message(hass, f"devices/{uid}/status", "online", 1, True)
+        for _ in range(2):
+            await wait(31)
+        assert (hass.states.get(STATE).state, ordered()) == ("running", {})
+        read.set()
+        await hass.async_block_till_done(wait_background_tasks=True)
+    assert hass.states.get(STATE).attributes["skipped"] == 0
+    assert list(ordered()) == UIDS[:2]
+
+
+async def test_a_rollout_over_two_hubs_begins_on_both_or_on_none(
+    hass: HomeAssistant, fleet: MockConfigEntry, say: Say, begin: Begin, ordered: Ordered
+) -> None:
+    other = hub_entry(root="annex")
+    other.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(other.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    await say("co2_101", "info", INFO, retain=True, root="annex")
+    await say("co2_101", "status", "online", retain=True, root="annex")
+    await other.runtime_data.async_approve(["co2_101"])
+    await hass.async_block_till_done(wait_background_tasks=True)
+    await begin(device_id=[other.runtime_data.devices["co2_101"].device_id])
+    with pytest.raises(ServiceValidationError) as caught:
+        await begin()
+    assert caught.value.translation_key == "rollout_running"
+    assert not fleet.runtime_data.updates.rollouts.running
+    assert "co2_001" not in ordered()
 
 
 async def test_a_restart_in_the_middle_goes_on_and_orders_nobody_twice(

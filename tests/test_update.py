@@ -1,6 +1,8 @@
 """Updates: offered where they fit, ordered once, and believed when the device has proven them."""
 
+import asyncio
 from pathlib import Path
+import threading
 from typing import Any
 
 from homeassistant.components.event import ATTR_EVENT_TYPE
@@ -16,6 +18,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient, WebSocketGenerator
 from syrupy.assertion import SnapshotAssertion
 
+from custom_components.smartair.catalogue import FirmwareFolder
+from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.pysmartair import Code
 
 from . import firmware as made
@@ -260,6 +264,209 @@ async def test_an_order_that_was_not_answered_before_a_restart_is_sent_again_and
     await hass.async_block_till_done(wait_background_tasks=True)
     first, second = orders()
     assert first == second
+
+
+async def begin_trial(hass: HomeAssistant, say: Say, orders: Orders) -> None:
+    await install(hass)
+    await tell(say, orders()[-1], "rebooting")
+    await say(UID, "info", {**INFO, "firmware_version": "2.0.0"})
+    await report(say, "2.0.0", uptime=2)
+    assert shown(hass)[3] == "on_trial"
+
+
+async def restart(hass: HomeAssistant, hub: MockConfigEntry) -> None:
+    assert await hass.config_entries.async_reload(hub.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def test_a_device_on_trial_that_was_not_heard_since_a_restart_is_not_confirmed(
+    hass: HomeAssistant, hub: MockConfigEntry, device: str, say: Say, orders: Orders, wait: Wait
+) -> None:
+    await begin_trial(hass, say, orders)
+    await wait(200)
+    await restart(hass, hub)
+    # What the broker kept is no sign of life.
+    await say(UID, "status", "online", retain=True)
+    await say(UID, "info", {**INFO, "firmware_version": "2.0.0"}, retain=True)
+    for _ in range(4):
+        await wait(20)
+        assert shown(hass)[3] == "on_trial"
+    await report(say, "2.0.0")
+    await wait(20)
+    assert shown(hass)[3] == "confirmed"
+
+
+async def test_a_device_on_trial_that_was_not_heard_since_the_broker_came_back_is_not_confirmed(
+    hass: HomeAssistant, device: str, say: Say, orders: Orders, wait: Wait, broker: MqttMockHAClient
+) -> None:
+    await begin_trial(hass, say, orders)
+    broker.connected = False
+    async_dispatcher_send(hass, MQTT_CONNECTION_STATE, False)
+    await wait(400)
+    broker.connected = True
+    async_dispatcher_send(hass, MQTT_CONNECTION_STATE, True)
+    await hass.async_block_till_done()
+    await say(UID, "status", "online", retain=True)
+    for _ in range(4):
+        await wait(20)
+        assert shown(hass)[3] == "on_trial"
+    for _ in range(5):
+        await wait(50)
+        await report(say, "1.0.0")
+    assert shown(hass)[3] == "rolled_back"
+
+
+async def test_a_device_that_came_back_with_the_old_version_during_a_restart_has_rolled_back(
+    hass: HomeAssistant, hub: MockConfigEntry, device: str, say: Say, orders: Orders, wait: Wait
+) -> None:
+    await install(hass)
+    await tell(say, orders()[-1], "rebooting")
+    await wait(100)
+    await restart(hass, hub)
+    await say(UID, "status", "online", retain=True)
+    await report(say, "1.0.0", uptime=500)
+    assert shown(hass)[3] == "rebooting"
+    await report(say, "1.0.0", uptime=80)
+    assert shown(hass)[3] == "rolled_back"
+
+
+async def test_a_restart_that_was_not_heard_of_is_learnt_from_the_broker_and_the_uptime(
+    hass: HomeAssistant, hub: MockConfigEntry, device: str, say: Say, orders: Orders, wait: Wait
+) -> None:
+    await install(hass)
+    await wait(30)
+    await restart(hass, hub)
+    content = {"cmd_id": orders()[0]["cmd_id"], "state": "rebooting", "version": "2.0.0"}
+    await say(UID, "ota/state", content, retain=True)
+    await say(UID, "status", "online", retain=True)
+    await say(UID, "telemetry", {"co2": 640, "firmware_version": "1.0.0", "uptime": 1}, retain=True)
+    await report(say, "1.0.0", uptime=5000)
+    assert shown(hass)[3] == "rebooting"
+    await report(say, "1.0.0", uptime=20)
+    assert shown(hass)[3] == "rolled_back"
+
+
+async def test_a_late_report_and_a_copy_from_before_the_restart_are_no_rollback(
+    hass: HomeAssistant, device: str, say: Say, orders: Orders
+) -> None:
+    await report(say, "1.0.0", seq=7, boot_id="a")
+    await install(hass)
+    await tell(say, orders()[-1], "rebooting")
+    await say(UID, "event", {"event": "boot"})
+    await report(say, "1.0.0", timestamp=NOW - 600)
+    await report(say, "1.0.0", seq=7, boot_id="a")
+    assert shown(hass)[3] == "rebooting"
+    await report(say, "2.0.0", seq=1, boot_id="b")
+    await report(say, "1.0.0", timestamp=NOW - 600)
+    assert shown(hass)[3] == "on_trial"
+
+
+async def test_an_order_is_sent_again_after_a_restart_though_the_folder_is_still_being_looked_through(
+    hass: HomeAssistant, hub: MockConfigEntry, device: str, orders: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await install(hass)
+    await hass.config_entries.async_unload(hub.entry_id)
+    hass.data.pop(f"{DOMAIN}_firmware")
+    read, scan = threading.Event(), FirmwareFolder._scan  # noqa: SLF001
+
+    def slowly(folder: FirmwareFolder) -> object:
+        read.wait(10)
+        return scan(folder)
+
+    monkeypatch.setattr(FirmwareFolder, "_scan", slowly)
+    assert await hass.config_entries.async_setup(hub.entry_id)
+    await asyncio.sleep(0)
+    assert len(orders()) == 1
+    read.set()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    first, second = orders()
+    assert first == second
+
+
+@pytest.mark.parametrize("meanwhile", ["reload", "offline", "deleted"])
+async def test_a_device_that_went_while_its_image_was_fetched_is_not_ordered_anything(
+    hass: HomeAssistant,
+    hub: MockConfigEntry,
+    device: str,
+    say: Say,
+    broker: MqttMockHAClient,
+    monkeypatch: pytest.MonkeyPatch,
+    meanwhile: str,
+) -> None:
+    updates, fetched = hub.runtime_data.updates, asyncio.Event()
+
+    async def slowly(_image: object) -> None:
+        await fetched.wait()
+
+    monkeypatch.setattr(updates, "async_fetch", slowly)
+    installing = asyncio.create_task(updates.of(hub.runtime_data.devices[UID]).async_install())
+    await asyncio.sleep(0)
+    away = {
+        "reload": lambda: restart(hass, hub),
+        "offline": lambda: say(UID, "status", "offline"),
+        "deleted": lambda: hub.runtime_data.async_forget(UID),
+    }
+    await away[meanwhile]()
+    fetched.set()
+    with pytest.raises(HomeAssistantError) as caught:
+        await installing
+    assert caught.value.translation_key == "device_unavailable"
+    await hass.async_block_till_done(wait_background_tasks=True)
+    calls = broker.async_publish.call_args_list
+    assert [call.args for call in calls if call.args[0].endswith("/ota") and call.args[1]] == []
+
+
+async def test_the_repair_of_a_rollback_outlives_a_restart_and_goes_with_the_hub(
+    hass: HomeAssistant, hub: MockConfigEntry, device: str, say: Say, orders: Orders, issue_registry: ir.IssueRegistry
+) -> None:
+    await roll_back(hass, say, orders)
+    issue = issue_registry.async_get_issue(DOMAIN, f"firmware_rolled_back/{hub.entry_id}/{UID}/")
+    assert issue.is_persistent
+    await hass.config_entries.async_remove(hub.entry_id)
+    assert not [issue_id for _, issue_id in issue_registry.issues if hub.entry_id in issue_id]
+
+
+async def test_of_two_images_of_one_version_the_one_on_offer_is_installed(
+    hass: HomeAssistant, folder: Path, device: str, orders: Orders
+) -> None:
+    early, final = image("3.0.0", sectors=5), image("3.0.0")
+    for name, data in (("early", early), ("final", final)):
+        (folder / f"{name}.bin").write_bytes(data)
+    entries = (
+        made.entry("3.0.0", early, url="early.bin", channel="beta"),
+        made.entry("3.0.0", final, url="final.bin"),
+    )
+    (folder / "a.json").write_text(catalogue(*entries))
+    await look(hass)
+    # The frontend names the version that it shows.
+    await install(hass, **{ATTR_VERSION: "3.0.0"})
+    assert orders()[-1]["size"] == len(final)
+
+
+async def test_one_image_for_two_products_is_offered_to_both(
+    hass: HomeAssistant, folder: Path, device: str, orders: Orders
+) -> None:
+    data = image("3.0.0")
+    (folder / "three.bin").write_bytes(data)
+    other = made.entry("3.0.0", data, url="three.bin", name="co2-b", model="smartair-co2-b")
+    (folder / "a.json").write_text(catalogue(other, made.entry("3.0.0", data, url="three.bin")))
+    await look(hass)
+    await install(hass)
+    assert orders()[-1]["version"] == "3.0.0"
+
+
+async def test_a_beta_that_becomes_stable_is_offered_to_all_with_the_same_bytes(
+    hass: HomeAssistant, folder: Path, device: str
+) -> None:
+    data = image("3.0.0")
+    (folder / "three.bin").write_bytes(data)
+    beta = made.entry("3.0.0", data, url="three.bin", channel="beta")
+    (folder / "a.json").write_text(catalogue(beta))
+    await look(hass)
+    assert hass.states.get(UPDATE).attributes["latest_version"] == "2.0.0"
+    (folder / "a.json").write_text(catalogue(beta, made.entry("3.0.0", data, url="three.bin")))
+    await look(hass)
+    assert hass.states.get(UPDATE).attributes["latest_version"] == "3.0.0"
 
 
 async def test_an_order_that_cannot_be_published_leaves_nothing_behind(

@@ -6,7 +6,7 @@ from homeassistant.components import mqtt
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ConfigEntryNotReady
-from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers import config_validation as cv, issue_registry as ir
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
@@ -66,6 +66,9 @@ async def async_unload_entry(hass: HomeAssistant, entry: SmartAirConfigEntry) ->
 async def async_remove_entry(hass: HomeAssistant, entry: SmartAirConfigEntry) -> None:
     """Delete what was stored; the devices' own retained messages stay, for the next hub to find them by."""
     await HubStore(hass, entry.entry_id).async_remove()
+    for domain, issue_id in list(ir.async_get(hass).issues):
+        if domain == DOMAIN and f"/{entry.entry_id}/" in issue_id:
+            ir.async_delete_issue(hass, DOMAIN, issue_id)
     if not hass.config_entries.async_entries(DOMAIN):
         await async_forget(hass)
 

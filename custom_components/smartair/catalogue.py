@@ -55,7 +55,8 @@ class FirmwareFolder:
         self._hass = hass
         self.path = Path(hass.config.path(DOMAIN, "firmware"))
         self.refused: Counter[str] = Counter()
-        self._stored: dict[str, Stored] = {}
+        self._stored: tuple[Stored, ...] = ()
+        self._by_checksum: dict[str, Stored] = {}
         self._looked: dict[tuple[Path, _Stamp, str], firmware.Flaw | bool] = {}
         # A batch of devices asks for the same image at the same time.
         self._last: tuple[str, bytes] | None = None
@@ -65,11 +66,11 @@ class FirmwareFolder:
     @property
     def images(self) -> tuple[firmware.Image, ...]:
         """The images there are."""
-        return tuple(one.image for one in self._stored.values())
+        return tuple(one.image for one in self._stored)
 
     def image(self, sha256: str) -> firmware.Image | None:
         """Return the image with a checksum."""
-        stored = self._stored.get(sha256)
+        stored = self._by_checksum.get(sha256)
         return stored.image if stored else None
 
     @callback
@@ -87,6 +88,8 @@ class FirmwareFolder:
         self.refused = refused
         if stored != self._stored:
             self._stored = stored
+            # Of the entries with the same bytes, the first tells where these lie.
+            self._by_checksum = {one.image.sha256: one for one in reversed(stored)}
             for listener in tuple(self._listeners):
                 listener()
 
@@ -94,7 +97,7 @@ class FirmwareFolder:
         """Return the bytes of an image, if they are still those that were checked."""
         async with self._turn:
             if self._last is None or self._last[0] != sha256:
-                stored = self._stored.get(sha256)
+                stored = self._by_checksum.get(sha256)
                 data = await self._hass.async_add_executor_job(_load, stored) if stored else None
                 if data is None:
                     return None
@@ -109,7 +112,7 @@ class FirmwareFolder:
 
     async def async_prune(self, devices: Collection[firmware.Subject], ordered: Collection[str]) -> None:
         """Delete what SmartAir itself keeps and nobody needs any more."""
-        own = [one for one in self._stored.values() if one.path.parent.name == OWN]
+        own = [one for one in self._stored if one.path.parent.name == OWN]
         old = firmware.superseded([one.image for one in own], devices, ordered=ordered)
         if not old:
             return
@@ -123,8 +126,8 @@ class FirmwareFolder:
 
     # --- in the executor ------------------------------------------------------------------------
 
-    def _scan(self) -> tuple[dict[str, Stored], Counter[str]]:
-        stored: dict[str, Stored] = {}
+    def _scan(self) -> tuple[tuple[Stored, ...], Counter[str]]:
+        stored: dict[object, Stored] = {}
         refused: Counter[str] = Counter()
         looked: dict[tuple[Path, _Stamp, str], firmware.Flaw | bool] = {}
         for folder in (self.path, self.path / OWN):
@@ -140,11 +143,11 @@ class FirmwareFolder:
                     verdict = self._look(folder / image.file, image, looked)
                     if isinstance(verdict, bool):
                         found = Stored(replace(image, signed=verdict), folder / image.file)
-                        stored.setdefault(image.sha256, found)
+                        stored.setdefault(firmware.identity(image), found)
                     else:
                         refused[verdict] += 1
         self._looked = looked
-        return stored, refused
+        return tuple(stored.values()), refused
 
     def _look(
         self, path: Path, image: firmware.Image, looked: dict[tuple[Path, _Stamp, str], firmware.Flaw | bool]

@@ -142,26 +142,29 @@ class SmartAirDevice:
                 if not retained:
                     self.async_happened(message)
             case _:
-                before = self.snapshot
-                self.snapshot, changed = fold(before, message, now=now, retained=retained)
-                if self.snapshot.buffered > before.buffered:
-                    if self.history is None:
-                        # Most devices are never offline.
-                        self.history = DeviceHistory(self.hub, self.uid, self.sensors)
-                    self.history.async_add(samples_of(message), now)
-                if changed:
-                    self._after_change(before, changed, now)
-                if self._report_listeners and isinstance(message, Telemetry) and not retained:
-                    self._report(before, message)
+                if not self._take_in(message, now, retained=retained):
+                    return
         if self.watcher is not None:
             self.watcher(message, retained)
 
-    def _report(self, before: Snapshot, message: Telemetry) -> None:
-        """Hand on a report of how things are now, which a copy and a late one are not."""
+    def _take_in(self, message: Message, now: float, *, retained: bool) -> bool:
+        """Fold a message into what is known; return False for a late report and a copy, which are not of now."""
+        before = self.snapshot
+        self.snapshot, changed = fold(before, message, now=now, retained=retained)
         after = self.snapshot
-        if after.duplicates == before.duplicates and after.buffered == before.buffered:
+        if after.buffered > before.buffered:
+            if self.history is None:
+                # Most devices are never offline.
+                self.history = DeviceHistory(self.hub, self.uid, self.sensors)
+            self.history.async_add(samples_of(message), now)
+        if changed:
+            self._after_change(before, changed, now)
+        if after.buffered > before.buffered or after.duplicates > before.duplicates:
+            return False
+        if self._report_listeners and isinstance(message, Telemetry) and not retained:
             for listener in tuple(self._report_listeners):
                 listener(message)
+        return True
 
     @callback
     def async_happened(self, event: DeviceEvent) -> None:

@@ -1,6 +1,7 @@
 """The update of one device at run time: what it could run, what it was ordered to, and how far it has come."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 import logging
@@ -81,6 +82,7 @@ class DeviceUpdate:
         self._token: str = data.get("token", "")
         self._until: float = data.get("until", 0.0)
         self._preparing = False
+        self._stopped = False
         self._listeners: list[Listener] = []
         self._timer: CALLBACK_TYPE | None = None
         self._timer_job = HassJob(self._ring, cancel_on_shutdown=True)
@@ -144,33 +146,47 @@ class DeviceUpdate:
 
     # --- orders ---------------------------------------------------------------------------------
 
-    async def async_install(self, version: str | None = None, *, force: bool = False) -> None:
+    async def async_install(
+        self,
+        version: str | None = None,
+        *,
+        force: bool = False,
+        rollout: str | None = None,
+        sha256: str | None = None,
+    ) -> None:
         """Order a version, or the newest on offer; raise a translated error where the device would not get it.
 
-        `force` gives it what failed on it before, or what it runs already.
+        `force` gives it what failed on it before, or what it runs already. A `rollout` means one image and no other
+        of that version.
         """
         if self.busy:
             raise self._error("update_busy")
         if not self.device.available:
             raise self._error("device_unavailable")
-        image = self._choose(version, force=force)
+        image = self._choose(version, sha256, force=force)
         self._preparing = True
         try:
             await self._updates.async_fetch(image)
+            # That may have taken minutes, in which the device was deleted, or its hub reloaded.
+            if self._stopped or not self.device.available:
+                raise self._error("device_unavailable")
             # Only now it is known of an image from far away whether it is signed.
-            self._judge(self._updates.folder.image(image.sha256) or image)
-            await self._async_order(image, force=force)
+            at_hand = self._updates.folder.image(image.sha256)
+            self._judge(image if at_hand is None else replace(image, signed=at_hand.signed))
+            await self._async_order(image, force=force, rollout=rollout)
         finally:
             self._preparing = False
             self.async_notify()
 
-    def _choose(self, version: str | None, *, force: bool) -> firmware.Image:
+    def _choose(self, version: str | None, sha256: str | None, *, force: bool) -> firmware.Image:
+        offered = self.latest
+        # Whoever names the version on offer means what is offered, not another image of that version.
+        if offered is not None and version in {None, offered.version} and sha256 in {None, offered.sha256}:
+            return offered
         if version is None:
-            image = self.latest
-            if image is None:
-                raise self._error("no_update")
-            return image
-        found = firmware.wanted(self._updates.images, self.subject, version, force=force)
+            raise self._error("no_update")
+        images = tuple(one for one in self._updates.images if sha256 in {None, one.sha256})
+        found = firmware.wanted(images, self.subject, version, force=force)
         if isinstance(found, firmware.Denied):
             raise self._denied(found, version)
         return found
@@ -187,7 +203,7 @@ class DeviceUpdate:
             translation_placeholders={"device": self.device.name, "version": version},
         )
 
-    async def _async_order(self, image: firmware.Image, *, force: bool) -> None:
+    async def _async_order(self, image: firmware.Image, *, force: bool, rollout: str | None) -> None:
         hub, now = self._updates.hub, time.time()
         token = new_token()
         if async_address(hub.hass, token) is None:
@@ -199,6 +215,7 @@ class DeviceUpdate:
             at=now,
             previous=self.device.snapshot.firmware_version,
             force=force,
+            rollout=rollout,
         )
         self._token, self._until = token, now + LIFETIME
         async_grant(hub.hass, token, image.sha256, self._until)
@@ -215,9 +232,11 @@ class DeviceUpdate:
 
     async def _async_send(self, order: updating.Order) -> None:
         hub = self._updates.hub
+        # After a start the folder may still be being looked through, for which a reader waits.
+        at_hand = await self._updates.folder.async_read(order.sha256) is not None
         image = self._updates.folder.image(order.sha256)
         url = async_address(hub.hass, self._token)
-        if image is None or url is None:
+        if image is None or url is None or not at_hand:
             raise self._error("firmware_gone")
         await hub.async_publish(
             update_order(hub.root, self.device.uid, order=order, image=image, url=url, now=time.time())
@@ -269,13 +288,13 @@ class DeviceUpdate:
                 if message.event == "boot" and not retained:
                     self._apply(updating.Returned())
             case Telemetry() | Descriptor():
-                if isinstance(message, Telemetry):
+                if isinstance(message, Telemetry) and not retained:
                     self._look_at_uptime(message.uptime)
                 version = message.firmware_version
                 # A retained descriptor may be as old as the version that it names; the new version it cannot invent.
                 order = updating.order_of(self.state)
                 if version is not None and not (retained and order and version != order.version):
-                    self._apply(updating.Reported(version))
+                    self._apply(updating.Reported(version, kept=retained))
             case OtaState():
                 # Not left to the listeners of keys, who may be called late when a device has much to say.
                 self._said(message, kept=retained)
@@ -300,11 +319,18 @@ class DeviceUpdate:
     def _ring(self, _now: datetime) -> None:
         self._timer = None
         if self._updates.hub.connected:
-            snapshot = self.device.snapshot
-            if isinstance(self.state, updating.OnTrial) and self.device.available and snapshot.firmware_version:
-                self._apply(updating.Reported(snapshot.firmware_version))
+            self._look_at_version()
             self._apply(updating.Tick())
         self._follow()
+
+    def _look_at_version(self) -> None:
+        """Take the version that was said last for that of a device on trial which has been heard since."""
+        state, snapshot = self.state, self.device.snapshot
+        if not isinstance(state, updating.OnTrial) or not self.device.available:
+            return
+        heard = snapshot.last_seen is not None and snapshot.last_seen >= max(state.since, state.resumed)
+        if heard and snapshot.firmware_version is not None:
+            self._apply(updating.Reported(snapshot.firmware_version))
 
     # --- what becomes of it ---------------------------------------------------------------------
 
@@ -375,6 +401,7 @@ class DeviceUpdate:
                 "firmware_rolled_back",
                 uid,
                 fixable=True,
+                persistent=True,
                 version=ended.order.version,
                 previous=ended.order.previous or "–",
             )
@@ -384,8 +411,15 @@ class DeviceUpdate:
         self._token = ""
 
     @callback
+    def async_forget(self) -> None:
+        """End all that there is for a device that is gone, its address included."""
+        self.async_stop()
+        self._revoke()
+
+    @callback
     def async_stop(self) -> None:
-        """End the timer and the listening."""
+        """End the timer and the listening; what is being prepared is not ordered any more."""
+        self._stopped = True
         self.device.watcher = None
         self._ears()
         if self._timer is not None:

@@ -371,15 +371,23 @@ class SmartAirHub:
 
     @callback
     def async_create_issue(
-        self, key: str, uid: str, *, suffix: str = "", fixable: bool = False, **placeholders: str
+        self,
+        key: str,
+        uid: str,
+        *,
+        suffix: str = "",
+        fixable: bool = False,
+        persistent: bool = False,
+        **placeholders: str,
     ) -> None:
-        """Show a repair about a device."""
+        """Show a repair about a device; a `persistent` one outlives a restart, as nothing would raise it again."""
         device = self.devices.get(uid)
         ir.async_create_issue(
             self.hass,
             DOMAIN,
             self._issue_id(key, uid, suffix),
             is_fixable=fixable,
+            is_persistent=persistent,
             severity=ir.IssueSeverity.WARNING,
             translation_key=key,
             translation_placeholders={

@@ -1,6 +1,7 @@
 """The options of a hub: what becomes of new devices, firmware to add, and where to look for more."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,9 @@ class SmartAirOptionsFlow(OptionsFlow):
         if user_input is not None:
             catalogue = await self._async_take(user_input[CONF_CATALOGUE], firmware.MAX_CATALOGUE)
             data = await self._async_take(user_input[CONF_IMAGE], firmware.MAX_IMAGE)
-            found = _judge(catalogue, data, signed=not user_input[CONF_UNSIGNED])
+            judge = partial(_judge, catalogue, data, signed=not user_input[CONF_UNSIGNED])
+            # A large image, and a catalogue with many entries of its size, take their time.
+            found = await self.hass.async_add_executor_job(judge)
             if isinstance(found, tuple):
                 errors[found[0]] = found[1]
             else:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 import logging
@@ -44,14 +45,20 @@ class Updates:
         self._finish_listeners: list[FinishListener] = []
         self.rollouts = Rollouts(self)
         self.remote = RemoteCatalogues(hub.hass, self._remote_changed)
+        self.looked = asyncio.Event()
         self._download_turn = asyncio.Lock()
 
     @property
     def images(self) -> tuple[firmware.Image, ...]:
         """All images that there are for the devices of this hub; what is at hand comes before what is far away."""
         at_hand = self.folder.images
-        here = {image.sha256 for image in at_hand}
-        return at_hand + tuple(image for image in self.remote.images if image.sha256 not in here)
+        here = {firmware.identity(image) for image in at_hand}
+        far = (image for image in self.remote.images if firmware.identity(image) not in here)
+        # Of bytes that are at hand, it is known whether they are signed.
+        return at_hand + tuple(
+            image if (known := self.folder.image(image.sha256)) is None else replace(image, signed=known.signed)
+            for image in far
+        )
 
     async def async_start(self) -> None:
         """Bring back what was ordered, and look for images beside."""
@@ -87,7 +94,7 @@ class Updates:
     def async_forget(self, uid: str) -> None:
         """Forget a device."""
         if (update := self._devices.pop(uid, None)) is not None:
-            update.async_stop()
+            update.async_forget()
             self.async_save_soon()
 
     @callback
@@ -155,7 +162,10 @@ class Updates:
 
     async def async_look(self, _now: datetime | None = None) -> None:
         """Look for images, and let go of those that nobody needs any more."""
-        await self.folder.async_scan()
+        try:
+            await self.folder.async_scan()
+        finally:
+            self.looked.set()
         await self.remote.async_refresh(self.hub.entry.options.get(CONF_CATALOGUES, ()))
         await self._async_prune()
 
@@ -178,9 +188,9 @@ class Updates:
 
     @property
     def ordered(self) -> set[str]:
-        """The checksums of the images that are on their way."""
+        """The checksums of the images that are on their way, or promised."""
         orders = (updating.order_of(update.state) for update in self._devices.values() if update.busy)
-        return {order.sha256 for order in orders if order is not None}
+        return {order.sha256 for order in orders if order is not None} | self.rollouts.needed
 
     @callback
     def _remote_changed(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 import logging
 import socket
 import time
@@ -20,6 +20,8 @@ _LOGGER = logging.getLogger(__name__)
 
 REFRESH_AFTER = 6 * 3600
 MAX_CATALOGUES = 16
+# Where there is no IPv4, a gateway reaches it through these.
+_NAT64 = IPv6Network("64:ff9b::/96")
 _TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=15, sock_read=30)
 
 
@@ -48,8 +50,17 @@ def judge_url(text: str) -> URL:
 def _public(address: str) -> bool:
     """Tell whether an address is one of the public internet, also where IPv6 wraps an older one."""
     one = ip_address(address.partition("%")[0])
-    inner = getattr(one, "ipv4_mapped", None) or getattr(one, "sixtofour", None)
-    return (inner or one).is_global and not one.is_multicast
+    inner = _inner(one) if isinstance(one, IPv6Address) else one
+    if inner is not None:
+        return inner.is_global and not inner.is_multicast
+    # Site-local addresses are past, and still private where they are in use.
+    past = one.is_reserved or (isinstance(one, IPv6Address) and one.is_site_local)
+    return one.is_global and not one.is_multicast and not past
+
+
+def _inner(one: IPv6Address) -> IPv4Address | None:
+    """Return the older address that one of IPv6 wraps."""
+    return one.ipv4_mapped or one.sixtofour or (IPv4Address(int(one) % 2**32) if one in _NAT64 else None)
 
 
 async def _resolve(hass: HomeAssistant, url: URL) -> str:
@@ -143,6 +154,10 @@ class RemoteCatalogues:
         async with self._turn:
             before = self._images
             self._images = {address: images for address, images in before.items() if address in wanted}
+            for known in (self._fetched, self.errors):
+                # Whoever comes back is read at once.
+                for address in known.keys() - set(wanted):
+                    del known[address]
             for address in wanted:
                 if time.time() - self._fetched.get(address, 0) >= REFRESH_AFTER:
                     await self._async_read(address)
@@ -171,7 +186,8 @@ class RemoteCatalogues:
                 if (url.host, url.port) != (home.host, home.port):
                     raise RemoteError("elsewhere")
                 data = await async_get(self._hass, url, image.size)
-                if flaw := firmware.check(image, data):
+                flaw = await self._hass.async_add_executor_job(firmware.check, image, data)
+                if flaw is not None:
                     raise RemoteError(flaw.value)
                 return data
         raise RemoteError("gone")

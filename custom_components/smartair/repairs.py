@@ -9,7 +9,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 
-from .blueprints import async_install, async_keep
+from .blueprints import Outcome, async_install, async_keep
 from .hub import SmartAirConfigEntry, SmartAirHub
 from .pysmartair import Channel, Publish, topic_for
 
@@ -122,7 +122,9 @@ class BlueprintRepair(RepairsFlow):
 
     async def async_step_replace(self, _user_input: dict[str, str] | None = None) -> RepairsFlowResult:
         """Write the new version, and leave the edited one beside it."""
-        await async_install(self.hass, replace={self._file})
+        report = await async_install(self.hass, replace={self._file})
+        if report.outcomes.get(self._file) is Outcome.FAILED:
+            return self.async_abort(reason="not_written")
         return self.async_create_entry(data={})
 
     async def async_step_keep(self, _user_input: dict[str, str] | None = None) -> RepairsFlowResult:

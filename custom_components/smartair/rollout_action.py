@@ -75,6 +75,9 @@ async def async_rollout(call: ServiceCall, hubs: list[SmartAirHub]) -> ServiceRe
     if not call.data[ATTR_DRY_RUN]:
         if not plans:
             raise ServiceValidationError(translation_domain=DOMAIN, translation_key="rollout_nothing")
+        # All of them or none: half of an order is one that nobody gave.
+        for hub, _ in plans:
+            hub.updates.rollouts.async_check_free()
         for hub, plan in plans:
             await hub.updates.rollouts.async_begin(plan)
     return {"dry_run": call.data[ATTR_DRY_RUN], "rollouts": answers}

@@ -39,6 +39,8 @@ class Rollouts:
         self._listeners: list[Listener] = []
         self._ticks: CALLBACK_TYPE | None = None
         self._not_before = 0.0
+        # Who was chosen and is not ordered yet, by rollout and device.
+        self._beginning: set[tuple[str, str]] = set()
 
     # --- beginning and end ----------------------------------------------------------------------
 
@@ -97,15 +99,29 @@ class Rollouts:
                 left_out[device.uid] = image.value if image else "no_update"
         return tuple(targets), left_out
 
-    async def async_begin(self, plan: rollout.Plan) -> None:
-        """Begin; raise a translated error while another one runs."""
+    @callback
+    def async_check_free(self) -> None:
+        """Raise a translated error while a rollout runs."""
         if self.running:
             raise ServiceValidationError(translation_domain=DOMAIN, translation_key="rollout_running")
+
+    async def async_begin(self, plan: rollout.Plan) -> None:
+        """Begin; raise a translated error while another one runs."""
+        self.async_check_free()
         self._updates.hub.alerts.async_resolve(Code.OTA_FAILED)
         self.current = rollout.begin(plan, time.time())
         await self._updates.async_save()
         self._watch()
         self._go_on()
+
+    @property
+    def needed(self) -> set[str]:
+        """The checksums of the images that devices are still to get."""
+        current = self.current
+        if current is None or not self.running:
+            return set()
+        open_still = {*current.uids(rollout.Stage.WAITING), *current.uids(rollout.Stage.UPDATING)}
+        return {target.sha256 for target in current.plan.targets if target.uid in open_still}
 
     @property
     def running(self) -> bool:
@@ -138,14 +154,18 @@ class Rollouts:
     def _go_on(self) -> None:
         """Begin with the next devices, if this is the time."""
         current = self.current
-        if current is None or not self._updates.hub.connected or time.time() < self._not_before:
+        if current is None or not self._updates.hub.connected or self._too_early():
             return
         hours = current.plan.hours
         self._apply(rollout.Tick(open=hours is None or hours.allow(dt_util.now().time())))
 
+    def _too_early(self) -> bool:
+        # More than the whole term is left only where the clock was set back.
+        return 0 < self._not_before - time.time() <= _GRACE
+
     def _reconcile(self) -> None:
         """Compare what is believed of the devices under way with what their updates came to."""
-        if self.current is None or time.time() < self._not_before:
+        if self.current is None or self._too_early():
             return
         for uid in self.current.uids(rollout.Stage.UPDATING):
             device = self._updates.hub.devices.get(uid)
@@ -154,15 +174,15 @@ class Rollouts:
                 continue
             update = self._updates.of(device)
             order = updating.order_of(update.state)
-            if order is None or order.at < self.current.began:
-                if not update.busy:
+            if order is None or order.rollout != self.current.plan.id:
+                if not update.busy and (self.current.plan.id, uid) not in self._beginning:
                     self._apply(rollout.Unordered(uid=uid))
             elif isinstance(update.state, updating.Ended):
                 self._finished(uid, update.state)
 
     @callback
     def _finished(self, uid: str, ended: updating.Ended) -> None:
-        if self.current is not None and ended.order.at >= self.current.began:
+        if self.current is not None and ended.order.rollout == self.current.plan.id:
             confirmed = ended.outcome is updating.Outcome.CONFIRMED
             self._apply(rollout.Finished(uid=uid, error=None if confirmed else ended.error or "unknown"))
             self._go_on()
@@ -176,30 +196,53 @@ class Rollouts:
             return
         hub = self._updates.hub
         starts = [effect.target for effect in effects if isinstance(effect, rollout.Start)]
-        hub.async_create_task(self._async_perform(starts), "go on with the rollout")
+        self._beginning.update((before.plan.id, target.uid) for target in starts)
+        hub.async_create_task(self._async_perform(before.plan, starts), "go on with the rollout")
         for effect in effects:
             if isinstance(effect, rollout.End):
                 self._end(effect.phase)
         for listener in tuple(self._listeners):
             listener()
 
-    async def _async_perform(self, targets: list[rollout.Target]) -> None:
+    async def _async_perform(self, plan: rollout.Plan, targets: list[rollout.Target]) -> None:
         # Who was chosen is on disk before anybody is told: after a power cut nobody is forgotten or told twice.
         await self._updates.async_save()
-        await asyncio.gather(*(self._async_begin_with(target) for target in targets))
+        # After a start, nobody is skipped for an image that has only not been seen yet.
+        await self._updates.looked.wait()
+        await asyncio.gather(*(self._async_begin_with(plan, target) for target in targets))
 
-    async def _async_begin_with(self, target: rollout.Target) -> None:
-        device = self._updates.hub.devices.get(target.uid)
-        force = self.current is not None and self.current.plan.force
+    async def _async_begin_with(self, plan: rollout.Plan, target: rollout.Target) -> None:
+        event: rollout.Event | None
         try:
-            if device is not None:
-                await self._updates.of(device).async_install(target.version, force=force)
-                return
-            reason = "deleted"
+            event = await self._async_order(plan, target)
         except HomeAssistantError as err:
+            # A broker that is gone says nothing of the devices.
+            lost = not self._updates.hub.connected
             reason = err.translation_key or str(err)
-        self._apply(rollout.NotBegun(uid=target.uid, reason=reason))
-        self._go_on()
+            event = rollout.Unordered(uid=target.uid) if lost else rollout.NotBegun(uid=target.uid, reason=reason)
+        self._beginning.discard((plan.id, target.uid))
+        if event is not None and self.current is not None and self.current.plan.id == plan.id:
+            self._apply(event)
+            self._go_on()
+
+    async def _async_order(
+        self, plan: rollout.Plan, target: rollout.Target
+    ) -> rollout.NotBegun | rollout.Unordered | None:
+        """Order a device to update, or return why it was not."""
+        device = self._updates.hub.devices.get(target.uid)
+        if device is None:
+            return rollout.NotBegun(uid=target.uid, reason="deleted")
+        image = next((one for one in self._updates.images if one.sha256 == target.sha256), None)
+        if image is not None:
+            await self._updates.async_fetch(image)
+        current = self.current
+        # Fetching may take minutes, in which somebody pauses or aborts, others fail, or the night ends.
+        if current is None or current.plan.id != plan.id or current.phase is not rollout.Phase.RUNNING:
+            return rollout.Unordered(uid=target.uid)
+        await self._updates.of(device).async_install(
+            target.version, force=plan.force, rollout=plan.id, sha256=target.sha256
+        )
+        return None
 
     def _end(self, phase: rollout.Phase) -> None:
         current = self.current

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from http import HTTPStatus
+import re
 import secrets
 import time
 
 from aiohttp import web
+from aiohttp.hdrs import METH_HEAD
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.http import KEY_HASS, HomeAssistantView
 from homeassistant.helpers.network import NoURLAvailableError, get_url
@@ -21,6 +23,7 @@ LIFETIME = updating.DEFERRED_FOR + 1800
 """Seconds that an address lives: as long as a device may defer, and half an hour for a slow download."""
 
 _CHUNK = 64 * 1024
+_NO_BYTES = re.compile(r"-0+")
 
 type Grants = dict[str, tuple[str, float]]
 
@@ -66,6 +69,10 @@ class FirmwareView(HomeAssistantView):
     name = f"api:{DOMAIN}:firmware"
     requires_auth = False
 
+    async def head(self, request: web.Request, token: str) -> web.StreamResponse:
+        """Tell of the image what a download of it would."""
+        return await self.get(request, token)
+
     async def get(self, request: web.Request, token: str) -> web.StreamResponse:
         """Send the image; an address that is unknown, expired or used up looks like any that never was."""
         hass = request.app[KEY_HASS]
@@ -74,29 +81,45 @@ class FirmwareView(HomeAssistantView):
         if data is None:
             return web.Response(status=HTTPStatus.NOT_FOUND)
         size = len(data)
-        try:
-            start, stop, _ = request.http_range.indices(size)
-        except ValueError:
-            start, stop = size, size
         headers = {
             "Accept-Ranges": "bytes",
             "Cache-Control": "no-store",
             "Content-Type": "application/octet-stream",
         }
-        if start >= stop:
+        part = _part(request, size)
+        if part is not None and not part:
             headers["Content-Range"] = f"bytes */{size}"
             return web.Response(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=headers)
-        headers["Content-Length"] = str(stop - start)
         status = HTTPStatus.OK
-        if "Range" in request.headers:
+        if part is None:
+            part = range(size)
+        else:
             status = HTTPStatus.PARTIAL_CONTENT
-            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+            headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
+        headers["Content-Length"] = str(len(part))
         response = web.StreamResponse(status=status, headers=headers)
         await response.prepare(request)
-        for chunk in _chunks(memoryview(data)[start:stop]):
-            await response.write(chunk)
+        if request.method != METH_HEAD:
+            for chunk in _chunks(memoryview(data)[part.start : part.stop]):
+                await response.write(chunk)
         await response.write_eof()
         return response
+
+
+def _part(request: web.Request, size: int) -> range | None:
+    """Return the bytes that are asked for, none where there are no such, or None where the whole image is.
+
+    A wish for another unit than bytes must be passed over, and one for several parts may be (RFC 9110, 14.2).
+    """
+    unit, _, wanted = request.headers.get("Range", "").partition("=")
+    if request.method == METH_HEAD or unit.lower() != "bytes" or "," in wanted:
+        return None
+    try:
+        start, stop, _ = request.http_range.indices(size)
+    except ValueError:
+        return range(0)
+    # The last no bytes are none, which aiohttp takes for all.
+    return range(0) if _NO_BYTES.fullmatch(wanted) else range(start, stop)
 
 
 def _chunks(data: memoryview) -> Iterator[bytes]:

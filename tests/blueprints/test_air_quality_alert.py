@@ -133,6 +133,19 @@ async def test_several_rooms_are_one_message_that_is_kept_up_to_date_without_noi
     assert told(house) == [("The air is bad", "Kitchen 1600 ppm.")]
 
 
+async def test_of_a_hundred_rooms_the_last_one_is_told_too(house: House) -> None:
+    rooms = [f"sensor.room_{number}" for number in range(100)]
+    for room in rooms:
+        await house.put(room, 600, unit_of_measurement="ppm", friendly_name=room[7:])
+    await begin(house, sensors=rooms)
+    await house.put(rooms[-1], 1500)
+    await house.wait(minutes=7)
+    assert told(house) == [("The air is bad", "room_99 1500 ppm.")]
+    await house.put(rooms[-1], 900)
+    await house.wait(minutes=7)
+    assert told(house) == [CLEAR]
+
+
 async def test_quiet_hours_hold_back_what_can_wait_and_end_by_themselves(house: House) -> None:
     await begin(house, at="2026-09-22 23:00:00")
     await house.put(CO2, 1500)

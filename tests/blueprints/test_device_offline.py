@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from homeassistant.core import CoreState, HomeAssistant
+from homeassistant.helpers.entity import entity_sources
 import pytest
 
 from .conftest import House
@@ -274,3 +275,43 @@ async def test_inputs_of_the_wrong_type_fall_back_to_the_defaults(house: House) 
     await down(house, "Bath")
     await house.wait(minutes=12)
     assert told(house) == [("One device is offline", "Bath.")]
+
+
+async def test_a_device_whose_name_is_a_number_is_told_too(house: House) -> None:
+    await house.put(ONLINE["Attic"], "on", device_class="connectivity", friendly_name="42")
+    await begin(house)
+    await down(house, "Attic")
+    await house.wait(minutes=12)
+    [(title, message)] = told(house)
+    # Home Assistant itself makes a number of it.
+    assert (title, str(message)) == ("One device is offline", "42.0")
+
+
+async def test_a_device_that_is_deleted_while_it_is_offline_is_taken_back(hass: HomeAssistant, house: House) -> None:
+    names = [await house.ours("binary_sensor", f"{name}_online", "off", device_class="connectivity") for name in "ab"]
+    await house.ours("binary_sensor", "c_online", "on", device_class="connectivity")
+    await begin(house, watched=[])
+    await house.wait(minutes=12)
+    assert [title for title, _ in told(house)] == ["2 devices are offline"]
+    for name, expected in zip(names, [("One device is offline", "B."), ("clear", "")], strict=True):
+        del entity_sources(hass)[name]
+        await house.remove(name)
+        await house.wait(minutes=1)
+        assert told(house) == [expected]
+    await house.wait(minutes=30)
+    assert told(house) == []
+
+
+async def test_while_smartair_is_not_loaded_nothing_is_forgotten(hass: HomeAssistant, house: House) -> None:
+    name = await house.ours("binary_sensor", "a_online", "off", device_class="connectivity")
+    await begin(house, watched=[])
+    await house.wait(minutes=12)
+    assert len(told(house)) == 1
+    source = entity_sources(hass).pop(name)
+    await house.wait(minutes=20)
+    entity_sources(hass)[name] = source
+    await house.wait(minutes=30)
+    assert told(house) == []
+    await house.put(name, "on")
+    await house.wait(minutes=4)
+    assert told(house) == [BACK]

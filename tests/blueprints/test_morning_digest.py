@@ -5,6 +5,7 @@ from typing import Any
 
 from homeassistant.core import HomeAssistant, ServiceCall, State, SupportsResponse, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import mock_restore_cache
 
@@ -78,6 +79,16 @@ async def test_it_is_readable(house: House) -> None:
         "Low batteries: Remote battery 7 %\n"
         "Firmware waiting: Node firmware"
     )
+
+
+async def test_a_device_has_the_name_that_its_owner_gave_it(hass: HomeAssistant, house: House) -> None:
+    await house.ours("binary_sensor", "greenhouse_online", "off", device_class="connectivity")
+    registry = dr.async_get(hass)
+    device = registry.async_get(er.async_get(hass).async_get("binary_sensor.greenhouse_online").device_id)
+    registry.async_update_device(device.id, name_by_user="Granny's glass house")
+    await begin(house)
+    await house.wait(minutes=30)
+    assert told(house) == ["Good morning\nOffline: Granny's glass house"]
 
 
 async def test_long_lists_are_cut(house: House) -> None:

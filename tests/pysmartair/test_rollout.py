@@ -159,6 +159,7 @@ def test_nobody_at_all_is_done_with() -> None:
     [
         (Hours(start=time(1), end=time(5)), [time(1), time(4, 59)], [time(0, 59), time(5), time(13)]),
         (Hours(start=time(22), end=time(6)), [time(22), time(0), time(5, 59)], [time(6), time(21, 59)]),
+        (Hours(start=time(22), end=time(22)), [time(22), time(0), time(21, 59)], []),
     ],
 )
 def test_hours_may_lead_over_midnight(hours: Hours, inside: list[time], outside: list[time]) -> None:

@@ -239,8 +239,35 @@ def test_whoever_could_not_listen_begins_the_terms_anew_and_asks_again() -> None
     assert step(ORDERED, Resumed(), later) == (replace(ORDERED, seen=later), (Send(ORDER),))
     downloading = after(said("downloading"), start=ORDERED)
     assert step(downloading, Resumed(), later) == (replace(downloading, seen=later), ())
-    assert step(REBOOTING, Resumed(), later) == (replace(REBOOTING, since=later), ())
-    assert step(ON_TRIAL, Resumed(), later) == (replace(ON_TRIAL, heard=later), ())
+    assert step(REBOOTING, Resumed(), later) == (replace(REBOOTING, resumed=later), ())
+    assert step(ON_TRIAL, Resumed(), later) == (replace(ON_TRIAL, resumed=later), ())
+    for state in (REBOOTING, ON_TRIAL):
+        resumed = after(Resumed(), start=state, now=later)
+        assert after(Tick(), start=resumed, now=later + NO_RETURN - 1) == resumed
+        assert isinstance(after(Tick(), start=resumed, now=later + NO_RETURN), Ended)
+
+
+def test_that_we_can_listen_again_is_no_sign_of_life_on_trial() -> None:
+    later = NOW + TRIAL + 60
+    resumed = after(Resumed(), Reported(NEW, kept=True), start=ON_TRIAL, now=later)
+    assert after(Tick(), start=resumed, now=later + 15) == resumed
+    heard = after(Reported(NEW), start=resumed, now=later + 20)
+    assert after(Tick(), start=heard, now=later + 20) == replace(CONFIRMED, at=later + 20)
+
+
+def test_a_restart_that_the_broker_tells_of_may_be_as_old_as_the_order() -> None:
+    later = NOW + 500
+    state = after(said("rebooting", kept=True), start=ORDERED, now=later)
+    assert state == Rebooting(order=ORDER, since=NOW, resumed=later)
+    assert deadline(state) == later + NO_RETURN
+
+
+def test_whoever_was_given_up_and_is_back_with_the_old_version_has_rolled_back() -> None:
+    lost = ended(Outcome.FAILED, "no_return")
+    assert after(Reported(OLD), start=lost) == ROLLED_BACK
+    assert after(Reported(OLD, kept=True), start=lost) == lost
+    stalled = ended(Outcome.FAILED, "no_progress")
+    assert after(Reported(OLD), start=stalled) == stalled
 
 
 def test_a_trial_is_looked_at_when_it_can_end() -> None:
@@ -270,7 +297,7 @@ EVENTS = st.one_of(
         running=st.sampled_from([None, OLD, NEW]),
         kept=st.booleans(),
     ),
-    st.builds(Reported, st.sampled_from([OLD, NEW, OTHER])),
+    st.builds(Reported, st.sampled_from([OLD, NEW, OTHER]), st.booleans()),
     st.sampled_from([Begin(ORDER), Begin(replace(ORDER, cmd_id="c2")), NotSent(), Returned(), Resumed(), Tick()]),
 )
 

@@ -176,8 +176,11 @@ def _store(hass: HomeAssistant) -> Store[Written]:
 
 
 def _async_show(hass: HomeAssistant, report: Report) -> None:
-    for name in report.outcomes:
+    for name, outcome in report.outcomes.items():
         issue = f"blueprint_edited/{name}"
+        if outcome is Outcome.FAILED:
+            # Nothing has become better: what was shown is still so.
+            continue
         if name not in report.news:
             ir.async_delete_issue(hass, DOMAIN, issue)
             continue

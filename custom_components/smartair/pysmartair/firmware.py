@@ -265,6 +265,11 @@ _NEEDED: Mapping[str, Callable[[object], Any]] = {
 }
 
 
+def identity(image: Image) -> tuple[str, str, str, ReleaseChannel]:
+    """Return what makes two entries one: the same bytes may be of several products, and rise from beta to stable."""
+    return image.sha256, image.name, image.version, image.channel
+
+
 # --- the bytes of an image ---------------------------------------------------------------------
 
 # Little-endian at offset 12 of every ESP image; the numbers are those of esptool.

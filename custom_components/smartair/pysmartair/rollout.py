@@ -41,14 +41,17 @@ OVER = frozenset({Phase.STOPPED, Phase.ABORTED, Phase.COMPLETED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hours:
-    """Times of day, local, between which devices may be begun with; over midnight where the end is earlier."""
+    """Times of day, local, between which devices may be begun with; over midnight where the end is earlier.
+
+    Where both are the same, that is the whole day, as in the blueprints.
+    """
 
     start: time
     end: time
 
     def allow(self, now: time) -> bool:
         """Tell whether the time lies between them."""
-        if self.start <= self.end:
+        if self.start < self.end:
             return self.start <= now < self.end
         return now >= self.start or now < self.end
 

@@ -58,6 +58,8 @@ class Order:
     at: float
     previous: str | None = None
     force: bool = False
+    rollout: str | None = None
+    """The rollout that ordered it, where one did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +80,29 @@ class Working:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebooting:
-    """Restarting; `vouched`: the device says that the new version holds, but has not reported it yet."""
+    """Restarting; `vouched`: the device says that the new version holds, but has not reported it yet.
+
+    `resumed` is when whoever watches could last begin to listen.
+    """
 
     order: Order
     since: float
     returned: bool = False
     vouched: bool = False
+    resumed: float = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnTrial:
-    """The new version runs and has to prove itself; `heard` is when it was last reported."""
+    """The new version runs and has to prove itself; `heard` is when it was last reported.
+
+    `resumed` is when whoever watches could last begin to listen, which is no sign of life.
+    """
 
     order: Order
     since: float
     heard: float
+    resumed: float = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,9 +152,10 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """The device reported the version that runs."""
+    """The device reported the version that runs; what the broker had `kept`, it reported at some time."""
 
     version: str
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +223,7 @@ def step(state: Update, event: Event, now: float) -> Step:  # noqa: PLR0911 - on
         case Said():
             return _said(state, event, now)
         case Reported():
-            return _reported(state, event.version, now)
+            return _reported(state, event, now)
         case Returned():
             return (replace(state, returned=True), ()) if isinstance(state, Rebooting) else (state, ())
         case Resumed():
@@ -229,9 +240,9 @@ def deadline(state: Update) -> float | None:
         case Working():
             return state.seen + _patience(state.phase)
         case Rebooting():
-            return state.since + NO_RETURN
+            return max(state.since, state.resumed) + NO_RETURN
         case OnTrial():
-            return min(max(state.since + TRIAL, state.heard), state.heard + NO_RETURN)
+            return min(max(state.since + TRIAL, state.heard), max(state.heard, state.resumed) + NO_RETURN)
         case Idle() | Ended():
             return None
         case _:
@@ -273,16 +284,18 @@ def _took(  # noqa: PLR0911 - one for each word of the protocol
         case Outcome.CONFIRMED:
             if said.running == state.order.version:
                 return _finish(state.order, Outcome.CONFIRMED, now)
-            returned = isinstance(state, Rebooting) and state.returned
-            since = state.since if isinstance(state, Rebooting) else now
-            return Rebooting(order=state.order, since=since, returned=returned, vouched=True), ()
+            rebooting = state if isinstance(state, Rebooting) else Rebooting(order=state.order, since=now)
+            return replace(rebooting, vouched=True), ()
         case Outcome.FAILED:
             return _finish(state.order, Outcome.FAILED, now, said.error or "unknown")
         case Outcome.ROLLED_BACK:
             return _finish(state.order, Outcome.ROLLED_BACK, now, "rolled_back")
         case "rebooting":
-            past = isinstance(state, (Rebooting, OnTrial))
-            return (state if past else Rebooting(order=state.order, since=now)), ()
+            if isinstance(state, (Rebooting, OnTrial)):
+                return state, ()
+            # What the broker kept may have been said at any time since the order.
+            since = state.order.at if said.kept else now
+            return Rebooting(order=state.order, since=since, resumed=now if said.kept else 0), ()
         case "accepted" | "deferred" | "downloading" | "verifying" | "installing":
             return _went_on(state, Phase(said.state), said, now), ()
         case _:
@@ -298,24 +311,27 @@ def _went_on(state: Working | Rebooting | OnTrial | Ended, phase: Phase, said: S
     return state if isinstance(state, Working) and replace(after, seen=state.seen) == state else after
 
 
-def _reported(state: Update, version: str, now: float) -> Step:
+def _reported(state: Update, said: Reported, now: float) -> Step:  # noqa: PLR0911 - one for each state
     if isinstance(state, Idle):
         return state, ()
     order = state.order
-    as_ordered = version == order.version
+    as_ordered = said.version == order.version
     on_trial = OnTrial(order=order, since=now, heard=now)
     match state:
         case OnTrial():
-            kept = replace(state, heard=now), ()
-            return kept if as_ordered else _finish(order, Outcome.ROLLED_BACK, now, "rolled_back")
+            if not as_ordered:
+                return _finish(order, Outcome.ROLLED_BACK, now, "rolled_back")
+            return (state if said.kept else replace(state, heard=now)), ()
         case Rebooting():
             if not as_ordered:
                 return _finish(order, Outcome.ROLLED_BACK, now, "rolled_back") if state.returned else (state, ())
             return _finish(order, Outcome.CONFIRMED, now) if state.vouched else (on_trial, ())
         case Working() | Ended():
+            if isinstance(state, Ended) and state.error == LOST and not as_ordered and not said.kept:
+                return _finish(order, Outcome.ROLLED_BACK, now, "rolled_back")
             # The restart itself may have gone unheard; a version that ran before as well proves nothing.
             open_still = isinstance(state, Working) or state.error in _OURS
-            return (on_trial, ()) if open_still and as_ordered and version != order.previous else (state, ())
+            return (on_trial, ()) if open_still and as_ordered and said.version != order.previous else (state, ())
         case _:
             assert_never(state)
 
@@ -325,10 +341,8 @@ def _resumed(state: Update, now: float) -> Step:
         case Working():
             again = (Send(state.order),) if state.phase is Phase.ORDERED else ()
             return replace(state, seen=now), again
-        case Rebooting():
-            return replace(state, since=now), ()
-        case OnTrial():
-            return replace(state, heard=now), ()
+        case Rebooting() | OnTrial():
+            return replace(state, resumed=now), ()
         case Idle() | Ended():
             return state, ()
         case _:
@@ -343,9 +357,10 @@ def _tick(state: Update, now: float) -> Step:  # noqa: PLR0911 - one for each st
             error = {Phase.ORDERED: NO_ANSWER, Phase.DEFERRED: "deferred_too_long"}.get(state.phase, STALLED)
             return _finish(state.order, Outcome.FAILED, now, error)
         case Rebooting():
-            return _finish(state.order, Outcome.FAILED, now, LOST) if now >= state.since + NO_RETURN else (state, ())
+            gone = now >= max(state.since, state.resumed) + NO_RETURN
+            return _finish(state.order, Outcome.FAILED, now, LOST) if gone else (state, ())
         case OnTrial():
-            if now >= state.heard + NO_RETURN:
+            if now >= max(state.heard, state.resumed) + NO_RETURN:
                 return _finish(state.order, Outcome.FAILED, now, LOST)
             if now >= state.since + TRIAL and now <= state.heard + STILL_THERE:
                 return _finish(state.order, Outcome.CONFIRMED, now)
@@ -369,14 +384,10 @@ def dump(state: Update) -> dict[str, Any]:
             return {"is": "working", "order": _dump_order(state.order), **rest}
         case Rebooting():
             rest = {"since": state.since, "returned": state.returned, "vouched": state.vouched}
-            return {"is": "rebooting", "order": _dump_order(state.order), **rest}
+            return {"is": "rebooting", "order": _dump_order(state.order), **rest, "resumed": state.resumed}
         case OnTrial():
-            return {
-                "is": "on_trial",
-                "order": _dump_order(state.order),
-                "since": state.since,
-                "heard": state.heard,
-            }
+            rest = {"since": state.since, "heard": state.heard, "resumed": state.resumed}
+            return {"is": "on_trial", "order": _dump_order(state.order), **rest}
         case Ended():
             rest = {"outcome": state.outcome.value, "at": state.at, "error": state.error}
             return {"is": "ended", "order": _dump_order(state.order), **rest}
@@ -392,6 +403,7 @@ def _dump_order(order: Order) -> dict[str, Any]:
         "at": order.at,
         "previous": order.previous,
         "force": order.force,
+        "rollout": order.rollout,
     }
 
 
