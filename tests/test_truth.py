@@ -387,3 +387,15 @@ async def test_facts_that_a_device_has_not_told_are_unknown(
     assert shown == {"uptime": STATE_UNKNOWN, "last_seen": STATE_UNKNOWN, "clock_skew": "0"}
     await say("co2_001", "telemetry", {"uptime": 60, "co2": 500})
     assert _state(hass, "sensor.co2_001_uptime") == datetime.fromtimestamp(NOW - 60, UTC).isoformat()
+
+
+@pytest.mark.usefixtures("_storage", "broker")
+async def test_a_value_from_before_the_restart_grows_stale_while_its_device_speaks_of_other_things(
+    hass: HomeAssistant, say: Say, wait: Wait
+) -> None:
+    await _restart(hass, age=30)
+    for _ in range(5):
+        await say("co2_001", "telemetry", {"temperature": 21})
+        await wait(20)
+    assert _state(hass, "sensor.co2_001_temperature") == "21"
+    assert _state(hass, "sensor.co2_001_co2") == STATE_UNKNOWN

@@ -290,10 +290,12 @@ class SmartAirDevice:
 
     def _schedule_expiry(self, now: float) -> None:
         """Set one timer for the next value to grow stale; it looks again when it rings, so no message moves it."""
-        due = next_expiry(self.snapshot)
-        if due is not None:
+        dues = [self.snapshot.stale_after + measured for _, measured in self.restored.values()]
+        if (live := next_expiry(self.snapshot)) is not None:
+            dues.append(live)
+        if dues:
             # Never further ahead than the shortest term, for a device may begin to report more often meanwhile.
-            due = min(max(due, now), now + STALE_MINIMUM) + 1
+            due = min(max(min(dues), now), now + STALE_MINIMUM) + 1
             when = datetime.fromtimestamp(due, UTC)
             self._expiry = async_track_point_in_utc_time(self.hub.hass, self._expiry_job, when)
 
@@ -303,9 +305,18 @@ class SmartAirDevice:
         now = time.time()
         before = self.snapshot
         self.snapshot, changed = expire(before, now=now)
+        changed |= self._expire_restored(now)
         self._schedule_expiry(now)
         if changed:
             self._after_change(before, changed, now)
+
+    def _expire_restored(self, now: float) -> frozenset[str]:
+        """Let go of what was measured before the restart and says no longer how things are."""
+        term = self.snapshot.stale_after
+        gone = frozenset(name for name, (_, at) in self.restored.items() if not 0 <= now - at < term)
+        for name in gone:
+            del self.restored[name]
+        return gone
 
     # --- what the owner wants -------------------------------------------------------------------
 
