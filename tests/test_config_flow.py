@@ -348,6 +348,40 @@ async def test_an_ignored_device_stays_ignored(
     assert len(_cards(hass)) == 1
 
 
+async def test_an_ignored_device_is_let_in_neither_by_a_pattern_nor_automatically(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait
+) -> None:
+    await _card(hass, say, wait, CO2_INFO)
+    await _ignore(hass, "co2_001")
+    await say("co2_002", "telemetry", {"co2": 500})
+    answer = await hass.services.async_call(
+        DOMAIN, "approve_devices", {"pattern": "*"}, blocking=True, return_response=True
+    )
+    assert answer == {"approved": ["co2_002"], "code_needed": []}
+    await say("co2_003", "telemetry", {"co2": 500})
+    hass.config_entries.async_update_entry(hub, options={CONF_ADD_NEW_DEVICES: "automatic"})
+    await wait(1)
+    assert set(hub.runtime_data.devices) == {"co2_002", "co2_003"}
+    assert hub.runtime_data.approval.waiting() == []
+    ignored = hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, "co2_001")
+    await hass.config_entries.async_remove(ignored.entry_id)
+    await wait(31)
+    assert set(hub.runtime_data.devices) == {"co2_001", "co2_002", "co2_003"}
+
+
+async def test_nobody_waits_any_more_once_every_device_is_let_in_automatically(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait, issue_registry: Any
+) -> None:
+    for number in range(25):
+        await say(f"co2_{number}", "telemetry", {"co2": 500})
+    await wait(1)
+    assert issue_registry.async_get_issue(DOMAIN, f"devices_waiting/{hub.entry_id}") is not None
+    hass.config_entries.async_update_entry(hub, options={CONF_ADD_NEW_DEVICES: "automatic"})
+    await wait(1)
+    assert len(hub.runtime_data.devices) == 25
+    assert issue_registry.async_get_issue(DOMAIN, f"devices_waiting/{hub.entry_id}") is None
+
+
 async def test_at_most_twenty_cards_are_shown_and_the_rest_wait_behind_one_repair(
     hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait, issue_registry: Any
 ) -> None:

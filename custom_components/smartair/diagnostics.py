@@ -41,7 +41,7 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SmartAi
         "connected": hub.connected,
         "counts": dict(hub.counts),
         "recent_errors": [async_redact_data(error, TO_REDACT) for error in hub.recent_errors],
-        "waiting": len(hub.approval.candidates),
+        "waiting": len(hub.approval.waiting()),
         "alerts": [_alert(alert) for alert in _recent(hub)],
         "devices": [_device(device) for device in hub.devices.values()],
     }
