@@ -64,6 +64,19 @@ async def test_on_mqtt_3_the_expiry_is_in_the_payload_alone(
     assert answers[-1]["kwargs"] == {"message_expiry_interval": None}
 
 
+async def test_a_command_goes_out_after_the_owner_has_changed_the_version_of_mqtt(
+    hass: HomeAssistant, co2: str, answers: list[dict[str, Any]]
+) -> None:
+    mqtt_entry = hass.config_entries.async_entries("mqtt")[0]
+    hass.config_entries.async_update_entry(mqtt_entry, data={**mqtt_entry.data, "protocol": "3.1.1"})
+    await _press(hass)
+    assert answers[-1]["kwargs"] == {"message_expiry_interval": None}
+    answers.clear()
+    hass.config_entries.async_update_entry(mqtt_entry, data={**mqtt_entry.data, "protocol": "5"})
+    await _press(hass)
+    assert answers[-1]["kwargs"] == {"message_expiry_interval": 30}
+
+
 async def test_live_mode_asks_for_a_minute_of_fast_reports(
     hass: HomeAssistant, co2: str, answers: list[dict[str, Any]]
 ) -> None:

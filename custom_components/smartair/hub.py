@@ -90,7 +90,6 @@ class SmartAirHub:
         self._complained: set[tuple[str, str]] = set()
         self._device_listeners: list[DevicesListener] = []
         self._growth_listeners: list[GrowthListener] = []
-        self._expiry = self._expiry_supported()
 
     @property
     def usage(self) -> UsageLog:
@@ -226,7 +225,7 @@ class SmartAirHub:
     # --- what is said ---------------------------------------------------------------------------
 
     def _expiry_supported(self) -> bool:
-        """Tell whether MQTT 5 is spoken: older versions know no expiry, which the payload then carries alone."""
+        """Tell whether MQTT 5 is spoken now: older versions know no expiry, which the payload then carries alone."""
         entries = self.hass.config_entries.async_entries(mqtt.DOMAIN)
         return bool(entries) and entries[0].data.get(mqtt.CONF_PROTOCOL) == mqtt.PROTOCOL_5
 
@@ -240,7 +239,7 @@ class SmartAirHub:
             message.payload,
             qos=1,
             retain=message.retain,
-            message_expiry_interval=message.expiry if self._expiry else None,
+            message_expiry_interval=message.expiry if self._expiry_supported() else None,
         )
 
     # --- the hub in the device registry ---------------------------------------------------------
