@@ -32,6 +32,7 @@ from .pysmartair import (
     ConfigValue,
     DeviceEvent,
     Message,
+    NightSetting,
     ResponseStatus,
     Snapshot,
     Telemetry,
@@ -386,12 +387,23 @@ class SmartAirDevice:
             return
         refused = applied.rejected if applied.applied or applied.rejected else dict.fromkeys(record.desired, "")
         refused = {name: reason for name, reason in refused.items() if name in record.desired}
+        # A wish that was confirmed is over: who then changes the device on the spot has the last word, and the next
+        # wish, which is published with all others, must not undo that.
+        record.desired = {
+            name: self._in_force(name, value) for name, value in record.desired.items() if name not in refused
+        }
         if not refused:
             return
         self.hub.async_report_rejections(self, refused)
-        record.desired = {name: value for name, value in record.desired.items() if name not in refused}
         record.revision = applied.revision + 1
         self.hub.async_create_task(self._async_republish_config(), f"take back settings of {self.uid}")
+
+    def _in_force(self, name: str, wanted: ConfigValue) -> ConfigValue:
+        """Return a setting as the device applied it, or as it was wanted where the device does not say."""
+        applied = self.snapshot.applied
+        told = applied.config.get(name, wanted) if applied is not None else wanted
+        # Off is a value of the night alone.
+        return wanted if told is None and not isinstance(self.snapshot.settings.get(name), NightSetting) else told
 
     @callback
     def async_remind(self) -> None:
