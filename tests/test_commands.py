@@ -254,6 +254,17 @@ async def test_what_happens_on_a_device_is_an_event(hass: HomeAssistant, co2: st
     assert (state.attributes[ATTR_EVENT_TYPE], state.attributes["event"]) == ("other", "door_opened")
 
 
+async def test_the_words_of_an_event_do_not_pass_for_those_of_home_assistant(
+    hass: HomeAssistant, co2: str, say: Say
+) -> None:
+    before = hass.states.get("event.bedroom_bedroom_air_activity").attributes
+    evil = {"event_type": "boot", "event_types": 1, "latitude": 52.5, "longitude": 13.4, "restored": True}
+    evil |= {"entity_picture": "https://evil/x.png", "icon": "mdi:skull", "friendly_name": "Front door"}
+    await say(co2, "event", {"event": "button", "data": {"presses": 2, "device_class": "doorbell"}} | evil)
+    state = hass.states.get("event.bedroom_bedroom_air_activity")
+    assert dict(state.attributes) == {**before, ATTR_EVENT_TYPE: "button", "presses": 2}
+
+
 async def test_a_retained_event_did_not_happen_now(hass: HomeAssistant, co2: str, say: Say) -> None:
     await say(co2, "event", {"event": "button"}, retain=True)
     assert hass.states.get("event.bedroom_bedroom_air_activity").state == "unknown"
