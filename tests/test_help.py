@@ -5,9 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from homeassistant.components.mqtt import MQTT_CONNECTION_STATE
 from homeassistant.components.repairs import DOMAIN as REPAIRS_DOMAIN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, get_system_health_info
@@ -100,6 +102,24 @@ async def test_a_device_is_forgotten_even_when_the_broker_cannot_be_told(
     await hub.runtime_data.async_forget(co2)
     assert hub.runtime_data.devices == {}
     assert "still keeps the retained messages of co2_001" in caplog.text
+
+
+async def test_a_device_that_was_deleted_without_the_broker_is_forgotten_by_it_when_it_is_back(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, broker: MqttMockHAClient
+) -> None:
+    async_dispatcher_send(hass, MQTT_CONNECTION_STATE, False)
+    await hass.async_block_till_done()
+    await hub.runtime_data.async_forget(co2)
+    broker.async_publish.reset_mock()
+    async_dispatcher_send(hass, MQTT_CONNECTION_STATE, True)
+    await say(co2, "info", CO2_INFO, retain=True)
+    assert hub.runtime_data.approval.candidates == {}
+    await hass.async_block_till_done(wait_background_tasks=True)
+    cleared = [call.args for call in broker.async_publish.call_args_list]
+    assert ("devices/co2_001/info", "", 1, True) in cleared
+    assert ("devices/co2_001/config", "", 1, True) in cleared
+    await say(co2, "telemetry", {"co2": 500})
+    assert set(hub.runtime_data.approval.candidates) == {co2}
 
 
 async def test_diagnostics_tell_all_that_helps_and_nothing_that_identifies(

@@ -88,6 +88,7 @@ class SmartAirHub:
         self.counts: Counter[str] = Counter()
         self.recent_errors: deque[dict[str, Any]] = deque(maxlen=MAX_RECENT_ERRORS)
         self._complained: set[tuple[str, str]] = set()
+        self._leaving: set[str] = set()
         self._device_listeners: list[DevicesListener] = []
         self._growth_listeners: list[GrowthListener] = []
 
@@ -180,7 +181,7 @@ class SmartAirHub:
         device = self.devices.get(message.uid)
         if device is not None:
             device.async_handle(message, now=now, retained=received.retain)
-        else:
+        elif message.uid not in self._leaving:
             self.counts["not_approved"] += 1
             self.approval.async_consider(message, now=now)
 
@@ -214,6 +215,8 @@ class SmartAirHub:
         self.infra.async_connection_changed()
         if connected:
             self._remind_all()
+            for uid in tuple(self._leaving):
+                self.async_create_task(self._async_clear(uid), f"forget {uid}")
 
     @callback
     def async_log_availability(self, device: SmartAirDevice) -> None:
@@ -295,6 +298,7 @@ class SmartAirHub:
             added: list[SmartAirDevice] = []
             for uid in some:
                 if uid not in self.devices:
+                    self._leaving.discard(uid)
                     record = self.store.devices[uid] = DeviceRecord(uid)
                     candidate = self.approval.async_release(uid, flow_id)
                     added.append(self._adopt(record, candidate.known if candidate else None))
@@ -318,6 +322,8 @@ class SmartAirHub:
 
     async def async_forget(self, uid: str) -> None:
         """Forget a device and have the broker forget it, so that only what it says anew brings it back."""
+        # Let in again by itself before it has left the device registry, it would go from there with its entities.
+        self._leaving.add(uid)
         device = self.devices.pop(uid)
         self.pumps.async_remove_device(uid)
         device.async_stop()
@@ -327,11 +333,17 @@ class SmartAirHub:
         self.alerts.async_forget(uid)
         await self.store.async_save_now()
         self.async_delete_issues(uid)
+        await self._async_clear(uid)
+
+    async def _async_clear(self, uid: str) -> None:
+        """Have the broker forget a device; one that is away does so when it is back, before it can bring it back."""
         try:
             for message in forget(self.root, uid):
                 await self.async_publish(message)
         except HomeAssistantError as err:
             _LOGGER.warning("The broker still keeps the retained messages of %s: %s", uid, err)
+        else:
+            self._leaving.discard(uid)
 
     def identifier(self, uid: str) -> tuple[str, str]:
         """Return what names a device in the device registry."""
