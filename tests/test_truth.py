@@ -117,6 +117,18 @@ async def test_a_clock_that_runs_ahead_is_reported_and_the_value_shown(
     assert issue not in issue_registry.issues
 
 
+async def test_a_clock_that_was_put_right_while_the_hub_was_reloaded_is_reported_no_more(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, issue_registry: object
+) -> None:
+    await say(co2, "telemetry", {"timestamp": NOW + 3600, "co2": 1111, "colour": 3})
+    assert len(issue_registry.issues) == 2
+    assert await hass.config_entries.async_reload(hub.entry_id)
+    await say(co2, "telemetry", {"timestamp": NOW, "co2": 1112})
+    assert issue_registry.issues == {}
+    await say(co2, "telemetry", {"timestamp": NOW + 3600, "co2": 1111, "colour": 3})
+    assert len(issue_registry.issues) == 2
+
+
 async def test_retained_telemetry_says_what_exists_and_not_what_is(
     hass: HomeAssistant, hub: MockConfigEntry, say: Say
 ) -> None:

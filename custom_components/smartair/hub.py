@@ -149,6 +149,9 @@ class SmartAirHub:
         await self.pumps.async_stop()
         for device in self.devices.values():
             device.async_stop()
+            # Whether these still hold is seen by what the device says next, which is then compared with nothing.
+            self.async_delete_issue("clock_skew", device.uid)
+            self.async_delete_issue("unknown_metric", device.uid)
         await self.updates.async_stop()
         await self.alerts.async_stop()
         await self.store.async_save_now()
