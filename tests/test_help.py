@@ -85,6 +85,26 @@ async def test_a_repair_of_a_hub_that_is_not_loaded_says_so(
     assert (fixed["result"]["type"], fixed["result"]["reason"]) == ("abort", "hub_not_loaded")
 
 
+async def test_a_repair_says_so_when_the_broker_cannot_be_told(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, hass_client: ClientSessionGenerator
+) -> None:
+    await say(co2, "commands", {"command": "run_pump"}, retain=True)
+    async_dispatcher_send(hass, MQTT_CONNECTION_STATE, False)
+    fixed = await _fix(hass, hass_client, f"retained_command/{hub.entry_id}/co2_001/commands")
+    assert (fixed["result"]["type"], fixed["result"]["reason"]) == ("abort", "broker_unavailable")
+
+
+async def test_a_retained_command_that_somebody_cleared_is_reported_no_more(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, issue_registry: ir.IssueRegistry
+) -> None:
+    for channel in ("commands", "ota"):
+        await say(co2, channel, {"command": "run_pump"}, retain=True)
+    assert len(issue_registry.issues) == 2
+    for channel in ("commands", "ota"):
+        await say(co2, channel, "")
+    assert issue_registry.issues == {}
+
+
 async def test_the_repairs_of_a_device_go_with_it(
     hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, issue_registry: ir.IssueRegistry
 ) -> None:

@@ -191,14 +191,19 @@ class SmartAirHub:
     def _look_at_foreign(self, received: mqtt.ReceiveMessage) -> None:
         """Our own messages come back to us by the wildcard; a retained command among them is a danger."""
         self.counts["not_ours"] += 1
-        if not received.retain or not received.payload:
+        if not received.retain and received.payload:
             return
         address = parse_topic(self.root, received.topic)
         orders = {Channel.COMMANDS, Channel.OTA}
-        if address is not None and address.channel in orders and address.uid in self.devices:
+        if address is None or address.channel not in orders or address.uid not in self.devices:
+            return
+        if received.payload:
             self.async_create_issue(
                 "retained_command", address.uid, suffix=address.channel, fixable=True, topic=received.topic
             )
+        else:
+            # Whoever has cleared it, it is gone.
+            self.async_delete_issue("retained_command", address.uid, address.channel)
 
     def _count_error(self, topic: str, err: ParseError) -> None:
         self.counts[f"error_{err.reason}"] += 1
