@@ -165,6 +165,36 @@ async def test_diagnostics_tell_all_that_helps_and_nothing_that_identifies(
     assert whole == snapshot
 
 
+async def test_diagnostics_keep_back_what_a_device_tells_of_its_configuration_beyond_what_it_offers(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, hass_client: ClientSessionGenerator
+) -> None:
+    assert await async_setup_component(hass, "diagnostics", {})
+    hass.config_entries.async_update_entry(
+        hub, options={**hub.options, "catalogues": ["https://canary:secret@example.com/firmware.json"]}
+    )
+    config = {"co2_threshold": 900, "wifi_password": "canary"}
+    await say(co2, "config/state", {"revision": 1, "config": config})
+    client = await hass_client()
+    whole = (await (await client.get(f"/api/diagnostics/config_entry/{hub.entry_id}")).json())["data"]
+    assert "canary" not in json.dumps(whole)
+    assert whole["devices"][0]["snapshot"]["applied"]["config"] == {
+        "co2_threshold": 900,
+        "wifi_password": "**REDACTED**",
+    }
+
+
+async def test_diagnostics_of_a_hub_that_is_not_loaded_say_so(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, hass_client: ClientSessionGenerator
+) -> None:
+    assert await async_setup_component(hass, "diagnostics", {})
+    device_id = hub.runtime_data.devices[co2].device_id
+    await hass.config_entries.async_unload(hub.entry_id)
+    client = await hass_client()
+    base = f"/api/diagnostics/config_entry/{hub.entry_id}"
+    assert (await (await client.get(base)).json())["data"]["state"] == "not_loaded"
+    assert (await (await client.get(f"{base}/device/{device_id}")).json())["data"] == {}
+
+
 async def test_diagnostics_of_a_device_that_is_no_longer_loaded_are_empty(
     hass: HomeAssistant,
     hub: MockConfigEntry,
@@ -191,6 +221,8 @@ async def test_system_health_shows_the_fleet(hass: HomeAssistant, hub: MockConfi
         "messages": 5,
         "messages_broken": 1,
     }
+    await hass.config_entries.async_unload(hub.entry_id)
+    assert (await get_system_health_info(hass, DOMAIN))["connected"] is False
 
 
 # --- guards -------------------------------------------------------------------------------------

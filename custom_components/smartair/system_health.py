@@ -18,7 +18,7 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
     hubs = loaded_hubs(hass)
     devices = [device for hub in hubs for device in hub.devices.values()]
     return {
-        "connected": all(hub.connected for hub in hubs),
+        "connected": bool(hubs) and all(hub.connected for hub in hubs),
         "devices": len(devices),
         "devices_online": sum(device.available for device in devices),
         "devices_waiting": sum(len(hub.approval.waiting()) for hub in hubs),
