@@ -18,6 +18,7 @@ from pytest_homeassistant_custom_component.common import (
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient, WebSocketGenerator
 
 from custom_components.smartair.const import DOMAIN
+from custom_components.smartair.store import CONCERNS
 
 from .conftest import CO2_INFO, CO2_TELEMETRY, Say, Wait, hub_entry
 
@@ -225,6 +226,18 @@ async def test_what_was_stored_by_a_later_version_is_left_alone(
     assert hass_storage[key] == stored
     assert "later version of SmartAir" in caplog.text
     caplog.clear()
+
+
+@pytest.mark.parametrize("data", [["devices"], {"devices": ["co2_001"]}, {"devices": None}, "devices", None])
+async def test_a_file_of_another_shape_is_taken_for_an_empty_one(
+    hass: HomeAssistant, broker: MqttMockHAClient, entry: MockConfigEntry, hass_storage: dict[str, Any], data: Any
+) -> None:
+    for name in ("", *(f".{concern}" for concern in CONCERNS if concern != "firmware")):
+        key = f"{DOMAIN}.{entry.entry_id}{name}"
+        hass_storage[key] = {"version": 1, "minor_version": 1, "key": key, "data": data}
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.runtime_data.devices == {}
 
 
 async def test_one_broken_record_costs_one_device_and_not_the_others(
