@@ -195,6 +195,16 @@ async def test_a_device_is_described_in_the_registry_as_it_describes_itself(
     assert (device.name, device.sw_version) == ("Big bedroom", "2.2.0")
 
 
+async def test_a_script_that_begins_to_measure_more_is_taken_for_what_it_then_is(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, device_registry: dr.DeviceRegistry
+) -> None:
+    await hub.runtime_data.async_approve(["script"])
+    device = hub.runtime_data.devices["script"]
+    for content, taken_for in (({"temperature": 20}, "temp"), ({"co2": 500}, "co2"), ({"pm25": 5}, "multi")):
+        await say("script", "telemetry", content)
+        assert device_registry.async_get(device.device_id).model_id == taken_for
+
+
 async def test_two_hubs_keep_devices_of_one_uid_apart(
     hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say
 ) -> None:

@@ -212,7 +212,8 @@ class SmartAirDevice:
             return
         self.record.learn(self.snapshot)
         self.hub.store.async_save_soon()
-        if not changed.isdisjoint((KEY_DESCRIPTOR, KEY_FACTS)):
+        # A device that never said its type is taken for what it measures.
+        if not changed.isdisjoint((KEY_DESCRIPTOR, KEY_FACTS)) or self.snapshot.device_type != before.device_type:
             self.hub.async_register(self)
         if self.snapshot.metrics != before.metrics or not changed.isdisjoint((KEY_DESCRIPTOR, KEY_FACTS)):
             self.async_grow()
