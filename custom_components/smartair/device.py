@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from copy import replace
 from datetime import UTC, datetime
 from functools import partial
 import logging
@@ -126,7 +127,8 @@ class SmartAirDevice:
     @callback
     def async_begin(self, known: Snapshot) -> None:
         """Begin with what the device said of itself before it was approved."""
-        self.snapshot = known
+        # Its birth message still stands: had Home Assistant started just now, the broker would repeat it.
+        self.snapshot = replace(known, heard=time.time()) if known.online else known
         self.record.learn(known)
         self.async_refresh_availability()
         self._schedule_expiry(time.time())
