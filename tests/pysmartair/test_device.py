@@ -244,6 +244,15 @@ def test_an_interval_is_between_reports_of_the_same_where_each_metric_comes_alon
     assert set(story.snapshot.values) == {"co2", "temperature", "humidity"}
 
 
+def test_a_slow_script_whose_messages_come_twice_is_as_slow_as_it_is(story: Story) -> None:
+    for _ in range(6):
+        for pause in (299.9, 0.1):
+            story.now += pause
+            story.report(co2=500)
+    assert story.snapshot.report_interval == pytest.approx(299.9)
+    assert story.snapshot.stale_after == pytest.approx(899.7)
+
+
 def test_two_reports_at_one_moment_are_no_interval(story: Story) -> None:
     story.report(co2=920).report(co2=921)
     assert story.snapshot.gaps == ()

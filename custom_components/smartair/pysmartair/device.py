@@ -33,6 +33,8 @@ MAX_INTERVAL = 3600
 MAX_UNKNOWN = 32
 MAX_CHANNELS = 64
 _GAPS = 5
+# Nobody reports more often than each second (protocol, "config"): what comes sooner is a second copy.
+_SHORTEST_GAP = 0.5
 # A pause that differs from the last by less than a twentieth is the same pause.
 _STEADY = 20
 # A sequence that is this far behind the last one has begun anew; anything nearer is a late or second copy.
@@ -301,7 +303,7 @@ def _with_values(
 
 def _next_gaps(gaps: tuple[float, ...], gap: float) -> tuple[float, ...]:
     """Return the last pauses between two reports of the same, their median being robust against one long absence."""
-    if gap <= 0 or (len(gaps) == _GAPS and abs(gap - gaps[-1]) * _STEADY < gap):
+    if gap < _SHORTEST_GAP or (len(gaps) == _GAPS and abs(gap - gaps[-1]) * _STEADY < gap):
         return gaps
     return (*gaps[1 - _GAPS :], gap)
 
