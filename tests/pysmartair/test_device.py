@@ -84,6 +84,14 @@ def test_further_ahead_is_live_with_the_time_of_arrival_and_the_skew_is_told(sto
     assert KEY_SKEW in story.changed
 
 
+def test_a_skew_that_becomes_another_is_told_anew(story: Story) -> None:
+    story.report(age=-3600, co2=500)
+    for age, news in ((-3660, False), (-3300, False), (-7200, True), (-200, True), (-250, False)):
+        story.report(age=age, co2=500)
+        assert story.snapshot.skew == -age
+        assert (KEY_SKEW in story.changed) == news
+
+
 def test_a_skew_is_told_once_and_taken_back_once(story: Story) -> None:
     assert KEY_SKEW in story.report(age=-3600, co2=920).changed
     assert KEY_SKEW not in story.report(age=-3601, co2=920).changed
