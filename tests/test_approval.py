@@ -90,6 +90,21 @@ async def test_a_device_can_be_approved_before_it_has_spoken(
     assert hass.states.get("sensor.co2_001_co2").state == "500"
 
 
+async def test_a_device_that_waited_for_long_is_there_once_it_is_approved_as_its_birth_message_says(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait
+) -> None:
+    await say("co2_001", "status", "online", retain=True)
+    await say("co2_001", "telemetry", {"co2": 500})
+    await wait(3600)
+    await hub.runtime_data.async_approve(["co2_001"])
+    await hass.async_block_till_done()
+    await wait(60)
+    assert hass.states.get("binary_sensor.co2_001_online").state == "on"
+    assert hass.states.get("sensor.co2_001_co2").state == "unknown"
+    await wait(40)
+    assert hass.states.get("binary_sensor.co2_001_online").state == "off"
+
+
 async def test_a_code_is_judged_even_when_nobody_waits(hub: MockConfigEntry, say: Say) -> None:
     approval = hub.runtime_data.approval
     assert approval.wait_for_tries("nobody") == 0

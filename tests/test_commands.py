@@ -64,6 +64,19 @@ async def test_on_mqtt_3_the_expiry_is_in_the_payload_alone(
     assert answers[-1]["kwargs"] == {"message_expiry_interval": None}
 
 
+async def test_a_command_goes_out_after_the_owner_has_changed_the_version_of_mqtt(
+    hass: HomeAssistant, co2: str, answers: list[dict[str, Any]]
+) -> None:
+    mqtt_entry = hass.config_entries.async_entries("mqtt")[0]
+    hass.config_entries.async_update_entry(mqtt_entry, data={**mqtt_entry.data, "protocol": "3.1.1"})
+    await _press(hass)
+    assert answers[-1]["kwargs"] == {"message_expiry_interval": None}
+    answers.clear()
+    hass.config_entries.async_update_entry(mqtt_entry, data={**mqtt_entry.data, "protocol": "5"})
+    await _press(hass)
+    assert answers[-1]["kwargs"] == {"message_expiry_interval": 30}
+
+
 async def test_live_mode_asks_for_a_minute_of_fast_reports(
     hass: HomeAssistant, co2: str, answers: list[dict[str, Any]]
 ) -> None:
@@ -239,6 +252,17 @@ async def test_what_happens_on_a_device_is_an_event(hass: HomeAssistant, co2: st
     await say(co2, "event", {"event": "door_opened"})
     state = hass.states.get("event.bedroom_bedroom_air_activity")
     assert (state.attributes[ATTR_EVENT_TYPE], state.attributes["event"]) == ("other", "door_opened")
+
+
+async def test_the_words_of_an_event_do_not_pass_for_those_of_home_assistant(
+    hass: HomeAssistant, co2: str, say: Say
+) -> None:
+    before = hass.states.get("event.bedroom_bedroom_air_activity").attributes
+    evil = {"event_type": "boot", "event_types": 1, "latitude": 52.5, "longitude": 13.4, "restored": True}
+    evil |= {"entity_picture": "https://evil/x.png", "icon": "mdi:skull", "friendly_name": "Front door"}
+    await say(co2, "event", {"event": "button", "data": {"presses": 2, "device_class": "doorbell"}} | evil)
+    state = hass.states.get("event.bedroom_bedroom_air_activity")
+    assert dict(state.attributes) == {**before, ATTR_EVENT_TYPE: "button", "presses": 2}
 
 
 async def test_a_retained_event_did_not_happen_now(hass: HomeAssistant, co2: str, say: Say) -> None:

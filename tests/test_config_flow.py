@@ -147,6 +147,64 @@ async def test_a_hub_moves_to_another_root_with_its_devices(
     assert set(entity_registry.entities) == before
 
 
+async def _ignore(hass: HomeAssistant, unique_id: str) -> None:
+    await hass.config_entries.flow.async_init(
+        DOMAIN, context={"source": SOURCE_IGNORE}, data={"unique_id": unique_id, "title": "Not this"}
+    )
+
+
+async def test_a_hub_whose_card_was_ignored_can_still_be_added_by_hand(
+    hass: HomeAssistant, broker: MqttMockHAClient
+) -> None:
+    await _ignore(hass, "devices/#")
+    result = await _by_hand(hass, "devices")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert hass.config_entries.async_entries(DOMAIN) == [result["result"]]
+
+
+async def test_a_hub_can_move_to_the_root_whose_card_was_ignored(
+    hass: HomeAssistant, broker: MqttMockHAClient
+) -> None:
+    entry = hub_entry(root="greenhouse")
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await _ignore(hass, "devices/#")
+    form = await entry.start_reconfigure_flow(hass)
+    result = await hass.config_entries.flow.async_configure(form["flow_id"], {CONF_ROOT: "devices"})
+    await hass.async_block_till_done()
+    assert result["reason"] == "reconfigure_successful"
+    assert (entry.unique_id, hass.config_entries.async_entries(DOMAIN)) == ("devices/#", [entry])
+
+
+async def test_the_card_of_the_system_does_not_replace_a_hub_that_has_moved_to_its_root_meanwhile(
+    hass: HomeAssistant, broker: MqttMockHAClient, say: Say
+) -> None:
+    entry = hub_entry(root="greenhouse")
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await entry.runtime_data.async_approve(["co2_001"])
+    await say("co2_001", "info", CO2_INFO, retain=True)
+    (card,) = _mqtt_cards(hass)
+    form = await entry.start_reconfigure_flow(hass)
+    result = await hass.config_entries.flow.async_configure(form["flow_id"], {CONF_ROOT: "devices"})
+    assert result["reason"] == "reconfigure_successful"
+    await hass.async_block_till_done()
+    result = await hass.config_entries.flow.async_configure(card["flow_id"], {})
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
+    assert hass.config_entries.async_entries(DOMAIN) == [entry]
+    assert set(entry.runtime_data.devices) == {"co2_001"}
+
+
+async def test_a_hub_that_its_owner_named_keeps_that_name_when_it_moves(
+    hass: HomeAssistant, hub: MockConfigEntry
+) -> None:
+    hass.config_entries.async_update_entry(hub, title="Attic")
+    form = await hub.start_reconfigure_flow(hass)
+    await hass.config_entries.flow.async_configure(form["flow_id"], {CONF_ROOT: "greenhouse"})
+    await hass.async_block_till_done()
+    assert (hub.title, hub.data[CONF_ROOT]) == ("Attic", "greenhouse")
+
+
 async def test_a_hub_cannot_move_to_the_root_of_another_but_can_stay(
     hass: HomeAssistant, hub: MockConfigEntry
 ) -> None:
@@ -288,6 +346,40 @@ async def test_an_ignored_device_stays_ignored(
     await hass.config_entries.async_remove(ignored.entry_id)
     await wait(31)
     assert len(_cards(hass)) == 1
+
+
+async def test_an_ignored_device_is_let_in_neither_by_a_pattern_nor_automatically(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait
+) -> None:
+    await _card(hass, say, wait, CO2_INFO)
+    await _ignore(hass, "co2_001")
+    await say("co2_002", "telemetry", {"co2": 500})
+    answer = await hass.services.async_call(
+        DOMAIN, "approve_devices", {"pattern": "*"}, blocking=True, return_response=True
+    )
+    assert answer == {"approved": ["co2_002"], "code_needed": []}
+    await say("co2_003", "telemetry", {"co2": 500})
+    hass.config_entries.async_update_entry(hub, options={CONF_ADD_NEW_DEVICES: "automatic"})
+    await wait(1)
+    assert set(hub.runtime_data.devices) == {"co2_002", "co2_003"}
+    assert hub.runtime_data.approval.waiting() == []
+    ignored = hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, "co2_001")
+    await hass.config_entries.async_remove(ignored.entry_id)
+    await wait(31)
+    assert set(hub.runtime_data.devices) == {"co2_001", "co2_002", "co2_003"}
+
+
+async def test_nobody_waits_any_more_once_every_device_is_let_in_automatically(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait, issue_registry: Any
+) -> None:
+    for number in range(25):
+        await say(f"co2_{number}", "telemetry", {"co2": 500})
+    await wait(1)
+    assert issue_registry.async_get_issue(DOMAIN, f"devices_waiting/{hub.entry_id}") is not None
+    hass.config_entries.async_update_entry(hub, options={CONF_ADD_NEW_DEVICES: "automatic"})
+    await wait(1)
+    assert len(hub.runtime_data.devices) == 25
+    assert issue_registry.async_get_issue(DOMAIN, f"devices_waiting/{hub.entry_id}") is None
 
 
 async def test_at_most_twenty_cards_are_shown_and_the_rest_wait_behind_one_repair(

@@ -5,9 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from homeassistant.components.mqtt import MQTT_CONNECTION_STATE
 from homeassistant.components.repairs import DOMAIN as REPAIRS_DOMAIN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, get_system_health_info
@@ -83,6 +85,26 @@ async def test_a_repair_of_a_hub_that_is_not_loaded_says_so(
     assert (fixed["result"]["type"], fixed["result"]["reason"]) == ("abort", "hub_not_loaded")
 
 
+async def test_a_repair_says_so_when_the_broker_cannot_be_told(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, hass_client: ClientSessionGenerator
+) -> None:
+    await say(co2, "commands", {"command": "run_pump"}, retain=True)
+    async_dispatcher_send(hass, MQTT_CONNECTION_STATE, False)
+    fixed = await _fix(hass, hass_client, f"retained_command/{hub.entry_id}/co2_001/commands")
+    assert (fixed["result"]["type"], fixed["result"]["reason"]) == ("abort", "broker_unavailable")
+
+
+async def test_a_retained_command_that_somebody_cleared_is_reported_no_more(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, issue_registry: ir.IssueRegistry
+) -> None:
+    for channel in ("commands", "ota"):
+        await say(co2, channel, {"command": "run_pump"}, retain=True)
+    assert len(issue_registry.issues) == 2
+    for channel in ("commands", "ota"):
+        await say(co2, channel, "")
+    assert issue_registry.issues == {}
+
+
 async def test_the_repairs_of_a_device_go_with_it(
     hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, issue_registry: ir.IssueRegistry
 ) -> None:
@@ -100,6 +122,24 @@ async def test_a_device_is_forgotten_even_when_the_broker_cannot_be_told(
     await hub.runtime_data.async_forget(co2)
     assert hub.runtime_data.devices == {}
     assert "still keeps the retained messages of co2_001" in caplog.text
+
+
+async def test_a_device_that_was_deleted_without_the_broker_is_forgotten_by_it_when_it_is_back(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, broker: MqttMockHAClient
+) -> None:
+    async_dispatcher_send(hass, MQTT_CONNECTION_STATE, False)
+    await hass.async_block_till_done()
+    await hub.runtime_data.async_forget(co2)
+    broker.async_publish.reset_mock()
+    async_dispatcher_send(hass, MQTT_CONNECTION_STATE, True)
+    await say(co2, "info", CO2_INFO, retain=True)
+    assert hub.runtime_data.approval.candidates == {}
+    await hass.async_block_till_done(wait_background_tasks=True)
+    cleared = [call.args for call in broker.async_publish.call_args_list]
+    assert ("devices/co2_001/info", "", 1, True) in cleared
+    assert ("devices/co2_001/config", "", 1, True) in cleared
+    await say(co2, "telemetry", {"co2": 500})
+    assert set(hub.runtime_data.approval.candidates) == {co2}
 
 
 async def test_diagnostics_tell_all_that_helps_and_nothing_that_identifies(
@@ -123,6 +163,36 @@ async def test_diagnostics_tell_all_that_helps_and_nothing_that_identifies(
     assert whole["counts"]["error_not_json"] == 1
     assert one == whole["devices"][0] | {"alerts": []}
     assert whole == snapshot
+
+
+async def test_diagnostics_keep_back_what_a_device_tells_of_its_configuration_beyond_what_it_offers(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, hass_client: ClientSessionGenerator
+) -> None:
+    assert await async_setup_component(hass, "diagnostics", {})
+    hass.config_entries.async_update_entry(
+        hub, options={**hub.options, "catalogues": ["https://canary:secret@example.com/firmware.json"]}
+    )
+    config = {"co2_threshold": 900, "wifi_password": "canary"}
+    await say(co2, "config/state", {"revision": 1, "config": config})
+    client = await hass_client()
+    whole = (await (await client.get(f"/api/diagnostics/config_entry/{hub.entry_id}")).json())["data"]
+    assert "canary" not in json.dumps(whole)
+    assert whole["devices"][0]["snapshot"]["applied"]["config"] == {
+        "co2_threshold": 900,
+        "wifi_password": "**REDACTED**",
+    }
+
+
+async def test_diagnostics_of_a_hub_that_is_not_loaded_say_so(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, hass_client: ClientSessionGenerator
+) -> None:
+    assert await async_setup_component(hass, "diagnostics", {})
+    device_id = hub.runtime_data.devices[co2].device_id
+    await hass.config_entries.async_unload(hub.entry_id)
+    client = await hass_client()
+    base = f"/api/diagnostics/config_entry/{hub.entry_id}"
+    assert (await (await client.get(base)).json())["data"]["state"] == "not_loaded"
+    assert (await (await client.get(f"{base}/device/{device_id}")).json())["data"] == {}
 
 
 async def test_diagnostics_of_a_device_that_is_no_longer_loaded_are_empty(
@@ -151,6 +221,8 @@ async def test_system_health_shows_the_fleet(hass: HomeAssistant, hub: MockConfi
         "messages": 5,
         "messages_broken": 1,
     }
+    await hass.config_entries.async_unload(hub.entry_id)
+    assert (await get_system_health_info(hass, DOMAIN))["connected"] is False
 
 
 # --- guards -------------------------------------------------------------------------------------

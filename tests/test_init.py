@@ -1,18 +1,26 @@
 """Setting up, unloading and removing a hub."""
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_mqtt_message,
+    async_fire_time_changed,
+)
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient, WebSocketGenerator
 
 from custom_components.smartair.const import DOMAIN
+from custom_components.smartair.store import CONCERNS
 
-from .conftest import CO2_INFO, CO2_TELEMETRY, Say, hub_entry
+from .conftest import CO2_INFO, CO2_TELEMETRY, Say, Wait, hub_entry
 
 
 async def test_a_hub_waits_for_mqtt_to_be_set_up(hass: HomeAssistant, entry: MockConfigEntry) -> None:
@@ -92,6 +100,70 @@ async def test_a_deleted_device_is_forgotten_by_the_broker_too_and_may_be_found_
     assert co2 not in hub.runtime_data.devices
 
 
+async def test_a_device_that_speaks_while_it_is_deleted_is_found_again_only_once_it_is_gone(
+    hass: HomeAssistant,
+    broker: MqttMockHAClient,
+    say: Say,
+    wait: Wait,
+    device_registry: dr.DeviceRegistry,
+    hass_ws_client: WebSocketGenerator,
+) -> None:
+    entry = hub_entry(automatic=True)
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await say("co2_001", "telemetry", {"co2": 500})
+    await wait(1)
+    before = entry.runtime_data.devices["co2_001"].device_id
+
+    async def speak(*_args: Any, **_kwargs: Any) -> None:
+        async_fire_mqtt_message(hass, "devices/co2_001/telemetry", '{"co2": 510}')
+        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=1))
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    broker.async_publish.side_effect = speak
+    await _delete(hass, hass_ws_client, before)
+    broker.async_publish.side_effect = None
+    assert (entry.runtime_data.devices, device_registry.async_get(before)) == ({}, None)
+    await say("co2_001", "telemetry", {"co2": 520})
+    await wait(1)
+    await say("co2_001", "telemetry", {"co2": 530})
+    assert device_registry.async_get(entry.runtime_data.devices["co2_001"].device_id) is not None
+    assert hass.states.get("sensor.co2_001_co2").state == "530"
+
+
+async def test_a_device_of_a_hub_that_is_not_loaded_cannot_be_deleted_and_the_reason_is_said(
+    hass: HomeAssistant,
+    hub: MockConfigEntry,
+    co2: str,
+    device_registry: dr.DeviceRegistry,
+    hass_ws_client: WebSocketGenerator,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    device_id = hub.runtime_data.devices[co2].device_id
+    await hass.config_entries.async_unload(hub.entry_id)
+    assert await async_setup_component(hass, "config", {})
+    client = await hass_ws_client(hass)
+    await client.send_json_auto_id({"type": "config/device_registry/remove", "device_id": device_id})
+    answer = await client.receive_json()
+    assert (answer["success"], answer["error"].get("translation_key")) == (False, "no_hub")
+    # Home Assistant logs each refusal as an error.
+    caplog.clear()
+    assert device_registry.async_get(device_id) is not None
+
+
+async def test_the_repairs_about_its_devices_go_with_the_hub(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, issue_registry: ir.IssueRegistry
+) -> None:
+    await hub.runtime_data.devices[co2].async_configure({"co2_threshold": 4900})
+    await say(co2, "config/state", {"revision": 1, "config": {}, "rejected": {"co2_threshold": "above 4000"}})
+    await say(co2, "commands", {"command": "run_pump"}, retain=True)
+    assert len(issue_registry.issues) == 2
+    await hass.config_entries.async_remove(hub.entry_id)
+    await hass.async_block_till_done()
+    assert issue_registry.issues == {}
+
+
 async def test_the_device_of_another_integration_is_none_of_ours(
     hass: HomeAssistant, hub: MockConfigEntry, device_registry: dr.DeviceRegistry, hass_ws_client: WebSocketGenerator
 ) -> None:
@@ -121,6 +193,16 @@ async def test_a_device_is_described_in_the_registry_as_it_describes_itself(
     await say(co2, "info", {**CO2_INFO, "firmware_version": "2.2.0", "name": "Big bedroom"})
     device = device_registry.async_get(device.id)
     assert (device.name, device.sw_version) == ("Big bedroom", "2.2.0")
+
+
+async def test_a_script_that_begins_to_measure_more_is_taken_for_what_it_then_is(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, device_registry: dr.DeviceRegistry
+) -> None:
+    await hub.runtime_data.async_approve(["script"])
+    device = hub.runtime_data.devices["script"]
+    for content, taken_for in (({"temperature": 20}, "temp"), ({"co2": 500}, "co2"), ({"pm25": 5}, "multi")):
+        await say("script", "telemetry", content)
+        assert device_registry.async_get(device.device_id).model_id == taken_for
 
 
 async def test_two_hubs_keep_devices_of_one_uid_apart(
@@ -154,6 +236,18 @@ async def test_what_was_stored_by_a_later_version_is_left_alone(
     assert hass_storage[key] == stored
     assert "later version of SmartAir" in caplog.text
     caplog.clear()
+
+
+@pytest.mark.parametrize("data", [["devices"], {"devices": ["co2_001"]}, {"devices": None}, "devices", None])
+async def test_a_file_of_another_shape_is_taken_for_an_empty_one(
+    hass: HomeAssistant, broker: MqttMockHAClient, entry: MockConfigEntry, hass_storage: dict[str, Any], data: Any
+) -> None:
+    for name in ("", *(f".{concern}" for concern in CONCERNS if concern != "firmware")):
+        key = f"{DOMAIN}.{entry.entry_id}{name}"
+        hass_storage[key] = {"version": 1, "minor_version": 1, "key": key, "data": data}
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.runtime_data.devices == {}
 
 
 async def test_one_broken_record_costs_one_device_and_not_the_others(

@@ -215,3 +215,50 @@ async def test_a_number_with_decimals_is_sent_with_them(
     await say(co2, "info", CO2_INFO | {"config": {"offset": {"min": -5, "max": 5, "step": 0.1}}})
     await _act(hass, "number", "set_value", f"number.{PREFIX}_offset", value=-1.5)
     assert _published(broker)[-1]["offset"] == -1.5
+
+
+async def test_what_was_changed_on_the_device_itself_is_not_undone_by_the_next_setting(
+    hass: HomeAssistant, co2: str, say: Say, broker: MqttMockHAClient
+) -> None:
+    await _act(hass, "number", "set_value", THRESHOLD, value=1200)
+    await _act(hass, "switch", "turn_on", NIGHT)
+    night = {"start": 22, "end": 7}
+    await say(co2, "config/state", {"revision": 2, "config": {"co2_threshold": 1200, "night_mode": night}})
+    await say(co2, "config/state", {"revision": 2, "config": {"co2_threshold": 900, "night_mode": None}})
+    assert (hass.states.get(THRESHOLD).state, hass.states.get(NIGHT).state) == ("900", STATE_OFF)
+    await _act(hass, "switch", "turn_off", f"switch.{PREFIX}_alerts")
+    assert _published(broker)[-1] == {
+        "revision": 3,
+        "co2_threshold": 900,
+        "night_mode": None,
+        "alerts_enabled": False,
+    }
+
+
+async def test_a_wish_of_which_the_device_says_nothing_is_still_one(
+    hass: HomeAssistant, co2: str, say: Say, broker: MqttMockHAClient
+) -> None:
+    await _act(hass, "number", "set_value", THRESHOLD, value=1200)
+    await _act(hass, "number", "set_value", f"number.{PREFIX}_fan_speed", value=50)
+    await say(co2, "config/state", {"revision": 2, "config": {"co2_threshold": None}})
+    await _act(hass, "switch", "turn_off", f"switch.{PREFIX}_alerts")
+    assert _published(broker)[-1] == {
+        "revision": 3,
+        "co2_threshold": 1200,
+        "fan_speed": 50,
+        "alerts_enabled": False,
+    }
+
+
+async def test_a_setting_that_becomes_one_of_another_kind_leaves_the_old_entity_unavailable(
+    hass: HomeAssistant, co2: str, say: Say
+) -> None:
+    old = f"number.{PREFIX}_fan_speed"
+    assert hass.states.get(old).state == STATE_UNKNOWN
+    offers: Any = CO2_INFO["config"]
+    await say(co2, "info", CO2_INFO | {"config": offers | {"fan_speed": {"options": ["low", "high"]}}})
+    assert hass.states.get(old).state == STATE_UNAVAILABLE
+    assert hass.states.get(f"select.{PREFIX}_fan_speed").attributes["options"] == ["low", "high"]
+    await say(co2, "info", CO2_INFO)
+    assert hass.states.get(old).state == STATE_UNKNOWN
+    assert hass.states.get(f"select.{PREFIX}_fan_speed").state == STATE_UNAVAILABLE

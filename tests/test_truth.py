@@ -117,6 +117,18 @@ async def test_a_clock_that_runs_ahead_is_reported_and_the_value_shown(
     assert issue not in issue_registry.issues
 
 
+async def test_a_clock_that_was_put_right_while_the_hub_was_reloaded_is_reported_no_more(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, issue_registry: object
+) -> None:
+    await say(co2, "telemetry", {"timestamp": NOW + 3600, "co2": 1111, "colour": 3})
+    assert len(issue_registry.issues) == 2
+    assert await hass.config_entries.async_reload(hub.entry_id)
+    await say(co2, "telemetry", {"timestamp": NOW, "co2": 1112})
+    assert issue_registry.issues == {}
+    await say(co2, "telemetry", {"timestamp": NOW + 3600, "co2": 1111, "colour": 3})
+    assert len(issue_registry.issues) == 2
+
+
 async def test_retained_telemetry_says_what_exists_and_not_what_is(
     hass: HomeAssistant, hub: MockConfigEntry, say: Say
 ) -> None:
@@ -387,3 +399,15 @@ async def test_facts_that_a_device_has_not_told_are_unknown(
     assert shown == {"uptime": STATE_UNKNOWN, "last_seen": STATE_UNKNOWN, "clock_skew": "0"}
     await say("co2_001", "telemetry", {"uptime": 60, "co2": 500})
     assert _state(hass, "sensor.co2_001_uptime") == datetime.fromtimestamp(NOW - 60, UTC).isoformat()
+
+
+@pytest.mark.usefixtures("_storage", "broker")
+async def test_a_value_from_before_the_restart_grows_stale_while_its_device_speaks_of_other_things(
+    hass: HomeAssistant, say: Say, wait: Wait
+) -> None:
+    await _restart(hass, age=30)
+    for _ in range(5):
+        await say("co2_001", "telemetry", {"temperature": 21})
+        await wait(20)
+    assert _state(hass, "sensor.co2_001_temperature") == "21"
+    assert _state(hass, "sensor.co2_001_co2") == STATE_UNKNOWN

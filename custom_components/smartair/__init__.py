@@ -3,9 +3,10 @@
 import logging
 
 from homeassistant.components import mqtt
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.exceptions import ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import config_validation as cv, issue_registry as ir
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
@@ -67,7 +68,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: SmartAirConfigEntry) ->
     """Delete what was stored; the devices' own retained messages stay, for the next hub to find them by."""
     await HubStore(hass, entry.entry_id).async_remove()
     for domain, issue_id in list(ir.async_get(hass).issues):
-        if domain == DOMAIN and f"/{entry.entry_id}/" in issue_id:
+        if domain == DOMAIN and f"/{entry.entry_id}/" in f"{issue_id}/":
             ir.async_delete_issue(hass, DOMAIN, issue_id)
     if not hass.config_entries.async_entries(DOMAIN):
         await async_forget(hass)
@@ -77,6 +78,9 @@ async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: SmartAirConfigEntry, device_entry: DeviceEntry
 ) -> bool:
     """Forget a device that its owner deletes; the hub's own goes with the hub."""
+    if entry.state is not ConfigEntryState.LOADED:
+        # It could be forgotten neither by the store nor by the broker, and would be back with the hub.
+        raise HomeAssistantError(translation_domain=DOMAIN, translation_key="no_hub")
     if device_entry.id == entry.runtime_data.device_id:
         return False
     device = entry.runtime_data.device_by_id(device_entry.id)

@@ -162,14 +162,17 @@ class Approval:
     def _async_offer(self) -> None:
         """Show cards for those who wait, as long as there is room, and say in one repair how many more there are."""
         self._offer = None
+        wanted = self.waiting()
         if self.automatic:
-            self._hub.async_create_task(self._hub.async_approve(tuple(self.candidates)), "approve devices")
+            self._report_waiting(0)
+            if wanted:
+                self._hub.async_create_task(self._hub.async_approve([one.uid for one in wanted]), "approve devices")
             return
-        ignored, shown = self._ignored(), self._shown()
+        shown = self._shown()
         waiting = 0
-        for uid, candidate in self.candidates.items():
-            unique_id = self._unique_id(uid)
-            if unique_id in ignored or unique_id in shown:
+        for candidate in wanted:
+            unique_id = self._unique_id(candidate.uid)
+            if unique_id in shown:
                 continue
             if len(shown) >= MAX_CARDS:
                 waiting += 1
@@ -177,6 +180,11 @@ class Approval:
             shown.add(unique_id)
             self._show_card(candidate)
         self._report_waiting(waiting)
+
+    def waiting(self) -> list[Candidate]:
+        """Return who waits and was not ignored: that stands until the owner takes it back."""
+        ignored = self._ignored()
+        return [one for uid, one in self.candidates.items() if self._unique_id(uid) not in ignored]
 
     def _show_card(self, candidate: Candidate) -> None:
         discovery_flow.async_create_flow(
@@ -260,7 +268,7 @@ class Approval:
 
     def matching(self, pattern: str) -> tuple[list[str], list[str]]:
         """Return the waiting devices that match a pattern: those free to approve, and those that ask for a code."""
-        found = [one for one in self.candidates.values() if fnmatchcase(one.uid, pattern)]
+        found = [one for one in self.waiting() if fnmatchcase(one.uid, pattern)]
         return _split(found)
 
 

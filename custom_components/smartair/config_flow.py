@@ -5,6 +5,7 @@ from typing import Any, override
 
 from homeassistant.components import mqtt
 from homeassistant.config_entries import (
+    SOURCE_IGNORE,
     ConfigEntry,
     ConfigFlow,
     ConfigFlowResult,
@@ -108,6 +109,8 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
 
     async def async_step_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask whether the hub that was found is wanted."""
+        # A hub may have moved here while the card was open, and would be replaced, devices and all.
+        self._abort_if_unique_id_configured()
         if user_input is not None:
             return self._create_hub(DEFAULT_ROOT)
         self._set_confirm_only()
@@ -121,10 +124,12 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
             root = _tidy(user_input[CONF_ROOT])
             errors = await self._async_judge_root(root, entry)
             if not errors:
+                named = entry.title != _title(entry.data[CONF_ROOT])
                 return self.async_update_reload_and_abort(
                     entry,
                     unique_id=subscription(root),
-                    title=_title(root),
+                    # What the owner calls it, it stays.
+                    title=entry.title if named else _title(root),
                     data_updates={CONF_ROOT: root},
                 )
         return self.async_show_form(
@@ -137,8 +142,12 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
         if not valid_root(root):
             return {CONF_ROOT: "invalid_root"}
         holder = await self.async_set_unique_id(subscription(root), raise_on_progress=False)
-        if holder is not None and (entry is None or holder.entry_id != entry.entry_id):
+        if holder is None or holder is entry:
+            return {}
+        if holder.source != SOURCE_IGNORE:
             return {CONF_ROOT: "root_taken"}
+        # A card that was ignored listens to nothing, and whoever asks for the root by hand has thought better of it.
+        await self.hass.config_entries.async_remove(holder.entry_id)
         return {}
 
     def _create_hub(self, root: str) -> ConfigFlowResult:

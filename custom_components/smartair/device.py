@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from copy import replace
 from datetime import UTC, datetime
 from functools import partial
 import logging
@@ -32,6 +33,7 @@ from .pysmartair import (
     ConfigValue,
     DeviceEvent,
     Message,
+    NightSetting,
     ResponseStatus,
     Snapshot,
     Telemetry,
@@ -125,7 +127,8 @@ class SmartAirDevice:
     @callback
     def async_begin(self, known: Snapshot) -> None:
         """Begin with what the device said of itself before it was approved."""
-        self.snapshot = known
+        # Its birth message still stands: had Home Assistant started just now, the broker would repeat it.
+        self.snapshot = replace(known, heard=time.time()) if known.online else known
         self.record.learn(known)
         self.async_refresh_availability()
         self._schedule_expiry(time.time())
@@ -214,7 +217,8 @@ class SmartAirDevice:
             return
         self.record.learn(self.snapshot)
         self.hub.store.async_save_soon()
-        if not changed.isdisjoint((KEY_DESCRIPTOR, KEY_FACTS)):
+        # A device that never said its type is taken for what it measures.
+        if not changed.isdisjoint((KEY_DESCRIPTOR, KEY_FACTS)) or self.snapshot.device_type != before.device_type:
             self.hub.async_register(self)
         if self.snapshot.metrics != before.metrics or not changed.isdisjoint((KEY_DESCRIPTOR, KEY_FACTS)):
             self.async_grow()
@@ -293,10 +297,12 @@ class SmartAirDevice:
 
     def _schedule_expiry(self, now: float) -> None:
         """Set one timer for the next value to grow stale; it looks again when it rings, so no message moves it."""
-        due = next_expiry(self.snapshot)
-        if due is not None:
+        dues = [self.snapshot.stale_after + measured for _, measured in self.restored.values()]
+        if (live := next_expiry(self.snapshot)) is not None:
+            dues.append(live)
+        if dues:
             # Never further ahead than the shortest term, for a device may begin to report more often meanwhile.
-            due = min(max(due, now), now + STALE_MINIMUM) + 1
+            due = min(max(min(dues), now), now + STALE_MINIMUM) + 1
             when = datetime.fromtimestamp(due, UTC)
             self._expiry = async_track_point_in_utc_time(self.hub.hass, self._expiry_job, when)
 
@@ -306,9 +312,18 @@ class SmartAirDevice:
         now = time.time()
         before = self.snapshot
         self.snapshot, changed = expire(before, now=now)
+        changed |= self._expire_restored(now)
         self._schedule_expiry(now)
         if changed:
             self._after_change(before, changed, now)
+
+    def _expire_restored(self, now: float) -> frozenset[str]:
+        """Let go of what was measured before the restart and says no longer how things are."""
+        term = self.snapshot.stale_after
+        gone = frozenset(name for name, (_, at) in self.restored.items() if not 0 <= now - at < term)
+        for name in gone:
+            del self.restored[name]
+        return gone
 
     # --- what the owner wants -------------------------------------------------------------------
 
@@ -378,12 +393,23 @@ class SmartAirDevice:
             return
         refused = applied.rejected if applied.applied or applied.rejected else dict.fromkeys(record.desired, "")
         refused = {name: reason for name, reason in refused.items() if name in record.desired}
+        # A wish that was confirmed is over: who then changes the device on the spot has the last word, and the next
+        # wish, which is published with all others, must not undo that.
+        record.desired = {
+            name: self._in_force(name, value) for name, value in record.desired.items() if name not in refused
+        }
         if not refused:
             return
         self.hub.async_report_rejections(self, refused)
-        record.desired = {name: value for name, value in record.desired.items() if name not in refused}
         record.revision = applied.revision + 1
         self.hub.async_create_task(self._async_republish_config(), f"take back settings of {self.uid}")
+
+    def _in_force(self, name: str, wanted: ConfigValue) -> ConfigValue:
+        """Return a setting as the device applied it, or as it was wanted where the device does not say."""
+        applied = self.snapshot.applied
+        told = applied.config.get(name, wanted) if applied is not None else wanted
+        # Off is a value of the night alone.
+        return wanted if told is None and not isinstance(self.snapshot.settings.get(name), NightSetting) else told
 
     @callback
     def async_remind(self) -> None:

@@ -1,14 +1,16 @@
 """Diagnostics, free of what would tell where somebody lives or how to reach their devices."""
 
 from collections.abc import Mapping
+from copy import replace
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 
-from .const import CONF_NAMESPACE, CONF_ROOT
+from .const import CONF_CATALOGUES, CONF_NAMESPACE, CONF_ROOT
 from .device import SmartAirDevice
 from .hub import SmartAirConfigEntry, SmartAirHub
 from .pysmartair import Alert, unparse_alert
@@ -25,6 +27,7 @@ TO_REDACT = frozenset(
         "topic",
         "uid",
         "zone",
+        CONF_CATALOGUES,
         CONF_NAMESPACE,
         CONF_ROOT,
     }
@@ -35,13 +38,17 @@ RECENT_ALERTS = 50
 
 async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SmartAirConfigEntry) -> dict[str, Any]:
     """Return what helps to understand a hub."""
+    about = async_redact_data({"data": dict(entry.data), "options": dict(entry.options)}, TO_REDACT)
+    if entry.state is not ConfigEntryState.LOADED:
+        # Why it is not is what a report is about.
+        return {"entry": about, "state": entry.state.value, "reason": entry.error_reason_translation_key}
     hub = entry.runtime_data
     return {
-        "entry": async_redact_data({"data": dict(entry.data), "options": dict(entry.options)}, TO_REDACT),
+        "entry": about,
         "connected": hub.connected,
         "counts": dict(hub.counts),
         "recent_errors": [async_redact_data(error, TO_REDACT) for error in hub.recent_errors],
-        "waiting": len(hub.approval.candidates),
+        "waiting": len(hub.approval.waiting()),
         "alerts": [_alert(alert) for alert in _recent(hub)],
         "devices": [_device(device) for device in hub.devices.values()],
     }
@@ -51,7 +58,7 @@ async def async_get_device_diagnostics(
     hass: HomeAssistant, entry: SmartAirConfigEntry, device: DeviceEntry
 ) -> dict[str, Any]:
     """Return what helps to understand a device."""
-    found = entry.runtime_data.device_by_id(device.id)
+    found = entry.runtime_data.device_by_id(device.id) if entry.state is ConfigEntryState.LOADED else None
     if found is None:
         return {}
     return {**_device(found), "alerts": [_alert(alert) for alert in _recent(found.hub) if alert.uid == found.uid]}
@@ -67,6 +74,12 @@ def _alert(alert: Alert) -> dict[str, Any]:
 
 def _device(device: SmartAirDevice) -> dict[str, Any]:
     snapshot = device.snapshot
+    if snapshot.applied is not None:
+        # What a device tells of its configuration beyond what it offers may be the password of a network.
+        known = {
+            name: value if name in snapshot.settings else REDACTED for name, value in snapshot.applied.config.items()
+        }
+        snapshot = replace(snapshot, applied=replace(snapshot.applied, config=known))
     return {
         "available": device.available,
         "device_type": snapshot.device_type,

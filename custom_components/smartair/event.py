@@ -3,8 +3,22 @@
 from dataclasses import dataclass
 from typing import override
 
-from homeassistant.components.event import EventEntity, EventEntityDescription
-from homeassistant.const import Platform
+from homeassistant.components.event import ATTR_EVENT_TYPE, ATTR_EVENT_TYPES, EventEntity, EventEntityDescription
+from homeassistant.const import (
+    ATTR_ASSUMED_STATE,
+    ATTR_ATTRIBUTION,
+    ATTR_DEVICE_CLASS,
+    ATTR_ENTITY_ID,
+    ATTR_ENTITY_PICTURE,
+    ATTR_FRIENDLY_NAME,
+    ATTR_ICON,
+    ATTR_LATITUDE,
+    ATTR_LONGITUDE,
+    ATTR_RESTORED,
+    ATTR_SUPPORTED_FEATURES,
+    ATTR_UNIT_OF_MEASUREMENT,
+    Platform,
+)
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
@@ -19,6 +33,27 @@ PARALLEL_UPDATES = 0
 
 
 OTHER = "other"
+
+# What Home Assistant says of an entity beside its state. A device that used these words could show a picture from
+# anywhere, stand on the map, or give an event another type than it has.
+_RESERVED = frozenset(
+    {
+        ATTR_ASSUMED_STATE,
+        ATTR_ATTRIBUTION,
+        ATTR_DEVICE_CLASS,
+        ATTR_ENTITY_ID,
+        ATTR_ENTITY_PICTURE,
+        ATTR_EVENT_TYPE,
+        ATTR_EVENT_TYPES,
+        ATTR_FRIENDLY_NAME,
+        ATTR_ICON,
+        ATTR_LATITUDE,
+        ATTR_LONGITUDE,
+        ATTR_RESTORED,
+        ATTR_SUPPORTED_FEATURES,
+        ATTR_UNIT_OF_MEASUREMENT,
+    }
+)
 
 # What is of use in the file alone.
 _NOT_TOLD = frozenset({"momentary", "updated_at"})
@@ -75,7 +110,9 @@ class ActivityEvent(SmartAirEntity, EventEntity):
     @callback
     def _async_happened(self, event: DeviceEvent) -> None:
         known = event.event in self.event_types
-        attributes = dict(event.data) if known else {**event.data, "event": event.event}
+        attributes = {name: value for name, value in event.data.items() if name not in _RESERVED}
+        if not known:
+            attributes["event"] = event.event
         self._trigger_event(event.event if known else OTHER, attributes)
         self.async_write_ha_state()
 

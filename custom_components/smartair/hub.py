@@ -88,9 +88,9 @@ class SmartAirHub:
         self.counts: Counter[str] = Counter()
         self.recent_errors: deque[dict[str, Any]] = deque(maxlen=MAX_RECENT_ERRORS)
         self._complained: set[tuple[str, str]] = set()
+        self._leaving: set[str] = set()
         self._device_listeners: list[DevicesListener] = []
         self._growth_listeners: list[GrowthListener] = []
-        self._expiry = self._expiry_supported()
 
     @property
     def usage(self) -> UsageLog:
@@ -149,6 +149,9 @@ class SmartAirHub:
         await self.pumps.async_stop()
         for device in self.devices.values():
             device.async_stop()
+            # Whether these still hold is seen by what the device says next, which is then compared with nothing.
+            self.async_delete_issue("clock_skew", device.uid)
+            self.async_delete_issue("unknown_metric", device.uid)
         await self.updates.async_stop()
         await self.alerts.async_stop()
         await self.store.async_save_now()
@@ -181,21 +184,26 @@ class SmartAirHub:
         device = self.devices.get(message.uid)
         if device is not None:
             device.async_handle(message, now=now, retained=received.retain)
-        else:
+        elif message.uid not in self._leaving:
             self.counts["not_approved"] += 1
             self.approval.async_consider(message, now=now)
 
     def _look_at_foreign(self, received: mqtt.ReceiveMessage) -> None:
         """Our own messages come back to us by the wildcard; a retained command among them is a danger."""
         self.counts["not_ours"] += 1
-        if not received.retain or not received.payload:
+        if not received.retain and received.payload:
             return
         address = parse_topic(self.root, received.topic)
         orders = {Channel.COMMANDS, Channel.OTA}
-        if address is not None and address.channel in orders and address.uid in self.devices:
+        if address is None or address.channel not in orders or address.uid not in self.devices:
+            return
+        if received.payload:
             self.async_create_issue(
                 "retained_command", address.uid, suffix=address.channel, fixable=True, topic=received.topic
             )
+        else:
+            # Whoever has cleared it, it is gone.
+            self.async_delete_issue("retained_command", address.uid, address.channel)
 
     def _count_error(self, topic: str, err: ParseError) -> None:
         self.counts[f"error_{err.reason}"] += 1
@@ -215,6 +223,8 @@ class SmartAirHub:
         self.infra.async_connection_changed()
         if connected:
             self._remind_all()
+            for uid in tuple(self._leaving):
+                self.async_create_task(self._async_clear(uid), f"forget {uid}")
 
     @callback
     def async_log_availability(self, device: SmartAirDevice) -> None:
@@ -226,7 +236,7 @@ class SmartAirHub:
     # --- what is said ---------------------------------------------------------------------------
 
     def _expiry_supported(self) -> bool:
-        """Tell whether MQTT 5 is spoken: older versions know no expiry, which the payload then carries alone."""
+        """Tell whether MQTT 5 is spoken now: older versions know no expiry, which the payload then carries alone."""
         entries = self.hass.config_entries.async_entries(mqtt.DOMAIN)
         return bool(entries) and entries[0].data.get(mqtt.CONF_PROTOCOL) == mqtt.PROTOCOL_5
 
@@ -240,7 +250,7 @@ class SmartAirHub:
             message.payload,
             qos=1,
             retain=message.retain,
-            message_expiry_interval=message.expiry if self._expiry else None,
+            message_expiry_interval=message.expiry if self._expiry_supported() else None,
         )
 
     # --- the hub in the device registry ---------------------------------------------------------
@@ -296,6 +306,7 @@ class SmartAirHub:
             added: list[SmartAirDevice] = []
             for uid in some:
                 if uid not in self.devices:
+                    self._leaving.discard(uid)
                     record = self.store.devices[uid] = DeviceRecord(uid)
                     candidate = self.approval.async_release(uid, flow_id)
                     added.append(self._adopt(record, candidate.known if candidate else None))
@@ -319,6 +330,8 @@ class SmartAirHub:
 
     async def async_forget(self, uid: str) -> None:
         """Forget a device and have the broker forget it, so that only what it says anew brings it back."""
+        # Let in again by itself before it has left the device registry, it would go from there with its entities.
+        self._leaving.add(uid)
         device = self.devices.pop(uid)
         self.pumps.async_remove_device(uid)
         device.async_stop()
@@ -328,11 +341,17 @@ class SmartAirHub:
         self.alerts.async_forget(uid)
         await self.store.async_save_now()
         self.async_delete_issues(uid)
+        await self._async_clear(uid)
+
+    async def _async_clear(self, uid: str) -> None:
+        """Have the broker forget a device; one that is away does so when it is back, before it can bring it back."""
         try:
             for message in forget(self.root, uid):
                 await self.async_publish(message)
         except HomeAssistantError as err:
             _LOGGER.warning("The broker still keeps the retained messages of %s: %s", uid, err)
+        else:
+            self._leaving.discard(uid)
 
     def identifier(self, uid: str) -> tuple[str, str]:
         """Return what names a device in the device registry."""

@@ -77,6 +77,7 @@ class SettingNumber(SettingEntity, NumberEntity):
     """A setting that is a number."""
 
     entity_description: NumberSettingDescription
+    _kind = NumberSetting
 
     _attr_mode = NumberMode.BOX
 

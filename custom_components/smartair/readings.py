@@ -36,8 +36,11 @@ class Readings:
 
     async def async_load(self) -> Mapping[str, Any]:
         """Return what was stored, by device."""
-        stored = (await self._store.async_load() or {}).get("devices")
-        return stored if isinstance(stored, dict) else {}
+        match await self._store.async_load():
+            case {"devices": dict() as stored}:
+                return stored
+            case _:
+                return {}
 
     def async_start(self) -> None:
         """Begin to keep what is measured."""

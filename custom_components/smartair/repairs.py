@@ -59,7 +59,10 @@ class HubRepair(RepairsFlow):
             )
         if self._entry is None or self._entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="hub_not_loaded")
-        await self._act(self._entry.runtime_data)
+        try:
+            await self._act(self._entry.runtime_data)
+        except HomeAssistantError:
+            return self.async_abort(reason="broker_unavailable")
         return self.async_create_entry(data={})
 
 

@@ -85,6 +85,7 @@ class SettingSelect(SettingEntity, SelectEntity):
     """A setting that is one of a few words."""
 
     entity_description: SelectSettingDescription
+    _kind = ChoiceSetting
 
     @override
     def async_refresh(self) -> None:

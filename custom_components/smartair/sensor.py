@@ -324,7 +324,7 @@ class MetricSensor(SmartAirEntity, SensorEntity):
         name, age = self.entity_description.key, time.time() - restored[1]
         if name in snapshot.values or not 0 <= age < snapshot.stale_after:
             self._restored = None
-            del self.device.restored[name]
+            self.device.restored.pop(name, None)
 
     @property
     @override

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, override
+from typing import Any, ClassVar, override
 
 from homeassistant.const import EntityCategory
 
@@ -27,6 +27,7 @@ class SettingEntity(SmartAirEntity):
 
     entity_description: SettingDescription
     _attr_entity_category = EntityCategory.CONFIG
+    _kind: ClassVar[type[Setting]]
 
     def __init__(self, device: SmartAirDevice, description: SettingDescription) -> None:
         """Take the name from the device where there is no translation of it."""
@@ -37,8 +38,9 @@ class SettingEntity(SmartAirEntity):
     @property
     @override
     def available(self) -> bool:
-        """Whether the device still offers the setting; one that is offline finds the wish when it returns."""
-        return self.device.hub.connected and self.entity_description.setting in self.device.snapshot.settings
+        """Whether the device still offers the setting, as this kind; one that is offline finds the wish later."""
+        setting = self.device.snapshot.settings.get(self.entity_description.setting)
+        return self.device.hub.connected and isinstance(setting, self._kind)
 
     @property
     @override

@@ -156,7 +156,8 @@ class SharedSave:
 
     async def async_load(self) -> dict[str, Any]:
         """Return what was written, or nothing."""
-        return await self._store.async_load() or {}
+        data = await self._store.async_load()
+        return data if isinstance(data, dict) else {}
 
     async def async_save(self) -> None:
         """Return once everything up to now is written."""
@@ -199,8 +200,8 @@ class HubStore:
 
     async def async_load(self) -> None:
         """Read the file; a device whose record is broken is left out, and the others stay."""
-        data = await self._file.async_load()
-        for uid, record in data.get("devices", {}).items():
+        devices = (await self._file.async_load()).get("devices")
+        for uid, record in devices.items() if isinstance(devices, dict) else ():
             try:
                 self.devices[uid] = DeviceRecord.from_dict(uid, record)
             except (ParseError, ValueError, TypeError, AttributeError) as err:

@@ -52,6 +52,7 @@ class SettingSwitch(SettingEntity, SwitchEntity):
     """A setting that is on or off."""
 
     entity_description: SwitchSettingDescription
+    _kind = ToggleSetting
 
     @override
     def async_refresh(self) -> None:
@@ -74,6 +75,7 @@ class NightSwitch(SettingEntity, SwitchEntity):
     """Night mode; off on the device is no night at all, so its hours are kept here."""
 
     entity_description: SwitchSettingDescription
+    _kind = NightSetting
 
     @override
     def async_refresh(self) -> None:

@@ -18,10 +18,10 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
     hubs = loaded_hubs(hass)
     devices = [device for hub in hubs for device in hub.devices.values()]
     return {
-        "connected": all(hub.connected for hub in hubs),
+        "connected": bool(hubs) and all(hub.connected for hub in hubs),
         "devices": len(devices),
         "devices_online": sum(device.available for device in devices),
-        "devices_waiting": sum(len(hub.approval.candidates) for hub in hubs),
+        "devices_waiting": sum(len(hub.approval.waiting()) for hub in hubs),
         "messages": sum(hub.counts["received"] for hub in hubs),
         "messages_broken": sum(
             count for hub in hubs for key, count in hub.counts.items() if key.startswith("error_")

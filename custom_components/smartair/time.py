@@ -48,6 +48,7 @@ class NightTime(SettingEntity, TimeEntity):
     """One end of the night, kept while night mode is off."""
 
     entity_description: NightTimeDescription
+    _kind = NightSetting
 
     @override
     def async_refresh(self) -> None:

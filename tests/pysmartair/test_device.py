@@ -84,6 +84,14 @@ def test_further_ahead_is_live_with_the_time_of_arrival_and_the_skew_is_told(sto
     assert KEY_SKEW in story.changed
 
 
+def test_a_skew_that_becomes_another_is_told_anew(story: Story) -> None:
+    story.report(age=-3600, co2=500)
+    for age, news in ((-3660, False), (-3300, False), (-7200, True), (-200, True), (-250, False)):
+        story.report(age=age, co2=500)
+        assert story.snapshot.skew == -age
+        assert (KEY_SKEW in story.changed) == news
+
+
 def test_a_skew_is_told_once_and_taken_back_once(story: Story) -> None:
     assert KEY_SKEW in story.report(age=-3600, co2=920).changed
     assert KEY_SKEW not in story.report(age=-3601, co2=920).changed
@@ -242,6 +250,15 @@ def test_an_interval_is_between_reports_of_the_same_where_each_metric_comes_alon
         story.report(co2=920).wait(1).report(temperature=20).wait(1).report(humidity=40).wait(298)
     assert story.snapshot.report_interval == 300
     assert set(story.snapshot.values) == {"co2", "temperature", "humidity"}
+
+
+def test_a_slow_script_whose_messages_come_twice_is_as_slow_as_it_is(story: Story) -> None:
+    for _ in range(6):
+        for pause in (299.9, 0.1):
+            story.now += pause
+            story.report(co2=500)
+    assert story.snapshot.report_interval == pytest.approx(299.9)
+    assert story.snapshot.stale_after == pytest.approx(899.7)
 
 
 def test_two_reports_at_one_moment_are_no_interval(story: Story) -> None:

@@ -659,6 +659,12 @@ def test_a_setting_is_a_switch_when_the_device_says_so(offer: object) -> None:
     assert settings({"buzzer": offer}) == {"buzzer": ToggleSetting()}
 
 
+def test_a_setting_of_the_protocol_stays_of_its_kind_whatever_a_device_offers() -> None:
+    assert settings({"report_interval": {"options": ["fast", "slow"]}}) == {
+        "report_interval": NumberSetting(minimum=1, maximum=3600, unit="s")
+    }
+
+
 def test_the_options_of_a_choice_are_words_each_once() -> None:
     assert settings({"led": {"options": ["green", "green", " blue ", 7, "\x07"]}}) == {
         "led": ChoiceSetting(options=("green", "blue"))

@@ -126,7 +126,7 @@ def _setting(name: str, offer: object) -> Setting | None:
     limits = offer if isinstance(offer, dict) else {}
     if known is not None and not isinstance(known, NumberSetting):
         return known
-    if isinstance(limits.get("options"), list):
+    if known is None and isinstance(limits.get("options"), list):
         options = tuple(dict.fromkeys(text for item in limits["options"][:MAX_NAMES] if (text := clean_text(item))))
         return ChoiceSetting(options=options) if options else None
     if known is None and (offer is True or limits.get("type") in ("bool", "boolean")):

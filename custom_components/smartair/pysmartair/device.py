@@ -33,8 +33,13 @@ MAX_INTERVAL = 3600
 MAX_UNKNOWN = 32
 MAX_CHANNELS = 64
 _GAPS = 5
+# Nobody reports more often than each second (protocol, "config"): what comes sooner is a second copy.
+_SHORTEST_GAP = 0.5
 # A pause that differs from the last by less than a twentieth is the same pause.
 _STEADY = 20
+# A clock that is ahead by less than this, or a tenth, more or less than it was is as far ahead: each message takes
+# another while to arrive, and a clock that stands still would be news with each.
+_SAME_SKEW = 60
 # A sequence that is this far behind the last one has begun anew; anything nearer is a late or second copy.
 _SEQUENCE_WINDOW = 1000
 
@@ -268,7 +273,7 @@ def _telemetry_changes(before: Snapshot, after: Snapshot, message: Telemetry) ->
         changed.update([name for name, value in message.sample.values.items() if old.get(name) != value])
     if not before.fresh or before.online is False:
         changed.add(KEY_STATUS)
-    if (after.skew is None) != (before.skew is None):
+    if _another_skew(before.skew, after.skew):
         changed.add(KEY_SKEW)
     if after.channels is not before.channels and after.channels != before.channels:
         changed.add(KEY_CHANNELS)
@@ -282,6 +287,12 @@ def _telemetry_changes(before: Snapshot, after: Snapshot, message: Telemetry) ->
         changed.add(KEY_UNKNOWN)
     heard = _HEARD if message.uptime is None else _HEARD_UP
     return heard.union(changed) if changed else heard
+
+
+def _another_skew(before: float | None, after: float | None) -> bool:
+    if before is None or after is None:
+        return before is not after
+    return abs(after - before) >= max(_SAME_SKEW, before / 10)
 
 
 def _with_values(
@@ -301,7 +312,7 @@ def _with_values(
 
 def _next_gaps(gaps: tuple[float, ...], gap: float) -> tuple[float, ...]:
     """Return the last pauses between two reports of the same, their median being robust against one long absence."""
-    if gap <= 0 or (len(gaps) == _GAPS and abs(gap - gaps[-1]) * _STEADY < gap):
+    if gap < _SHORTEST_GAP or (len(gaps) == _GAPS and abs(gap - gaps[-1]) * _STEADY < gap):
         return gaps
     return (*gaps[1 - _GAPS :], gap)
 
