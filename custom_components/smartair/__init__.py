@@ -73,12 +73,14 @@ async def async_remove_entry(hass: HomeAssistant, entry: SmartAirConfigEntry) ->
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: SmartAirConfigEntry, device_entry: DeviceEntry
 ) -> bool:
-    """Forget a device that its owner deletes; the hub's own goes with the hub."""
-    if device_entry.id == entry.runtime_data.device_id:
+    """Forget a device that its owner deletes; what is part of something else goes with that."""
+    hub: SmartAirHub | None = getattr(entry, "runtime_data", None)
+    # A hub that is not loaded can forget nothing.
+    if hub is None or hub.holds(device_entry.id):
         return False
-    device = entry.runtime_data.device_by_id(device_entry.id)
+    device = hub.device_by_id(device_entry.id)
     if device is not None:
-        await entry.runtime_data.async_forget(device.uid)
+        await hub.async_forget(device.uid)
     return True
 
 
