@@ -48,7 +48,8 @@ class Node:
 
     async def publish(self, topic: str, payload: str, *_: Any, **__: Any) -> None:
         """Take what Home Assistant publishes."""
-        if not topic.endswith(f"{self.uid}/commands"):
+        # What is empty has the broker forget, and tells the device nothing.
+        if not topic.endswith(f"{self.uid}/commands") or not payload:
             return
         order = json.loads(payload)
         self.sent.append(order)

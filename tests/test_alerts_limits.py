@@ -333,6 +333,7 @@ async def test_a_form_shows_the_usual_limits_and_says_what_cannot_be(
     for wrong, reason in (
         ({"high": 20, "low": 19, "hysteresis": 1}, "band_too_wide"),
         ({"high": 20, "low": 10, "hysteresis": 1, "night_high": 5}, "night_below_low"),
+        ({"high": 20, "hysteresis": "nan"}, "not_a_number"),
     ):
         form = await hass.config_entries.subentries.async_configure(form["flow_id"], LIMIT | wrong)
         assert (form["type"], form["errors"]) == (FlowResultType.FORM, {"base": reason})
@@ -340,6 +341,12 @@ async def test_a_form_shows_the_usual_limits_and_says_what_cannot_be(
     result = await hass.config_entries.subentries.async_configure(form["flow_id"], right)
     assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "Temperature: all devices")
     assert result["data"] == {"metric": "temperature", **right}
+
+
+async def test_a_night_may_begin_at_an_hour_of_one_digit(hass: HomeAssistant, hub: MockConfigEntry) -> None:
+    result = await _set_limit(hass, hub, "co2", night_begin="9:30", night_end="7:05:00")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert await hass.config_entries.async_reload(hub.entry_id)
 
 
 async def test_a_limit_is_changed_and_holds_at_once(

@@ -110,6 +110,7 @@ async def test_a_zone_of_a_smartair_node_hangs_on_it(
     assert device.via_device_id == hub.runtime_data.devices[node.uid].device_id
 
 
+_WINDOW = {"from": "00:00", "to": "23:59", "duty_cycle": 0.5}
 WRONG = [
     ({CONF_NAME: "  "}, CONF_NAME, "name_missing", None),
     ({"pumps": {"drain": "switch.fill"}}, "drain", "pump_twice", "pumps"),
@@ -124,6 +125,13 @@ WRONG = [
         "drift_without_ec",
         "water_cycle",
     ),
+    ({"water_cycle": {"time_of_day": "9:30"}}, "time_of_day", "time_unreadable", "water_cycle"),
+    *(
+        ({"water_cycle": {"schedule": [_WINDOW | odd]}}, "schedule", "schedule_unreadable", "water_cycle")
+        for odd in ({"from": "7:05"}, {"duty_cycle": "0.5"})
+    ),
+    ({"water_cycle": {"fill_timeout_minutes": "nan"}}, "fill_timeout_minutes", "not_a_number", "water_cycle"),
+    ({"limits": {"stale_after": "nan"}}, "stale_after", "not_a_number", "limits"),
     (
         {
             "pumps": {"fill": None, "drain": None, "recirculation": None},

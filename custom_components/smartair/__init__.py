@@ -77,15 +77,16 @@ async def async_remove_entry(hass: HomeAssistant, entry: SmartAirConfigEntry) ->
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: SmartAirConfigEntry, device_entry: DeviceEntry
 ) -> bool:
-    """Forget a device that its owner deletes; the hub's own goes with the hub."""
+    """Forget a device that its owner deletes; what is part of something else goes with that."""
     if entry.state is not ConfigEntryState.LOADED:
         # It could be forgotten neither by the store nor by the broker, and would be back with the hub.
         raise HomeAssistantError(translation_domain=DOMAIN, translation_key="no_hub")
-    if device_entry.id == entry.runtime_data.device_id:
+    hub = entry.runtime_data
+    if hub.holds(device_entry.id):
         return False
-    device = entry.runtime_data.device_by_id(device_entry.id)
+    device = hub.device_by_id(device_entry.id)
     if device is not None:
-        await entry.runtime_data.async_forget(device.uid)
+        await hub.async_forget(device.uid)
     return True
 
 

@@ -9,7 +9,7 @@ from homeassistant.helpers import entity_registry as er
 
 from .const import DOMAIN
 from .device import SmartAirDevice
-from .pysmartair import CommandName
+from .pysmartair import CommandName, without_markup
 
 
 class Actuator(Protocol):
@@ -117,7 +117,20 @@ class SwitchActuator(Actuator):
         if away and service == SERVICE_TURN_ON:
             raise error
         domain, _ = split_entity_id(self.entity_id)
-        await self.hass.services.async_call(domain, service, {ATTR_ENTITY_ID: self.entity_id}, blocking=True)
+        try:
+            await self.hass.services.async_call(domain, service, {ATTR_ENTITY_ID: self.entity_id}, blocking=True)
+        except HomeAssistantError:
+            raise
+        except Exception as err:
+            # Other people's integrations raise whatever their libraries do.
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="switch_failed",
+                translation_placeholders={
+                    "entity": self.entity_id,
+                    "error": without_markup(str(err) or type(err).__name__),
+                },
+            ) from err
         if away:
             raise error
 

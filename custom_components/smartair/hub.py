@@ -361,6 +361,11 @@ class SmartAirHub:
         """Return the device with this id in the device registry, if it is this hub's."""
         return next((device for device in self.devices.values() if device.device_id == device_id), None)
 
+    def holds(self, device_id: str) -> bool:
+        """Tell whether a device of the registry is the hub's own, a zone, or a pump that its node still has."""
+        pumps = (pump.device_id for pump in self.pumps.values() if pump.offered)
+        return device_id in {self.device_id, *pumps, *(zone.device_id for zone in self.zones.values())}
+
     @callback
     def async_register(self, device: SmartAirDevice) -> None:
         """Write what a device says of itself to the device registry."""

@@ -1,13 +1,16 @@
 """Numbers: the settings of a device that lie between two limits, and the limits of its pumps."""
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import override
 
 from homeassistant.components.number import NumberEntity, NumberEntityDescription, NumberMode
 from homeassistant.const import EntityCategory, UnitOfElectricCurrent, UnitOfRatio, UnitOfTime, UnitOfVolumeFlowRate
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .const import DOMAIN
 from .device import SmartAirDevice
 from .entity import SmartAirEntity, async_setup_entities
 from .hub import SmartAirConfigEntry
@@ -73,6 +76,12 @@ def _limits(pump: Pump) -> list[PumpEntity]:
     return [LimitNumber(pump, LIMITS[name]) for name in role_limits(pump.role) if name not in pump.offered_limits]
 
 
+def _judge(value: float) -> None:
+    """Refuse what is no number, which lies between any two limits for Home Assistant and would unset this one."""
+    if not isfinite(value):
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="not_a_number")
+
+
 class SettingNumber(SettingEntity, NumberEntity):
     """A setting that is a number."""
 
@@ -106,6 +115,7 @@ class SettingNumber(SettingEntity, NumberEntity):
     @override
     async def async_set_native_value(self, value: float) -> None:
         """Ask for a value; whole numbers are sent as such, for many a device reads no others."""
+        _judge(value)
         await self.async_configure(int(value) if value == int(value) else value)
 
 
@@ -122,4 +132,5 @@ class LimitNumber(PumpEntity, NumberEntity):
     @override
     async def async_set_native_value(self, value: float) -> None:
         """Set the limit."""
+        _judge(value)
         await self.pump.pumps.async_set_limit(self.pump, self.entity_description.key, value)

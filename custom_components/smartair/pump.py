@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.core import CALLBACK_TYPE, callback
@@ -15,7 +16,7 @@ from homeassistant.util.ulid import ulid_now
 from .actuator import Actuator
 from .device import CommandRefusedError
 from .pump_state import is_on, shown
-from .pysmartair import Code, CommandResponse, ResponseStatus, RunRecord
+from .pysmartair import Alert, Code, CommandResponse, ResponseStatus, RunRecord
 from .pysmartair.fields import number
 from .pysmartair.guard import refusal_of, step
 from .pysmartair.guard_data import (
@@ -36,6 +37,7 @@ from .pysmartair.guard_data import (
     ResetRefused,
     RunAnswered,
     RunAsked,
+    Running,
     Save,
     SendReset,
     SendRun,
@@ -99,6 +101,8 @@ class Pump:
         self.offered_limits: frozenset[str] = frozenset()
         self.offered = True
         self.left = False
+        self.gone = False
+        self._fresh: frozenset[Sense] = frozenset()
         self.device_id: str | None = None
         self.entity_id: str | None = None
         self._asked: dict[str, asyncio.Future[str]] = {}
@@ -181,7 +185,7 @@ class Pump:
         Return once the device accepted. Raise PumpRefusedError if the pump must not run, and HomeAssistantError if
         the device does not do it.
         """
-        if self.left and not self.limits.circulates:
+        if self.gone or (self.left and not self.limits.circulates):
             # Nobody would end it (S4).
             raise self._failure("stopped")
         run_id = ulid_now()
@@ -289,22 +293,34 @@ class Pump:
     @callback
     def async_take(self, *events: Event) -> None:
         """Tell the guard, and do what it wants."""
-        before = self.guard
+        before, last_run = self.guard, self.last_run
         now = self.pumps.now
         for event in events:
             self.guard, effects = step(self.guard, event, now)
             for effect in effects:
                 self._do(effect)
-        if shown(before) != shown(self.guard):
+        if shown(before) != shown(self.guard) or self.last_run is not last_run:
             if is_on(before.state) != self.is_on:
                 self.pumps.async_neighbours_changed(self)
-            for listener in tuple(self._listeners):
-                listener()
+            self._call()
+
+    def _call(self) -> None:
+        for listener in tuple(self._listeners):
+            listener()
 
     @callback
     def async_tick(self) -> None:
         """Let time pass."""
+        if isinstance(self.guard.state, Running) and self.guard.state.renew_at is not None:
+            # A renewal passes the gate as a start does, and by how things are now (S2).
+            self.pumps.async_look_around(self)
         self.async_take(Tick())
+        now, term = self.pumps.now, self.guard.limits.stale_after_s
+        readings = {sense: self.reading(sense) for sense in Sense}
+        fresh = frozenset(sense for sense, one in readings.items() if one is not None and now - one.at <= term)
+        if fresh != self._fresh:
+            self._fresh = fresh
+            self._call()
 
     def _do(self, effect: Effect) -> None:  # noqa: C901 - one for each kind of effect
         match effect:
@@ -334,9 +350,19 @@ class Pump:
 
     @callback
     def async_restore_alert(self) -> None:
-        """Say again that the pump is locked, after a restart."""
+        """Say again that the pump is locked, where that is said no more: after a restart, or under a new name."""
         if self.guard.lock is not None:
-            self._alarm(Alarm(Kind.RAISE, alarm_code(self.guard.lock.reason), self.guard.lock))
+            code = alarm_code(self.guard.lock.reason)
+            if not self._raised(Code(code)):
+                self._alarm(Alarm(Kind.RAISE, code, self.guard.lock))
+
+    def _raised(self, code: Code) -> list[Alert]:
+        """Return its active alerts of a code, which stay where they were raised, whatever zone it is in by now."""
+        return [
+            alert
+            for alert in self.pumps.alerts.active(self.uid)
+            if (alert.code, alert.uid, alert.channel) == (code, self.uid, self.channel)
+        ]
 
     def _answer(self, run_id: str, answer: str | HomeAssistantError) -> None:
         asked = self._asked.pop(run_id, None)
@@ -381,7 +407,8 @@ class Pump:
     async def _async_send_stop(self, effect: SendStop) -> HomeAssistantError | None:
         """Send a stop, and return what went wrong: most stops have nobody to raise it to."""
         limit = self.limits.drain_off_s if effect.water_change else self.limits.max_off_s
-        off_s = min(effect.off_s or limit, limit) if self.limits.circulates else None
+        asked = effect.off_s if effect.off_s is not None and effect.off_s > 0 else limit
+        off_s = min(asked, limit) if self.limits.circulates else None
         try:
             await self.actuator.async_stop(off_s, water_change=effect.water_change)
         except HomeAssistantError as err:
@@ -421,8 +448,8 @@ class Pump:
                 answer=_ANSWERS[response.status],
                 code=response.error_code or ("expired" if response.status is ResponseStatus.EXPIRED else None),
                 trip=refusal_of(response.error_code, details),
-                seconds=number(details.get("seconds")),
-                litres=number(details.get("litres")),
+                seconds=number(details.get("seconds"), 0, _LONGEST_RUN_S),
+                litres=number(details.get("litres"), 0, _LARGEST_RUN_L),
                 ended_by=ended if isinstance(ended := details.get("ended_by"), str) else None,
             )
         )
@@ -442,9 +469,11 @@ class Pump:
             values = {"reason": str(verdict.reason), "value": verdict.value, "limit": verdict.limit}
         match alarm.kind:
             case Kind.RAISE:
+                place |= {"zone": raised[0].zone} if (raised := self._raised(code)) else {}
                 alerts.async_raise(code, **place, cause=cause, values=values)
             case Kind.RESOLVE:
-                alerts.async_resolve(code, **place)
+                for alert in self._raised(code):
+                    alerts.async_resolve(code, **(place | {"zone": alert.zone}))
             case Kind.NOTE:
                 alerts.async_note(code, **place, cause=cause, values=values)
                 if code is Code.LOCK_RESET and verdict is not None and verdict.reason is Reason.OVERFLOW:
@@ -453,6 +482,8 @@ class Pump:
     def _ended(self, ended: Ended) -> None:
         seconds, litres = ended.seconds, ended.litres
         flowed = litres is not None and seconds is not None and seconds > 0
+        # The guard's clock goes evenly; a record tells the time of day, and the clock may have been set since.
+        started = ended.since + time.time() - self.pumps.now
         record = self.last_run = RunRecord(
             cmd_id=ended.run_id,
             uid=self.uid,
@@ -462,8 +493,8 @@ class Pump:
             litres=litres,
             seconds=seconds,
             mean_flow=litres / seconds * 60 if flowed and litres is not None and seconds else None,
-            started=ended.since,
-            ended=ended.since + (seconds or 0.0),
+            started=started,
+            ended=started + (seconds or 0.0),
             ended_by=ended.by,
         )
         self.pumps.async_record(record)
@@ -473,13 +504,14 @@ class Pump:
     # --- beginning and end ----------------------------------------------------------------------
 
     @callback
-    def async_leave(self) -> None:
-        """Let go of the pump, having stopped what nobody would end (S4)."""
+    def async_leave(self, *, for_good: bool = False) -> None:
+        """Let go of the pump, having stopped what nobody would end (S4); `for_good` where it is ours no more."""
         self.left = True
         self.async_take(Leaving())
         for asked in self._asked.values():
             if not asked.done():
                 asked.set_exception(self._failure("stopped"))
+        self.gone = for_good
 
 
 def _retrieve(future: asyncio.Future[None]) -> None:
@@ -495,3 +527,6 @@ _ANSWERS = {
     ResponseStatus.EXPIRED: Answer.ERROR,
 }
 _LEASES = 50
+# What a device's account of a run can be at most; a lifetime counter must not believe just anything.
+_LONGEST_RUN_S = 86_400.0
+_LARGEST_RUN_L = 100_000.0

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
+from homeassistant.const import ATTR_ENTITY_ID, ENTITY_MATCH_ALL
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
@@ -60,10 +61,19 @@ def _targets(call: ServiceCall) -> tuple[dict[str, Pump], list[str]]:
         for pump in hub.pumps.values()
         if pump.entity_id is not None
     }
-    selected = async_extract_referenced_entity_ids(call.hass, TargetSelection(call.data))
+    data = dict(call.data)
+    if data.get(ATTR_ENTITY_ID) == ENTITY_MATCH_ALL:
+        data[ATTR_ENTITY_ID] = [*pumps]
+    selection = TargetSelection(data)
+    selected = async_extract_referenced_entity_ids(call.hass, selection)
     chosen = sorted(selected.referenced | selected.indirectly_referenced)
-    strangers = sorted(selected.referenced - pumps.keys())
-    return {entity_id: pumps[entity_id] for entity_id in chosen if entity_id in pumps}, strangers
+    targets = {entity_id: pumps[entity_id] for entity_id in chosen if entity_id in pumps}
+    missing = selected.missing_devices | selected.missing_areas | selected.missing_floors | selected.missing_labels
+    strangers = (selected.referenced - pumps.keys()) | missing
+    if not targets and not strangers:
+        # What is there and has no pump: that nothing was done must not look like success.
+        strangers = selection.device_ids | selection.area_ids | selection.floor_ids | selection.label_ids
+    return targets, sorted(strangers)
 
 
 def _refuse(strangers: Sequence[str]) -> None:

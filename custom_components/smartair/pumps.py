@@ -32,7 +32,7 @@ from .pysmartair import (
     RunRecord,
     Telemetry,
 )
-from .pysmartair.channels import PumpSpec, limits_of, pump_specs
+from .pysmartair.channels import MAX_PUMPS, PumpSpec, limits_of, pump_specs
 from .pysmartair.fields import number
 from .pysmartair.guard import begin
 from .pysmartair.guard_data import (
@@ -156,10 +156,11 @@ class Pumps(dict[PumpKey, Pump]):
 
     @callback
     def async_remove_device(self, uid: str) -> None:
-        """Forget the pumps of a device, their locks and limits included."""
+        """Stop what the pumps of a device do for us, and forget them, their locks and limits included."""
         for end in self._ends.pop(uid, ()):
             end()
         for pump in self._of.pop(uid, ()):
+            pump.async_leave(for_good=True)
             del self[uid, pump.channel]
             self._kept.pop(_name(uid, pump.channel), None)
         self._save()
@@ -197,7 +198,11 @@ class Pumps(dict[PumpKey, Pump]):
         pump = self.switches.pop(entity_id)
         for end in self._ends.pop(_name("", entity_id)):
             end()
-        pump.async_leave()
+        pump.async_leave(for_good=True)
+        # Nobody looks after it any more, or under another name.
+        for alert in self.alerts.active():
+            if (alert.uid, alert.channel) == (None, entity_id):
+                self.alerts.async_resolve(alert.code, zone=alert.zone, channel=entity_id)
 
     def _grow(self, device: SmartAirDevice) -> None:
         added: list[Pump] = []
@@ -205,6 +210,9 @@ class Pumps(dict[PumpKey, Pump]):
             key = (device.uid, spec.channel)
             if key in self:
                 continue
+            if len(self._of.get(device.uid, ())) >= MAX_PUMPS:
+                # Of those that it no longer has, each may still be somebody's.
+                break
             guard = begin(self._limits(device, spec), self._memory(_name(*key)), self.now)
             pump = self[key] = Pump(
                 self,
@@ -265,6 +273,7 @@ class Pumps(dict[PumpKey, Pump]):
     @callback
     def _refresh_device(self, device: SmartAirDevice) -> None:
         specs = {spec.channel: spec for spec in pump_specs(device.snapshot)}
+        roles = {pump.channel: pump.role for pump in self.of(device)}
         for pump in self.of(device):
             if (spec := specs.get(pump.channel)) is not None:
                 limits = self._limits(device, spec)
@@ -273,7 +282,7 @@ class Pumps(dict[PumpKey, Pump]):
                     limits = replace(limits, max_level=Limits(role=spec.role).max_level)
                 if (limits, protected) != (pump.limits, pump.protected):
                     pump.async_take(Configured(limits, protected))
-                if pump.offered_limits != spec.limits:
+                if pump.offered_limits != spec.limits or roles[pump.channel] is not spec.role:
                     pump.offered_limits = spec.limits
                     pump.async_grown()
             pump.offered = spec is not None
@@ -281,6 +290,11 @@ class Pumps(dict[PumpKey, Pump]):
             if contact != pump.guard.contact:
                 pump.async_take(Contacted(contact))
             self._refit(pump)
+        if any(roles[pump.channel] is not pump.role for pump in self.of(device)):
+            # How one is called depends on what the others are for.
+            for pump in self.of(device):
+                if (spec := specs.get(pump.channel)) is not None:
+                    self._register(device, spec)
 
     @callback
     def async_refresh(self, pump: Pump) -> None:

@@ -1,6 +1,7 @@
 """The actions of the integration."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
 from homeassistant.core import (
@@ -200,7 +201,7 @@ async def _async_get_alerts(call: ServiceCall) -> ServiceResponse:
 def _wanted(call: ServiceCall, uid: str | None) -> Callable[[SmartAirHub, Alert], bool]:
     data = call.data
     zone: str | None = data.get(ATTR_ZONE)
-    since = dt_util.as_timestamp(data[ATTR_SINCE]) if ATTR_SINCE in data else None
+    since = _timestamp(data[ATTR_SINCE]) if ATTR_SINCE in data else None
 
     def wanted(hub: SmartAirHub, alert: Alert) -> bool:
         return (
@@ -213,6 +214,11 @@ def _wanted(call: ServiceCall, uid: str | None) -> Callable[[SmartAirHub, Alert]
         )
 
     return wanted
+
+
+def _timestamp(at: datetime) -> float:
+    """Return a time in Unix seconds; without a time zone it is in that of the house, not of the machine."""
+    return (at if at.tzinfo is not None else at.replace(tzinfo=dt_util.get_default_time_zone())).timestamp()
 
 
 async def _async_acknowledge_alert(call: ServiceCall) -> ServiceResponse:

@@ -70,7 +70,10 @@ class MetricSource(Source):
         self.device = device
         self.metric = metric
         self.count = 0
-        self._reported = time.monotonic() if metric in device.snapshot.values else -math.inf
+        measured = device.snapshot.measured.get(metric)
+        # A value is as old as it is, whoever begins to listen when.
+        age = math.inf if measured is None else max(0.0, time.time() - measured)
+        self._reported = time.monotonic() - age
         self._heard = heard
         self._end = device.async_listen_reports(self._report)
 

@@ -15,8 +15,7 @@ import voluptuous as vol
 from .automation_target import devices_of_alert, loaded_hubs, targeted
 from .const import EVENT_ALERT
 from .pysmartair import Change, Code, Severity
-from .pysmartair.guard import LOCKS as REASONS
-from .pysmartair.guard_turn import alarm_code
+from .pysmartair.guard_turn import LOCKS as REASONS, alarm_code
 from .pysmartair.safety import Reason
 
 LOCKS = frozenset(Code(alarm_code(reason)) for reason in (*REASONS, Reason.DEVICE_LOCK))

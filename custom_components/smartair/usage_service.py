@@ -62,8 +62,11 @@ def async_setup_usage_service(hass: HomeAssistant) -> None:
 
 
 async def _async_get_water_usage(call: ServiceCall) -> ServiceResponse:
-    end = _local(call.data.get(ATTR_END) or dt_util.now())
-    start = _local(call.data.get(ATTR_START) or end - _SPAN)
+    try:
+        end = _local(call.data.get(ATTR_END) or dt_util.now())
+        start = _local(call.data.get(ATTR_START) or end - _SPAN)
+    except OverflowError as err:
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="time_out_of_range") from err
     if end < start:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="end_before_start")
     hubs = loaded_hubs(call.hass)

@@ -126,6 +126,7 @@ class Zone:
         for role, pump in self.pumps.items():
             self._ends += [pump.async_listen(self.async_tick), pump.async_listen_runs(partial(self._ended, role))]
             pump.bind(ZoneContext(zone=self.zone_id, pumps=self.pumps.values, lends=self._lent(role, pump)))
+            pump.async_restore_alert()
         self._lend()
         self.async_register()
         self.zones.async_report_missing(self)
@@ -293,8 +294,11 @@ class Zone:
         if role not in self.settings.pumps:
             return False
         pump = self.pumps.get(role)
+        # A pump that is for something else by now is none of the zone's.
+        if pump is None or pump.role is not role or not pump.guard.contact:
+            return None
         # A device that is back has yet to say what it did meanwhile (S9).
-        if pump is None or not pump.guard.contact or pump.guard.heard_at < pump.guard.contact_at:
+        if pump.guard.heard_at < pump.guard.contact_at:
             return None
         return pump.is_on
 
@@ -309,6 +313,8 @@ class Zone:
             if str(role) in self.missing:
                 yield Hindrance(Refusal.PUMP_MISSING, role, self.missing[str(role)])
         for role, pump in self.pumps.items():
+            if pump.role is not role:
+                yield Hindrance(Refusal.PUMP_MISSING, role, pump.name)
             device = self.hub.devices.get(pump.uid) if pump.uid is not None else None
             if device is not None and device.snapshot.ota is not None and device.snapshot.ota.under_way:
                 yield Hindrance(Refusal.UPDATE_IN_PROGRESS, None, device.name)
@@ -322,7 +328,7 @@ class Zone:
     @property
     def pump_problem(self) -> bool:
         """Whether a pump is locked, stuck or missing."""
-        wrong = any(pump.lock is not None or pump.stuck for pump in self.pumps.values())
+        wrong = any(pump.lock is not None or pump.stuck or pump.role is not role for role, pump in self.pumps.items())
         return wrong or any(str(role) in self.missing for role in self.settings.pumps)
 
     # --- what is asked of it --------------------------------------------------------------------
@@ -383,7 +389,9 @@ class Zone:
     @callback
     def _ended(self, role: Role, record: RunRecord) -> None:
         if isinstance(self.memory.state, Drain | Fill | Stabilize | Failed):
-            self.async_take(RunEnded(role, record.litres, cause_of(record.ended_by)))
+            # The account of a run may come when its pump runs for the next change already.
+            own = record.cmd_id == self.hands.run_id
+            self.async_take(RunEnded(role, record.litres, cause_of(record.ended_by) if own else None))
 
     @callback
     def async_take(self, event: Event) -> list[asyncio.Task[None]]:
@@ -465,7 +473,10 @@ class Zone:
         for what, band in (("ph", self.settings.ph), ("ec", self.settings.ec)):
             before = self._standing[what]
             value = self.value(what)
-            after = self._standing[what] = follow(before, band, value, time.monotonic())
+            # Where nothing measures it any more, nobody would ever see that it is over.
+            measured = what in self.settings.sensors
+            after = follow(before, band, value, time.monotonic()) if measured else Standing()
+            self._standing[what] = after
             for side in Side:
                 code = _BANDS[what, side]
                 if after.raised is side and before.raised is not side:

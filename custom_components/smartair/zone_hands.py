@@ -24,12 +24,16 @@ def cause_of(word: str) -> Cause:
 
 
 class Hands:
-    """What is done about the pumps of one zone. `turn` counts its steps: an order of an earlier one is void."""
+    """What is done about the pumps of one zone.
+
+    `turn` counts its steps: an order of an earlier one is void. `run_id` is the run that the step began.
+    """
 
     def __init__(self, zone: Zone) -> None:
         """Belong to a zone."""
         self.zone = zone
         self.turn = 0
+        self.run_id: str | None = None
         self._circulation_owed = False
 
     def carry_out(self, effects: tuple[Effect, ...]) -> list[asyncio.Task[None]]:
@@ -38,6 +42,8 @@ class Hands:
         runs = [effect for effect in effects if isinstance(effect, Run | Circulate)]
         if not stops and not runs:
             return []
+        if any(isinstance(effect, Run) for effect in runs):
+            self.run_id = None
         work = self._async_carry_out(stops, runs, self.turn)
         return [self.zone.hub.pumps.async_task(work, f"zone {self.zone.name}")]
 
@@ -59,7 +65,7 @@ class Hands:
             await self.zone.zones.async_written()
         for one in runs:
             # What came meanwhile may have ended the step that wanted this run.
-            if turn == self.turn and (failure := await self._async_run_pump(one)) is not None:
+            if turn == self.turn and (failure := await self._async_run_pump(one, turn)) is not None:
                 self.zone.async_take(failure)
 
     async def _async_stop_pump(self, effect: Stop | StopCirculation) -> RunFailed | None:
@@ -77,7 +83,7 @@ class Hands:
             return RunFailed(role, Cause.STOP_UNCONFIRMED)
         return None
 
-    async def _async_run_pump(self, effect: Run | Circulate) -> RunFailed | None:
+    async def _async_run_pump(self, effect: Run | Circulate, turn: int) -> RunFailed | None:
         role = effect.role if isinstance(effect, Run) else Role.RECIRCULATION
         pump = self.zone.pumps.get(role)
         if pump is None:
@@ -90,7 +96,9 @@ class Hands:
             if self._circulation_owed or (on and not ending) or pump.lock is not None:
                 return None
         try:
-            await pump.async_run(seconds=effect.seconds if isinstance(effect, Run) else None)
+            run = await pump.async_run(seconds=effect.seconds if isinstance(effect, Run) else None)
+            if isinstance(effect, Run) and turn == self.turn:
+                self.run_id = run.cmd_id
         except PumpRefusedError as err:
             return RunFailed(role, cause_of(str(err.verdict.reason)))
         except HomeAssistantError:

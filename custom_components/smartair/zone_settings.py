@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Self
 
 from .pysmartair.safety import Role
@@ -118,7 +119,8 @@ def judge(data: Mapping[str, Any]) -> Errors:
     """Return what is wrong with settings, by the name of their field."""
     limits = DEFAULTS | data[SECTION_LIMITS]
     cycle = DEFAULTS | data[SECTION_CYCLE]
-    return _judge_pumps(data[SECTION_PUMPS]) | _judge_limits(limits) | _judge_cycle(cycle, data[SECTION_SENSORS])
+    errors = _judge_pumps(data[SECTION_PUMPS]) | _judge_limits(limits) | _judge_cycle(cycle, data[SECTION_SENSORS])
+    return errors | _judge_numbers(limits) | _judge_numbers(cycle)
 
 
 def _judge_pumps(pumps: Mapping[str, Any]) -> Errors:
@@ -148,5 +150,19 @@ def _judge_limits(limits: Mapping[str, Any]) -> Errors:
 
 
 def _judge_cycle(cycle: Mapping[str, Any], sensors: Mapping[str, Any]) -> Errors:
-    without = cycle.get(CONF_DRIFT) is not None and not sensors.get("ec")
-    return {CONF_DRIFT: "drift_without_ec"} if without else {}
+    errors: Errors = {}
+    if cycle.get(CONF_DRIFT) is not None and not sensors.get("ec"):
+        errors[CONF_DRIFT] = "drift_without_ec"
+    # Home Assistant's own fields let more pass than can be read again.
+    if minute_of_day(cycle[CONF_TIME]) is None:
+        errors[CONF_TIME] = "time_unreadable"
+    try:
+        parse_windows(cycle.get(CONF_SCHEDULE, ()))
+    except ValueError:
+        errors[CONF_SCHEDULE] = "schedule_unreadable"
+    return errors
+
+
+def _judge_numbers(fields: Mapping[str, Any]) -> Errors:
+    """Find what is no number although it is of their kind, and would be nothing at all once it is stored."""
+    return {name: "not_a_number" for name, one in fields.items() if isinstance(one, float) and not isfinite(one)}

@@ -118,10 +118,14 @@ class Zones(dict[str, Zone]):
 
     async def async_reconcile(self) -> None:
         """Follow what the owner added, changed or deleted; the other zones go on meanwhile."""
-        subentries = self._subentries()
-        for subentry_id in self.keys() - subentries.keys():
-            await self._async_remove(subentry_id)
-        for subentry_id, subentry in subentries.items():
+        for subentry_id in self.keys() - self._subentries().keys():
+            # Its pumps may take their time to stop, and the owner may go on meanwhile.
+            if subentry_id in self:
+                await self._async_remove(subentry_id)
+        if not self.started:
+            # The hub was unloaded meanwhile, and the next one sees to the rest.
+            return
+        for subentry_id, subentry in self._subentries().items():
             if (zone := self.get(subentry_id)) is None:
                 zone = self._add(subentry_id)
                 zone.async_begin()
@@ -136,7 +140,9 @@ class Zones(dict[str, Zone]):
         await asyncio.gather(*zone.async_interrupt())
         zone.async_let_go()
         for alert in self.hub.alerts.active(zone=subentry_id):
-            self.hub.alerts.async_resolve(alert.code, zone=subentry_id, uid=alert.uid, channel=alert.channel)
+            # A pump of a device stays locked, whatever it served.
+            if alert.uid is None:
+                self.hub.alerts.async_resolve(alert.code, zone=subentry_id, channel=alert.channel)
         zone.missing = {}
         self.async_report_missing(zone)
         self._kept.pop(subentry_id, None)

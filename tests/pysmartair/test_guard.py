@@ -146,7 +146,8 @@ def test_what_could_not_be_sent_did_not_start() -> None:
     told = resting()
     told(RunAsked(run_id="run"))
     assert told(NotSent(7)) == ()
-    assert told(NotSent(1)) == (Fail("run", "not_sent"),)
+    noted = Alarm(Kind.NOTE, "biz_run_refused", cause="not_sent")
+    assert told(NotSent(1)) == (Fail("run", "not_sent"), noted)
     assert isinstance(told.state, Resting)
 
 

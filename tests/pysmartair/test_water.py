@@ -168,6 +168,39 @@ for _step, _fault, _cause in FAULTS:
 
 
 @course
+def a_pump_that_cannot_be_switched_off_fails_every_step_and_no_rest(engine: Engine) -> None:
+    model = engine.model
+    stuck = (model.Hindrance(model.Refusal.PUMP_STUCK_ON, None, "Drain pump"),)
+    for kind in ("Drain", "Fill", "Stabilize"):
+        rack = Rack(engine)
+        rack.tick()
+        rack.start()
+        rack.until(kind)
+        rack.wait(3)
+        rack.hindrances = stuck
+        rack.tick()
+        failed(rack, kind.lower(), "pump_stuck_on")
+    rack = Rack(engine, hindrances=stuck)
+    rack.wait(5)
+    assert rack.kind == "NormalRecirc"
+    assert rack.circulation.on
+
+
+@course
+def the_end_of_a_run_that_another_step_began_is_counted_and_fails_nothing(engine: Engine) -> None:
+    model = engine.model
+    rack = Rack(engine)
+    rack.tick()
+    rack.start()
+    rack.wait(3)
+    rack.send(model.RunEnded(engine.water.Role.DRAIN, 2.0, None))
+    assert rack.kind == "Drain"
+    assert rack.state.change.drained_l == 2.0
+    rack.send(model.RunEnded(engine.water.Role.DRAIN, 1.0, model.Cause.STOPPED))
+    failed(rack, "drain", "stopped")
+
+
+@course
 def a_leak_in_a_tank_of_unknown_size_shows_in_its_level(engine: Engine) -> None:
     rack = Rack(engine)
     rack.set(tank_l=None)
@@ -978,6 +1011,8 @@ MUTATIONS: list[tuple[str, str, str]] = [
         "state.stopping is not None:\n        return memory, ()\n    return memory, ()",
     ),
     ("water", " or state.stopping is not None:", ":"),
+    ("water", "if cause is None or ", "if "),
+    ("water", "if any(one.refusal is Refusal.PUMP_STUCK_ON for one in sight.hindrances):", "if False:"),
     (
         "water",
         "            return fail(memory, cause, now)\n        case unreachable",

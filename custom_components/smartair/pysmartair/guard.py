@@ -46,7 +46,7 @@ from .guard_data import (
     Tripped,
     Unknown,
 )
-from .guard_turn import REFUSED, Turn
+from .guard_turn import LOCKS, REFUSED, Turn
 from .guard_watch import look
 from .safety import (
     Allowed,
@@ -60,19 +60,6 @@ from .safety import (
     may_release,
     run_until,
 )
-
-LOCKS = frozenset(
-    {
-        Reason.DRY_RUN,
-        Reason.NO_FLOW,
-        Reason.OVERCURRENT,
-        Reason.PUMP_STUCK_ON,
-        Reason.OVERFLOW,
-        Reason.MAX_RUN,
-        Reason.TOO_MANY_FAILURES,
-    }
-)
-"""What locks a pump until somebody resets it, as the safety contract names it; devices may know of more."""
 
 
 def begin(limits: Limits, memory: Memory, now: float, *, protected: bool = False, ends_itself: bool = True) -> Guard:
@@ -104,9 +91,9 @@ def lock_of(code: str) -> Reason:
 def refusal_of(code: str | None, details: Mapping[str, object], *, locked: bool = False) -> Refused | None:
     """Return what a device's code and its details say; None where the code is no reason of the contract.
 
-    With `locked` a code that nobody knows is a lock all the same.
+    With `locked` a code that is no lock of the contract is a lock all the same.
     """
-    if code is None or code not in _REASONS:
+    if code is None or code not in (LOCKS if locked else _REASONS):
         return Refused(Reason.DEVICE_LOCK) if locked else None
     cause = details.get("cause")
     return Refused(
@@ -400,7 +387,7 @@ def _stop(turn: Turn, event: StopAsked) -> None:
 def _not_sent(turn: Turn, lease: int) -> None:
     state = turn.guard.state
     if isinstance(state, Starting) and state.lease == lease:
-        turn.do(Fail(state.order.run_id, "not_sent"))
+        turn.do(Fail(state.order.run_id, "not_sent"), Alarm(Kind.NOTE, REFUSED, cause="not_sent"))
         turn.set(state=state.last)
 
 

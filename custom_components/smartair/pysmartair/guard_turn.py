@@ -48,9 +48,23 @@ FROZEN = "biz_sensor_frozen"
 RESET = "biz_lock_reset"
 
 
+LOCKS = frozenset(
+    {
+        Reason.DRY_RUN,
+        Reason.NO_FLOW,
+        Reason.OVERCURRENT,
+        Reason.PUMP_STUCK_ON,
+        Reason.OVERFLOW,
+        Reason.MAX_RUN,
+        Reason.TOO_MANY_FAILURES,
+    }
+)
+"""What locks a pump until somebody resets it, as the safety contract names it; devices may know of more."""
+
+
 def alarm_code(reason: Reason) -> str:
-    """Return the code of the alert that a reason brings."""
-    return f"biz_{reason}"
+    """Return the code of the alert that a reason brings; what the contract has no name for is the device's own."""
+    return f"biz_{reason if reason in LOCKS else Reason.DEVICE_LOCK}"
 
 
 class Turn:
@@ -127,7 +141,7 @@ class Turn:
         lock = lock_after(self.limits, failures, verdict.reason, self.now)
         if lock is None:
             # What ended it is no lock, and has no name: it is told as any other failed run.
-            nameless = verdict.reason is Reason.DEVICE_LOCK
+            nameless = verdict.reason not in LOCKS
             self.do(Alarm(Kind.NOTE, REFUSED if nameless else alarm_code(verdict.reason), verdict))
         else:
             self.latch(lock)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import time
 from enum import StrEnum, auto
 from functools import lru_cache
-from math import inf, nextafter
+from math import inf, isfinite, nextafter
 from types import MappingProxyType
 
 from .alerts import Code, Severity
@@ -189,11 +189,15 @@ class Bounds:
 
     def fault(self, metric: str) -> str | None:
         """Return what about these bounds cannot be, or None."""
+        numbers = (self.high, self.low, self.night_high, self.hysteresis, self.delay)
+        if not all(isfinite(one) for one in numbers if one is not None):
+            return "not_a_number"
         if any(one is not None and (metric, side) not in LIMIT_CODES for side, one in self._levels()):
             return "side_unknown"
         if self.high is not None and self.low is not None and self.high - self.low <= 2 * self.hysteresis:
             return "band_too_wide"
-        if self.high is not None and self.low is not None and (self.night_high or self.high) <= self.low:
+        night = self.high if self.night_high is None else self.night_high
+        if self.high is not None and self.low is not None and night is not None and night <= self.low:
             return "night_below_low"
         return None
 

@@ -250,13 +250,13 @@ def _renew(memory: Memory, sight: Sight, now: Moment) -> Outcome:
 # --- what pumps do ------------------------------------------------------------------------------
 
 
-def _run_ended(memory: Memory, role: Role, litres: float | None, cause: Cause, now: Moment) -> Outcome:
+def _run_ended(memory: Memory, role: Role, litres: float | None, cause: Cause | None, now: Moment) -> Outcome:
     """Count the water of a run; one that ended before its step did ends the change."""
     state = memory.state
     if isinstance(state, NormalRecirc):
         return memory, ()
     memory = replace(memory, state=replace(state, change=state.change.moved(role, litres)))
-    if not isinstance(state, Drain | Fill) or role is not state.role or state.stopping is not None:
+    if cause is None or not isinstance(state, Drain | Fill) or role is not state.role or state.stopping is not None:
         return memory, ()
     return fail(memory, cause, now)
 
@@ -282,6 +282,11 @@ def _see_circulation(memory: Memory, sight: Sight, now: Moment) -> Memory:
 
 def _tick(rules: Rules, memory: Memory, sight: Sight, now: Moment) -> Outcome:
     state = memory.state
+    if any(one.refusal is Refusal.PUMP_STUCK_ON for one in sight.hindrances):
+        # It moves water that nobody ordered, whatever it says of itself.
+        memory, effects = fail(memory, Cause.PUMP_STUCK_ON, now)
+        if effects:
+            return memory, effects
     if isinstance(state, Drain | Fill):
         return pump(rules, memory, state, sight, now)
     memory, again = stop_again(memory, sight, now)

@@ -363,11 +363,11 @@ class Renew:
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """A run of one of the zone's pumps is over."""
+    """A run of one of the zone's pumps is over; without a cause where it is none of the step that is under way."""
 
     role: Role
     litres: float | None
-    cause: Cause
+    cause: Cause | None
 
 
 @dataclass(frozen=True, slots=True)
