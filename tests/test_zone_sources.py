@@ -131,6 +131,41 @@ async def test_a_switch_that_cannot_be_reached_fails_the_change(
     assert isinstance(zone.memory.state, Failed)
 
 
+async def test_a_slow_sensor_is_no_proof_that_nothing_flows(
+    hass: HomeAssistant, hub: MockConfigEntry, house: House
+) -> None:
+    zone = await add_zone(hass, hub, DATA | {"sensors": {"level": "sensor.level"}, "limits": {"stale_after": 200}})
+    await house.second(2)
+    drain = zone.pumps[Role.DRAIN]
+    await drain.async_run(seconds=85)
+    house.silent = True
+    await house.second(75)
+    assert (drain.lock, drain.is_on) == (None, True), "it has not said anything since"
+    house.silent = False
+    for _ in range(3):
+        house.level = 81.0
+        await house.second()
+    assert drain.lock is not None, "it has, and that is where it was"
+
+
+async def test_one_bad_reading_is_one_reading_however_long_it_stands(zone: Zone, house: House) -> None:
+    drain = zone.pumps[Role.DRAIN]
+    await drain.async_run(seconds=60)
+    await house.second(10)
+    level, house.level = house.level, 2.0
+    house.report()
+    house.level, house.silent = level, True
+    await house.second(8)
+    house.silent = False
+    await house.second(5)
+    assert (drain.lock, drain.is_on) == (None, True)
+    for _ in range(6):
+        house.level = 3.0
+        await house.second()
+    assert drain.lock is not None
+    assert not house.on("drain")
+
+
 async def test_a_sensor_that_repeats_itself_is_alive_and_one_that_is_silent_is_not(
     hass: HomeAssistant, house: House, zone: Zone
 ) -> None:

@@ -284,9 +284,9 @@ class Pump:
         self.pumps.async_refresh(self)
 
     @callback
-    def async_sense(self, sense: Sense, value: float | None) -> None:
-        """Take in a value that the pump's zone measured."""
-        self.async_take(Sensed(sense, value))
+    def async_sense(self, sense: Sense, value: float | None, *, again: bool = False) -> None:
+        """Take in a value that the pump's zone measured, or measured before and still takes for true."""
+        self.async_take(Sensed(sense, value, again))
 
     # --- the guard and its effects --------------------------------------------------------------
 

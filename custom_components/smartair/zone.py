@@ -240,7 +240,8 @@ class Zone:
             value = self.value(what)
             for pump in self.pumps.values():
                 if pump.zone is not None and sense in pump.zone.lends:
-                    pump.async_sense(sense, value)
+                    # Only what was heard just now is another reading.
+                    pump.async_sense(sense, value, again=only is None)
 
     # --- what is seen ---------------------------------------------------------------------------
 

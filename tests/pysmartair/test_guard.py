@@ -725,6 +725,17 @@ def test_what_is_not_fitted_is_not_measured() -> None:
     assert told.guard.protected
 
 
+def test_a_value_that_still_holds_keeps_fresh_and_is_no_second_reading() -> None:
+    told = resting()
+    told(Fitted(frozenset({Sense.LEVEL})))
+    told(Sensed(Sense.LEVEL, 50.0, again=True))
+    assert told.guard.readings.level == Reading(50.0, NOW, 1), "the first is one, whatever it is to others"
+    told(Sensed(Sense.LEVEL, 50.0, again=True), 10)
+    assert told.guard.readings.level == Reading(50.0, NOW + 10, 1)
+    told(Sensed(Sense.LEVEL, 50.0), 10)
+    assert told.guard.readings.level == Reading(50.0, NOW + 20, 2)
+
+
 def filling(flow: float | None) -> tuple[Told, list[Effect]]:
     told = resting(Role.FILL)
     told.guard = replace(told.guard, limits=replace(told.guard.limits, stale_after_s=100.0))

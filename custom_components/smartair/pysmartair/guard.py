@@ -212,7 +212,8 @@ def _fit(turn: Turn, senses: frozenset[Sense]) -> None:
 def _sense(turn: Turn, event: Sensed) -> None:
     before: Reading | None = getattr(turn.guard.readings, event.sense)
     if before is not None:
-        reading = Reading(event.value, turn.now, before.count + 1)
+        another = not event.again or before.count == 0
+        reading = Reading(event.value, turn.now, before.count + another)
         turn.set(readings=_with(turn.guard.readings, event.sense, reading))
 
 

@@ -203,10 +203,14 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Sensed:
-    """One value has arrived; None where its source has none."""
+    """One value has arrived; None where its source has none.
+
+    `again` tells that it is the one of before, which still holds: it is no second reading (S7).
+    """
 
     sense: Sense
     value: float | None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
