@@ -9,7 +9,7 @@ from typing import Any
 from homeassistant.components.input_boolean import DOMAIN as INPUT_BOOLEAN
 from homeassistant.components.mqtt import MQTT_CONNECTION_STATE
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
-from homeassistant.core import HomeAssistant, ServiceCall
+from homeassistant.core import HomeAssistant, ServiceCall, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_send
@@ -526,9 +526,14 @@ async def drain(hass: HomeAssistant, house: SmartAirHub) -> Pump:
     return house.pumps.async_switch_pump(SWITCH, Role.DRAIN, {"max_run_s": 90.0})
 
 
-def lie(hass: HomeAssistant, service: str) -> list[ServiceCall]:
+def lie(hass: HomeAssistant, service: str, domain: str = INPUT_BOOLEAN) -> list[ServiceCall]:
     calls: list[ServiceCall] = []
-    hass.services.async_register(INPUT_BOOLEAN, service, calls.append)
+
+    @callback
+    def hear(call: ServiceCall) -> None:
+        calls.append(call)
+
+    hass.services.async_register(domain, service, hear)
     return calls
 
 
@@ -589,8 +594,7 @@ async def test_a_switch_that_is_renamed_is_stopped_and_keeps_its_lock(
     registered = registry.async_get_or_create("switch", "plug", "one")
     old = registered.entity_id
     hass.states.async_set(old, "off")
-    calls: list[ServiceCall] = []
-    hass.services.async_register("switch", "turn_off", calls.append)
+    calls = lie(hass, "turn_off", "switch")
     plug = house.pumps.async_switch_pump(old, Role.DRAIN, {})
     hass.states.async_set(old, "on")
     await wait(1)

@@ -117,6 +117,19 @@ async def test_a_device_that_came_back_without_its_settings_is_told_again(
     assert len(_published(broker)) == 2
 
 
+async def test_a_setting_of_a_device_that_is_away_goes_and_comes_with_the_broker(
+    hass: HomeAssistant, co2: str, say: Say, broker: MqttMockHAClient
+) -> None:
+    await say(co2, "status", "offline")
+    shown = hass.states.get(THRESHOLD).state
+    assert shown != STATE_UNAVAILABLE, "the wish would wait for the device"
+    for connected in (False, True):
+        broker.connected = connected
+        async_dispatcher_send(hass, MQTT_CONNECTION_STATE, connected)
+        await hass.async_block_till_done()
+        assert hass.states.get(THRESHOLD).state == (shown if connected else STATE_UNAVAILABLE)
+
+
 async def test_a_wish_that_is_not_confirmed_is_repeated_when_the_broker_is_back_and_after_a_restart(
     hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, broker: MqttMockHAClient
 ) -> None:

@@ -176,8 +176,16 @@ class SmartAirDevice:
             listener(event)
 
     @callback
+    def async_connection_changed(self) -> None:
+        """Look again at everything: a setting and an update go by the broker even while the device is away."""
+        before = self.available
+        self.async_refresh_availability()
+        if self.available is before:
+            self._call(tuple(self._listeners[_KEY_AVAILABLE]))
+
+    @callback
     def async_refresh_availability(self) -> None:
-        """Look again whether the device can be believed, after the broker came or went."""
+        """Look again whether the device can be believed."""
         available = self.hub.connected and self.snapshot.available
         if available != self.available:
             self.available = available

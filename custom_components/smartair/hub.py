@@ -219,7 +219,7 @@ class SmartAirHub:
             return
         self.connected = connected
         for device in self.devices.values():
-            device.async_refresh_availability()
+            device.async_connection_changed()
         self.infra.async_connection_changed()
         if connected:
             self._remind_all()
