@@ -162,7 +162,7 @@ def test_a_long_backlog_is_split_by_bytes_and_bounded_with_a_count_of_what_was_l
     device.environment["LD_PRELOAD"] = str(fake_clock())
     device.set(**{k: v + 0.125 for k, v in GOOD.items()})
     device.start()
-    time.sleep(8)  # a quarter of an hour of the device's time; its ring holds 200 samples
+    time.sleep(20)  # many minutes of the device's time, also on a busy machine; its ring holds 200 samples
     broker.start()
     ears = make_ears(UID)
     ears.wait("telemetry", {"buffered": True}, timeout=20)
@@ -175,7 +175,7 @@ def test_a_long_backlog_is_split_by_bytes_and_bounded_with_a_count_of_what_was_l
     assert all(len(b["samples"]) <= 200 for b in batches)
     samples = [s["timestamp"] for b in batches for s in b["samples"]]
     assert samples == sorted(samples)
-    assert sum(b.get("dropped", 0) for b in batches) > 0
+    assert sum(b.get("dropped", 0) for b in batches) >= 50
     assert len(samples) >= 200
 
 
