@@ -13,6 +13,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.pysmartair import Code
+from custom_components.smartair.pysmartair.guard_data import RunAsked
 from custom_components.smartair.pysmartair.safety import Role
 from custom_components.smartair.pysmartair.water_model import Failed, NormalRecirc
 from custom_components.smartair.zone import Zone
@@ -241,6 +242,25 @@ async def test_a_change_is_refused_with_its_reason(
 async def test_a_zone_without_a_drain_pump_says_so(hass: HomeAssistant, hub: MockConfigEntry, rack: Rack) -> None:
     await add_zone(hass, hub, settings(hass, hub, pumps={"drain": None}))
     assert await _refused(hass) == "change_refused_no_drain"
+
+
+async def test_a_zone_knows_its_run_before_the_device_has_accepted_it(
+    hass: HomeAssistant, rack: Rack, zone: Zone
+) -> None:
+    """What is over before anybody was told that it began is the step's own end all the same."""
+    asked: list[str | None] = []
+    begin, drain = type(zone.pumps[Role.DRAIN]).async_take, zone.pumps[Role.DRAIN]
+
+    def listen(*events: Any) -> None:
+        asked.extend(zone.hands.run_id for event in events if isinstance(event, RunAsked) and event.run_id)
+        begin(drain, *events)
+
+    drain.async_take = listen
+    await press(hass, "start_water_change")
+    await rack.until(zone, "Drain")
+    await rack.second(2)
+    assert asked == [zone.hands.run_id]
+    assert asked[0] is not None
 
 
 # --- restarts -----------------------------------------------------------------------------------

@@ -158,8 +158,11 @@ class SmartAirHub:
 
     async def _async_leave(self, _event: Event | None = None) -> None:
         """Stop what nobody else would end: every pump at once, and first of all the changes that want them to run."""
-        interrupted = self.zones.async_interrupt()
-        self.pumps.async_leave()
+        try:
+            interrupted = self.zones.async_interrupt()
+        finally:
+            # Whatever goes wrong with a zone holds up no stop (S1).
+            self.pumps.async_leave()
         await asyncio.gather(*interrupted)
 
     def async_create_task(self, work: Coroutine[Any, Any, None], name: str) -> None:

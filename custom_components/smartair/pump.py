@@ -179,16 +179,18 @@ class Pump:
 
     # --- orders ---------------------------------------------------------------------------------
 
-    async def async_run(self, *, seconds: float | None = None, litres: float | None = None) -> Run:
+    async def async_run(
+        self, *, seconds: float | None = None, litres: float | None = None, run_id: str | None = None
+    ) -> Run:
         """Run for seconds, until litres have flowed, or as long as the pump may.
 
-        Return once the device accepted. Raise PumpRefusedError if the pump must not run, and HomeAssistantError if
-        the device does not do it.
+        Return once the device accepted; a run that begins has `run_id`, where one is given. Raise PumpRefusedError
+        if the pump must not run, and HomeAssistantError if the device does not do it.
         """
         if self.gone or (self.left and not self.limits.circulates):
             # Nobody would end it (S4).
             raise self._failure("stopped")
-        run_id = ulid_now()
+        run_id = run_id or ulid_now()
         asked = self._asked[run_id] = self.pumps.hass.loop.create_future()
         self.pumps.async_look_around(self)
         try:

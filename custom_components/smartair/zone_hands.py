@@ -4,6 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.util.ulid import ulid_now
 
 from .pysmartair.guard_data import Stopping
 from .pysmartair.safety import Role
@@ -96,7 +97,11 @@ class Hands:
             if self._circulation_owed or (on and not ending) or pump.lock is not None:
                 return None
         try:
-            run = await pump.async_run(seconds=effect.seconds if isinstance(effect, Run) else None)
+            run_id = ulid_now()
+            if isinstance(effect, Run):
+                # Known before it begins: it may be over before anybody is told that it has begun.
+                self.run_id = run_id
+            run = await pump.async_run(seconds=effect.seconds if isinstance(effect, Run) else None, run_id=run_id)
             if isinstance(effect, Run) and turn == self.turn:
                 self.run_id = run.cmd_id
         except PumpRefusedError as err:
