@@ -2,8 +2,12 @@
 
 from typing import Any
 
+from homeassistant.components.websocket_api.automation import (
+    async_get_conditions_for_target,
+    async_get_triggers_for_target,
+)
 from homeassistant.core import HomeAssistant, ServiceCall
-from homeassistant.helpers import area_registry as ar, device_registry as dr
+from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er
 from homeassistant.helpers.condition import async_get_all_descriptions as condition_descriptions
 from homeassistant.helpers.trigger import async_get_all_descriptions as trigger_descriptions
 from homeassistant.setup import async_setup_component
@@ -15,12 +19,14 @@ from custom_components.smartair.alerts import AlertLog
 from custom_components.smartair.condition import CONDITIONS
 from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.pysmartair import Code, Severity
-from custom_components.smartair.pysmartair.safety import Cause
+from custom_components.smartair.pysmartair.guard_data import Tripped
+from custom_components.smartair.pysmartair.safety import Cause, Reason, Refused
 from custom_components.smartair.trigger import LOCKS, TRIGGERS
 
 from .conftest import Say, Wait
 from .pump_node import begin
 from .test_translations import EN, ICONS, RU
+from .zone_rack import add_zone, rack_of, settings
 
 
 @pytest.fixture
@@ -181,6 +187,18 @@ async def test_a_locked_pump_triggers_for_its_own_device_and_not_for_others(
     assert len(calls) == 1
 
 
+async def test_a_locked_pump_triggers_for_its_zone(
+    hass: HomeAssistant, broker: MqttMockHAClient, hub: MockConfigEntry, wait: Wait, calls: list[ServiceCall]
+) -> None:
+    rack = await rack_of(hass, broker, hub, wait)
+    zone = await add_zone(hass, hub, settings(hass, hub))
+    await rack.second(2)
+    await _automate(hass, {"trigger": "smartair.pump_locked", "target": {"device_id": zone.device_id}})
+    hub.runtime_data.pumps["rack_a", "pump_drain"].async_take(Tripped(Refused(Reason.OVERCURRENT), locked=True))
+    await hass.async_block_till_done()
+    assert len(calls) == 1
+
+
 async def test_an_automation_goes_on_when_the_hub_is_loaded_again(
     hass: HomeAssistant, hub: MockConfigEntry, co2: str, calls: list[ServiceCall]
 ) -> None:
@@ -258,6 +276,38 @@ async def test_a_pump_may_run_while_nothing_speaks_against_it(
     assert not await _is(hass, "pump_may_run", target, calls)
 
 
+@pytest.mark.parametrize("by", ["zone", "entity of the zone"])
+async def test_a_zone_may_run_its_pumps_while_nothing_speaks_against_any_of_them(
+    hass: HomeAssistant, broker: MqttMockHAClient, hub: MockConfigEntry, wait: Wait, calls: list[ServiceCall], by: str
+) -> None:
+    rack = await rack_of(hass, broker, hub, wait)
+    zone = await add_zone(hass, hub, settings(hass, hub))
+    await rack.second(2)
+    entity_id = er.async_get(hass).async_get_entity_id("sensor", DOMAIN, f"{zone.unique_prefix}state")
+    target = {"device_id": zone.device_id} if by == "zone" else {"entity_id": entity_id}
+    assert await _is(hass, "pump_may_run", target, calls)
+    hub.runtime_data.pumps["rack_a", "pump_drain"].async_take(Tripped(Refused(Reason.OVERCURRENT), locked=True))
+    assert not await _is(hass, "pump_may_run", target, calls)
+
+
+@pytest.mark.parametrize("by", ["entity", "zone"])
+async def test_a_switch_that_a_zone_uses_as_a_pump_may_run_while_nothing_speaks_against_it(
+    hass: HomeAssistant, broker: MqttMockHAClient, hub: MockConfigEntry, wait: Wait, calls: list[ServiceCall], by: str
+) -> None:
+    rack = await rack_of(hass, broker, hub, wait)
+    # As an integration that has no device for it shows a switch.
+    assert await async_setup_component(hass, "input_boolean", {"input_boolean": {"drain": {}}})
+    pumps = {"drain": "input_boolean.drain"}
+    zone = await add_zone(hass, hub, settings(hass, hub, pumps=pumps))
+    await rack.second(2)
+    target = {"entity_id": "input_boolean.drain"} if by == "entity" else {"device_id": zone.device_id}
+    assert await _is(hass, "pump_may_run", target, calls)
+    hub.runtime_data.pumps.switches["input_boolean.drain"].async_take(
+        Tripped(Refused(Reason.OVERCURRENT), locked=True)
+    )
+    assert not await _is(hass, "pump_may_run", target, calls)
+
+
 async def test_where_there_is_no_pump_none_may_run(
     hass: HomeAssistant, hub: MockConfigEntry, co2: str, calls: list[ServiceCall]
 ) -> None:
@@ -266,6 +316,26 @@ async def test_where_there_is_no_pump_none_may_run(
 
 
 # --- descriptions -------------------------------------------------------------------------------
+
+
+async def test_only_for_entities_of_smartair_are_its_triggers_and_conditions_offered(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str
+) -> None:
+    for domain in ("automation", "sun"):
+        assert await async_setup_component(hass, domain, {})
+    await hass.async_block_till_done()
+    ours = {"entity_id": ["sensor.bedroom_bedroom_air_co2"]}
+    foreign = {"entity_id": ["sun.sun"]}
+
+    async def offered(target: dict[str, Any]) -> set[str]:
+        found = {
+            *await async_get_triggers_for_target(hass, target, expand_group=True),
+            *await async_get_conditions_for_target(hass, target, expand_group=True),
+        }
+        return {name for name in found if name.startswith(f"{DOMAIN}.")}
+
+    assert await offered(foreign) == set()
+    assert await offered(ours) >= {f"{DOMAIN}.{name}" for name in (*TRIGGERS, *CONDITIONS)}
 
 
 async def test_home_assistant_reads_the_descriptions_of_all_triggers_and_conditions(

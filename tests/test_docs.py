@@ -6,8 +6,10 @@ from pathlib import Path
 import re
 import shlex
 
+from homeassistant.util.yaml import load_yaml_dict
 import pytest
 
+from custom_components.smartair.pysmartair import Code
 from custom_components.smartair.pysmartair.commands import ANSWER_TIMEOUT, COMMAND_LIFETIME, CommandName
 from custom_components.smartair.pysmartair.messages import Descriptor, ResponseStatus
 from custom_components.smartair.pysmartair.metrics import CATALOGUE
@@ -15,7 +17,11 @@ from custom_components.smartair.pysmartair.parser import parse
 from custom_components.smartair.pysmartair.profiles import PROFILES
 from custom_components.smartair.pysmartair.topics import Channel, parse_topic
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
+INTEGRATION = ROOT / "custom_components" / "smartair"
+README = (ROOT / "README.md").read_text()
+EN = json.loads((INTEGRATION / "translations" / "en.json").read_text())
+DOCS = ROOT / "docs"
 PROTOCOL = (DOCS / "protocol.md").read_text()
 
 FROM_HUB = {Channel.CONFIG, Channel.COMMANDS, Channel.OTA}
@@ -137,3 +143,25 @@ def test_links_inside_the_pages_lead_somewhere(page: Path) -> None:
         headings = re.findall(r"^#+ (.+)$", other.read_text(), re.MULTILINE)
         slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
         assert not anchor or anchor in slugs, target
+
+
+def test_the_readme_tells_when_each_alert_is_raised() -> None:
+    codes = {code for row in rows(README, 2) for code in row[0].split(", ")}
+    assert [code for code in Code if code not in codes] == []
+
+
+def test_the_readme_names_every_action_trigger_and_condition() -> None:
+    names = [
+        name
+        for part in ("services", "triggers", "conditions")
+        for name in load_yaml_dict(INTEGRATION / f"{part}.yaml")
+    ]
+    assert [name for name in names if not name.startswith(".") and f"smartair.{name}`" not in README] == []
+
+
+def test_the_readme_names_every_entity_of_a_zone() -> None:
+    zone = README[README.index("## Zones") : README.index("## Alerts")]
+    entities = [one["name"] for part in EN["entity"].values() for key, one in part.items() if key.startswith("zone_")]
+    named = " ".join(re.findall(r"\*\*(.+?)\*\*", zone))
+    # "Start", "Resume" and "Abort water change" share their last words.
+    assert [one for one in entities if one.removesuffix(" water change") not in named] == []

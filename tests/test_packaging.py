@@ -143,6 +143,55 @@ def test_archive_is_not_built_for_another_tag(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_the_notes_of_a_release_are_what_the_changelog_says_of_its_version(manifest: dict[str, Any]) -> None:
+    printed = package("--changes").stdout
+    assert printed.startswith("The first version." if manifest["version"] == "0.1.0" else "### ")
+    assert "\n## [" not in printed
+
+
+def workflow(name: str) -> dict[str, Any]:
+    return load_yaml_dict(ROOT / ".github" / "workflows" / f"{name}.yml")
+
+
+WORKFLOWS = sorted(path.stem for path in (ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_actions_of_others_are_pinned_to_a_commit_and_get_no_credentials(name: str) -> None:
+    steps = [step for job in workflow(name)["jobs"].values() for step in job.get("steps", ())]
+    used = [step["uses"] for step in steps if "uses" in step]
+    assert not [one for one in used if not re.fullmatch(r"[\w-]+(/[\w-]+)+@[0-9a-f]{40}", one)]
+    checkouts = [step for step in steps if step.get("uses", "").startswith("actions/checkout@")]
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_only_the_job_that_publishes_a_release_may_write(name: str) -> None:
+    content = workflow(name)
+    assert content["permissions"] == {}
+    rights = {job_name: job["permissions"] for job_name, job in content["jobs"].items()}
+    writing = {job_name for job_name, granted in rights.items() if "write" in granted.values()}
+    assert writing == ({"publish"} if name == "release" else set())
+
+
+def test_a_release_is_published_last_with_its_archive_and_after_every_check() -> None:
+    jobs = workflow("release")["jobs"]
+    assert set(jobs["publish"]["needs"]) == {"tests", "validate", "build"}
+    done = jobs["publish"]["steps"][-1]["run"]
+    assert done.index("--draft --verify-tag") < done.index("release upload") < done.index("--draft=false")
+
+
+@pytest.mark.parametrize("name", ["triggers", "conditions", "services"])
+def test_what_has_a_target_is_offered_for_entities_of_smartair_alone(name: str) -> None:
+    targets = [
+        one["target"] for one in load_yaml_dict(INTEGRATION / f"{name}.yaml").values() if one and "target" in one
+    ]
+    assert targets
+    for target in targets:
+        offered = target["entity"] if isinstance(target["entity"], list) else [target["entity"]]
+        assert {one["integration"] for one in offered} == {"smartair"}
+
+
 def test_versions_agree(manifest: dict[str, Any]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert manifest["version"] == project["version"]

@@ -11,7 +11,7 @@ from homeassistant.helpers.condition import Condition, ConditionCheckParams, Con
 from homeassistant.helpers.typing import ConfigType
 import voluptuous as vol
 
-from .automation_target import devices_of_pump, loaded_hubs, targeted
+from .automation_target import Targeted, is_targeted, loaded_hubs, targeted
 from .pysmartair.safety import Allowed
 
 _SCHEMA = vol.Schema({vol.Required(CONF_TARGET): cv.TARGET_FIELDS, vol.Optional(CONF_OPTIONS, default=dict): {}})
@@ -39,7 +39,7 @@ class EveryTargeted(Condition):
         return bool(answers) and all(answers)
 
     @abstractmethod
-    def _answers(self, device_ids: set[str]) -> Iterator[bool]:
+    def _answers(self, target: Targeted) -> Iterator[bool]:
         """Say of each that is targeted whether it is the case."""
 
 
@@ -47,10 +47,10 @@ class AirIsFresh(EveryTargeted):
     """What the devices measure of the air lies within its limits, and is known."""
 
     @override
-    def _answers(self, device_ids: set[str]) -> Iterator[bool]:
+    def _answers(self, target: Targeted) -> Iterator[bool]:
         for hub in loaded_hubs(self._hass):
             for device in hub.devices.values():
-                if device.device_id in device_ids and (fresh := hub.limits.fresh(device)) is not None:
+                if device.device_id in target.devices and (fresh := hub.limits.fresh(device)) is not None:
                     yield fresh
 
 
@@ -58,10 +58,10 @@ class PumpMayRun(EveryTargeted):
     """No lock, no lack of water, nothing else speaks against it."""
 
     @override
-    def _answers(self, device_ids: set[str]) -> Iterator[bool]:
+    def _answers(self, target: Targeted) -> Iterator[bool]:
         for hub in loaded_hubs(self._hass):
             for pump in (*hub.pumps.values(), *hub.pumps.switches.values()):
-                if devices_of_pump(pump) & device_ids:
+                if is_targeted(pump, target):
                     yield isinstance(pump.async_verdict(), Allowed)
 
 

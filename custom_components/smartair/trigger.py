@@ -76,7 +76,7 @@ class AlertTrigger(Trigger):
             return False
         if self._codes and data["code"] not in self._codes:
             return False
-        return not self._target or bool(self._about(data) & targeted(self._hass, self._target))
+        return not self._target or bool(self._about(data) & targeted(self._hass, self._target).devices)
 
     def _about(self, data: dict[str, Any]) -> set[str]:
         hub = next((one for one in loaded_hubs(self._hass) if one.entry.entry_id == data["config_entry_id"]), None)

@@ -233,7 +233,7 @@ USUAL: Mapping[str, Bounds] = MappingProxyType(
         "co2": Bounds(high=1000, hysteresis=100),
         # EN 16798-1, category III: 18 °C in winter (WHO 2018 says so too) to 27 °C in summer.
         "temperature": Bounds(high=27, low=18, hysteresis=0.5, delay=10 * MINUTE),
-        # EN 16798-1, category I: at most 70 % in summer, at least 25 % in winter.
+        # Our own choice between the categories of EN 16798-1: III dehumidifies from 70 %, II humidifies below 25 %.
         "humidity": Bounds(high=70, low=25, hysteresis=3, delay=10 * MINUTE),
         # WHO 2021, mean of a day, interim target 4: a pan on the stove for a quarter of an hour is no such day.
         "pm25": Bounds(high=25, hysteresis=5, delay=15 * MINUTE),
