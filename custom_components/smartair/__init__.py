@@ -14,6 +14,8 @@ from homeassistant.helpers.typing import ConfigType
 from .blueprints import async_forget, async_install_quietly
 from .const import DOMAIN
 from .hub import SmartAirConfigEntry, SmartAirHub
+from .memory import async_setup_memory, memory_file
+from .memory_services import async_setup_memory_services
 from .services import async_setup_services
 from .serving import FirmwareView
 from .store import HubStore
@@ -38,6 +40,8 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register the actions, which are there whether or not a hub is loaded, and install the blueprints."""
     async_setup_services(hass)
+    await async_setup_memory(hass)
+    async_setup_memory_services(hass)
     hass.http.register_view(FirmwareView)
     await async_install_quietly(hass)
     return True
@@ -72,6 +76,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: SmartAirConfigEntry) ->
             ir.async_delete_issue(hass, DOMAIN, issue_id)
     if not hass.config_entries.async_entries(DOMAIN):
         await async_forget(hass)
+        await memory_file(hass).async_remove()
 
 
 async def async_remove_config_entry_device(
