@@ -21,6 +21,7 @@ from .const import DOMAIN
 from .device import SmartAirDevice
 from .pump import Pump
 from .pysmartair import CommandName, CommandResponse, without_markup
+from .rights import Rights
 
 ATTR_SECONDS = "seconds"
 ATTR_LITRES = "litres"
@@ -81,6 +82,20 @@ def _refuse(strangers: Sequence[str]) -> None:
         raise _error("not_a_pump", entity=", ".join(strangers))
 
 
+async def _async_controlled(call: ServiceCall) -> dict[str, Pump]:
+    """Return the pumps that an action names; raise Unauthorized where the caller may not control one of them."""
+    rights = await Rights.async_of(call)
+    targets, strangers = _targets(call)
+    if call.data.get(ATTR_ENTITY_ID) == ENTITY_MATCH_ALL:
+        # As with Home Assistant's own actions; but that nothing at all was done must not look like success.
+        some = {entity_id: pump for entity_id, pump in targets.items() if rights.controls_pump(pump)}
+        targets = some or targets
+    for pump in targets.values():
+        rights.check_pump(pump)
+    _refuse(strangers)
+    return targets
+
+
 async def _async_each[T](targets: Mapping[str, Pump], work: Callable[[Pump], Coroutine[Any, Any, T]]) -> dict[str, T]:
     """Do something with each pump at the same time; the first failure is raised once all have been tried."""
     results = await asyncio.gather(*(work(pump) for pump in targets.values()), return_exceptions=True)
@@ -109,12 +124,12 @@ async def _async_run(call: ServiceCall) -> ServiceResponse:
             "ended_by": record.ended_by,
         }
 
-    targets, strangers = _targets(call)
-    _refuse(strangers)
+    targets = await _async_controlled(call)
     return {**await _async_each(targets, run)}
 
 
 async def _async_stop(call: ServiceCall) -> None:
+    (await Rights.async_of(call)).check_stop()
     targets, strangers = _targets(call)
     await _async_each(targets, lambda pump: pump.async_stop(off_s=call.data.get(ATTR_SECONDS)))
     # Only now: a name that is wrong must not keep the other pumps running (S1).
@@ -122,15 +137,22 @@ async def _async_stop(call: ServiceCall) -> None:
 
 
 async def _async_reset(call: ServiceCall) -> None:
-    targets, strangers = _targets(call)
-    _refuse(strangers)
+    targets = await _async_controlled(call)
     await _async_each(targets, lambda pump: pump.async_reset())
 
 
-async def async_pump_command(device: SmartAirDevice, command: str, params: Mapping[str, Any]) -> ServiceResponse:
+async def async_pump_command(
+    rights: Rights, device: SmartAirDevice, command: str, params: Mapping[str, Any]
+) -> ServiceResponse:
     """Send a command that concerns a pump through its gate: there is no second path (safety contract, S2)."""
     channel = str(params.get("channel"))
     pump = device.hub.pumps.get((device.uid, channel))
+    if command == CommandName.STOP_PUMP:
+        rights.check_stop()
+    elif pump is not None:
+        rights.check_pump(pump)
+    else:
+        rights.check_device(device)
     if pump is None:
         described = device.snapshot.descriptor is not None
         if command == CommandName.STOP_PUMP or (described and command not in device.snapshot.commands):

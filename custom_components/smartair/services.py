@@ -25,6 +25,7 @@ from .device import SmartAirDevice
 from .hub import SmartAirHub
 from .pump_services import PUMP_COMMANDS, async_pump_command, async_setup_pump_services, command_response
 from .pysmartair import CATALOGUE, Alert, Change, CommandName, Severity
+from .rights import Rights
 from .rollout_action import ROLLOUT_FIRMWARE, async_rollout
 from .usage_service import async_setup_usage_service
 
@@ -139,13 +140,16 @@ def _device(call: ServiceCall) -> SmartAirDevice:
 
 async def _async_send_command(call: ServiceCall) -> ServiceResponse:
     device, command, params = _device(call), call.data[ATTR_COMMAND], call.data[ATTR_PARAMS]
+    rights = await Rights.async_of(call)
     if command in PUMP_COMMANDS:
-        return await async_pump_command(device, command, params)
+        return await async_pump_command(rights, device, command, params)
+    rights.check_device(device)
     return command_response(await device.async_command(command, params))
 
 
 async def _async_calibrate(call: ServiceCall) -> ServiceResponse:
     device = _device(call)
+    (await Rights.async_of(call)).check_device(device)
     metric = CATALOGUE[call.data[ATTR_METRIC]]
     reference: float = call.data[ATTR_REFERENCE]
     if not metric.plausible(reference):
@@ -188,11 +192,12 @@ def _opens(hub: SmartAirHub, uid: str, code: str | None) -> bool:
 async def _async_get_alerts(call: ServiceCall) -> ServiceResponse:
     uid = _device(call).uid if ATTR_DEVICE_ID in call.data else None
     wanted = _wanted(call, uid)
+    rights = await Rights.async_of(call)
     found = [
         describe(hub, Change.RAISED if alert.active else Change.RESOLVED, alert)
         for hub in loaded_hubs(call.hass)
         for alert in (*hub.alerts.book.past, *hub.alerts.active())
-        if wanted(hub, alert)
+        if wanted(hub, alert) and rights.reads_alert(hub, alert)
     ]
     found.sort(key=lambda alert: alert["raised_at"], reverse=True)
     return {"alerts": [{name: value for name, value in alert.items() if name != "change"} for alert in found]}
@@ -224,18 +229,22 @@ def _timestamp(at: datetime) -> float:
 async def _async_acknowledge_alert(call: ServiceCall) -> ServiceResponse:
     if ATTR_DEVICE_ID in call.data:
         device = _device(call)
-        alerts = [(device.hub, alert.id) for alert in device.hub.alerts.active(device.uid)]
+        alerts = [(device.hub, alert) for alert in device.hub.alerts.active(device.uid)]
     else:
-        alerts = [(_hub_of_alert(call, alert_id), alert_id) for alert_id in call.data[ATTR_ALERT_ID]]
-    for hub, alert_id in alerts:
-        hub.alerts.async_acknowledge(alert_id)
-    return {"acknowledged": [alert_id for _, alert_id in alerts]}
+        alerts = [_active_alert(call, alert_id) for alert_id in call.data[ATTR_ALERT_ID]]
+    rights = await Rights.async_of(call)
+    for hub, alert in alerts:
+        rights.check_alert(hub, alert)
+    for hub, alert in alerts:
+        hub.alerts.async_acknowledge(alert.id)
+    return {"acknowledged": [alert.id for _, alert in alerts]}
 
 
-def _hub_of_alert(call: ServiceCall, alert_id: str) -> SmartAirHub:
+def _active_alert(call: ServiceCall, alert_id: str) -> tuple[SmartAirHub, Alert]:
     for hub in loaded_hubs(call.hass):
-        if any(alert.id == alert_id for alert in hub.alerts.active()):
-            return hub
+        for alert in hub.alerts.active():
+            if alert.id == alert_id:
+                return hub, alert
     raise _error("alert_not_active", alert=alert_id)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from homeassistant.const import ATTR_DEVICE_ID
@@ -18,6 +19,7 @@ from .hub import SmartAirHub
 from .pysmartair import RunRecord
 from .pysmartair.safety import Role
 from .pysmartair.usage import Place, Sum
+from .rights import Rights
 
 SERVICE = "get_water_usage"
 ATTR_START = "start"
@@ -72,8 +74,24 @@ async def _async_get_water_usage(call: ServiceCall) -> ServiceResponse:
     hubs = loaded_hubs(call.hass)
     devices: list[str] = call.data.get(ATTR_DEVICE_ID, [])
     parts = [_part(call.hass, hubs, one) for one in devices] if devices else [Part(hub=hub) for hub in hubs]
-    runs = {run.cmd_id: (part, run) for part in parts for run in part.runs(start.timestamp())}
-    sums = {key: one for part in parts for key, one in part.sums()}
+    rights = await Rights.async_of(call)
+
+    @cache
+    def readable(hub: SmartAirHub, zone: str | None, uid: str | None, channel: str) -> bool:
+        return rights.reads_water(hub, uid=uid, channel=channel, zone=zone)
+
+    runs = {
+        run.cmd_id: (part, run)
+        for part in parts
+        for run in part.runs(start.timestamp())
+        if readable(part.hub, run.zone, run.uid, run.channel)
+    }
+    sums = {
+        key: one
+        for part in parts
+        for key, one in part.sums()
+        if readable(part.hub, key[2].zone, key[2].uid, key[2].channel)
+    }
     days: dict[str, Sum] = {}
     for (_, day, _), one in sums.items():
         if start.date().isoformat() <= day <= end.date().isoformat():
