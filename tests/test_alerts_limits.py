@@ -76,6 +76,18 @@ async def test_much_co2_is_raised_when_it_lasts_and_is_normal_when_that_is_over(
     assert [event.data["event"] for event in events] == ["co2_high", "co2_normal"]
 
 
+@pytest.mark.parametrize("humidity", [100.4, 101, 101.9])
+async def test_humidity_a_little_above_its_end_is_shown_as_the_end_and_alerted_at_once(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, alerts: AlertLog, say: Say, humidity: float
+) -> None:
+    await _set_limit(hass, hub, "humidity", high=85, hysteresis=3)
+    await say(co2, "telemetry", {"humidity": 79.5})
+    assert _codes(alerts) == []
+    await say(co2, "telemetry", {"humidity": humidity})
+    assert float(hass.states.get("sensor.bedroom_bedroom_air_humidity").state) == 100
+    assert [(alert.code.value, alert.values["value"]) for alert in alerts.active()] == [("humidity_high", humidity)]
+
+
 async def test_what_lasts_is_raised_though_the_value_never_changes_again(
     co2: str, alerts: AlertLog, say: Say, wait: Wait
 ) -> None:

@@ -86,12 +86,13 @@ def test_topics_are_those_of_the_code() -> None:
 
 
 def test_measurements_are_those_of_the_catalogue() -> None:
-    listed = rows(section("`telemetry`: measurements"), 4)[2:]
+    listed = rows(section("`telemetry`: measurements"), 5)[2:]
     known = [
         [
             metric.name,
             metric.unit or "",
             f"{metric.minimum:.0f} to {metric.maximum:.0f}",
+            "" if metric.taken == (metric.minimum, metric.maximum) else "{:.12g} to {:.12g}".format(*metric.taken),
             ", ".join(metric.aliases),
         ]
         for metric in CATALOGUE.values()

@@ -14,10 +14,16 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
 from .conftest import CO2_INFO, CO2_TELEMETRY, NOW, Say, Wait, hub_entry
+from .pump_node import Node
 
 CO2 = "sensor.bedroom_bedroom_air_co2"
 TEMPERATURE = "sensor.bedroom_bedroom_air_temperature"
 ONLINE = "binary_sensor.bedroom_bedroom_air_online"
+
+
+async def _switch(hass: HomeAssistant, what: str, entity_id: str) -> None:
+    await hass.services.async_call("switch", f"turn_{what}", {"entity_id": entity_id}, blocking=True)
+    await hass.async_block_till_done()
 
 
 def _state(hass: HomeAssistant, entity_id: str) -> str:
@@ -66,6 +72,39 @@ async def test_a_value_that_cannot_be_true_rejects_itself_and_nothing_else(
     await say(co2, "telemetry", '{"co2": NaN, "temperature": 22.5, "humidity": 140}')
     assert (_state(hass, CO2), _state(hass, TEMPERATURE)) == ("920", "22.5")
     assert _state(hass, "sensor.bedroom_bedroom_air_humidity") == "29"
+
+
+async def test_a_pump_whose_current_is_a_little_below_nothing_at_rest_shows_none_and_starts_again(
+    hass: HomeAssistant, node: Node, wait: Wait
+) -> None:
+    current, fill = "sensor.rack_a_fill_pump_current", "switch.rack_a_fill_pump"
+    node.current = {"pump_fill": -0.4}
+    await node.report()
+    await _switch(hass, "on", fill)
+    node.current = {"pump_fill": 812}
+    await node.report()
+    assert float(_state(hass, current)) == 812
+    await _switch(hass, "off", fill)
+    node.current = {"pump_fill": -0.4}
+    await node.report()
+    assert float(_state(hass, current)) == 0
+    for _ in range(22):
+        await wait(5)
+        await node.report()
+    await _switch(hass, "on", fill)
+    assert node.on["pump_fill"]
+
+
+async def test_a_tank_that_is_a_little_emptier_than_empty_can_be_filled(
+    hass: HomeAssistant, node: Node, wait: Wait
+) -> None:
+    node.level = -0.8
+    for _ in range(22):
+        await wait(5)
+        await node.report()
+    assert float(_state(hass, "sensor.rack_a_water_level")) == 0
+    await _switch(hass, "on", "switch.rack_a_fill_pump")
+    assert node.on["pump_fill"]
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from homeassistant.const import EntityCategory, UnitOfElectricCurrent, UnitOfTim
 
 from .pump import Pump
 from .pump_entity import PumpEntity, PumpEntityDescription
+from .pysmartair import CATALOGUE, Metric
 from .pysmartair.guard_data import Resting, Running, Sense, Starting, Stopping, Unknown
-from .pysmartair.safety import CURRENT_RANGE, FLOW_RANGE, Role, known
+from .pysmartair.safety import Role, known
 
 STATES = ("locked", "off", "running", "starting", "stopping", "unconfirmed", "unknown")
 RUN_ENDS = ("ended_by", "seconds", "started", "cmd_id")
@@ -46,8 +47,12 @@ def pump_state(pump: Pump) -> str:
             return "stopping"
 
 
-def _measured(sense: Sense, plausible: tuple[float, float]) -> Callable[[Pump], float | None]:
-    return lambda pump: known(pump.reading(sense), pump.limits, plausible, pump.pumps.now)
+def _measured(sense: Sense, metric: Metric) -> Callable[[Pump], float | None]:
+    def shown(pump: Pump) -> float | None:
+        value = known(pump.reading(sense), pump.limits, metric.taken, pump.pumps.now)
+        return None if value is None else metric.shown(value)
+
+    return shown
 
 
 def _fitted(sense: Sense) -> Callable[[Pump], bool]:
@@ -78,7 +83,7 @@ PUMP_SENSORS: tuple[PumpSensorDescription, ...] = (
         native_unit_of_measurement=UnitOfElectricCurrent.MILLIAMPERE,
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=0,
-        value_fn=_measured(Sense.CURRENT_MA, CURRENT_RANGE),
+        value_fn=_measured(Sense.CURRENT_MA, CATALOGUE["pump_current"]),
         exists_fn=_fitted(Sense.CURRENT_MA),
     ),
     PumpSensorDescription(
@@ -88,7 +93,7 @@ PUMP_SENSORS: tuple[PumpSensorDescription, ...] = (
         native_unit_of_measurement=UnitOfVolumeFlowRate.LITERS_PER_MINUTE,
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=1,
-        value_fn=_measured(Sense.FLOW, FLOW_RANGE),
+        value_fn=_measured(Sense.FLOW, CATALOGUE["flow_rate"]),
         exists_fn=_fitted(Sense.FLOW),
     ),
     PumpSensorDescription(

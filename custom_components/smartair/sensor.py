@@ -65,6 +65,8 @@ _DIGITS = sys.float_info.dig
 class MetricDescription(SensorEntityDescription, SmartAirEntityDescription):
     """Describes the sensor of a metric; its key is the metric's name."""
 
+    shown: Callable[[float], float]
+
 
 def _metric(
     name: str,
@@ -82,6 +84,7 @@ def _metric(
         native_unit_of_measurement=unit,
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=CATALOGUE[name].precision,
+        shown=CATALOGUE[name].shown,
         entity_category=EntityCategory.DIAGNOSTIC if diagnostic else None,
         entity_registry_enabled_default=enabled,
     )
@@ -291,6 +294,7 @@ class MetricSensor(SmartAirEntity, SensorEntity):
         if state is None or state.attributes is not self._attributes:
             return False
         # As many digits as Home Assistant writes: all that a float is sure of.
+        value = self.entity_description.shown(value)
         text = f"{value:.{_DIGITS}}" if type(value) is float else str(value)
         states.async_set(
             self.entity_id, text, self._attributes, context=self.device.context, state_info=state.state_info
@@ -312,7 +316,9 @@ class MetricSensor(SmartAirEntity, SensorEntity):
     def native_value(self) -> float | None:
         """The value of now, or else the one from before the restart while that holds."""
         value = self.device.snapshot.values.get(self.entity_description.key)
-        return self._restored[0] if value is None and self._restored is not None else value
+        if value is None and self._restored is not None:
+            value = self._restored[0]
+        return None if value is None else self.entity_description.shown(value)
 
     @override
     def async_refresh(self) -> None:

@@ -152,7 +152,8 @@ async def _async_calibrate(call: ServiceCall) -> ServiceResponse:
     (await Rights.async_of(call)).check_device(device)
     metric = CATALOGUE[call.data[ATTR_METRIC]]
     reference: float = call.data[ATTR_REFERENCE]
-    if not metric.plausible(reference):
+    # Nothing that a sensor is calibrated against lies beyond what there can be.
+    if not metric.minimum <= reference <= metric.maximum:
         raise _error(
             "reference_out_of_range",
             metric=metric.name,

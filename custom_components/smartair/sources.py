@@ -142,9 +142,9 @@ def understood(what: str, state: State) -> float | None:
             value = converter.convert(value, unit.replace(_MICRO_SIGN, _GREEK_MU), wanted)
         except HomeAssistantError:
             return None
-    metric = CATALOGUE[METRICS[what]]
+    low, high = CATALOGUE[METRICS[what]].taken
     # A number that is none lies in no range.
-    return value if metric.minimum <= value <= metric.maximum else None
+    return value if low <= value <= high else None
 
 
 def entity_id_of(hass: HomeAssistant, reference: str) -> str | None:

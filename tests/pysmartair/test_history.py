@@ -41,6 +41,11 @@ def test_samples_of_an_hour_become_its_mean_minimum_maximum_and_count() -> None:
     }
 
 
+def test_what_lies_a_little_beyond_the_end_goes_into_the_statistics_as_it_was_shown() -> None:
+    found = hours({TEN: {"humidity": 98.0}, TEN + 60: {"humidity": 104.0}})
+    assert found == {"humidity": {TEN: HourStatistics(mean=99, minimum=98, maximum=100, count=2)}}
+
+
 def test_a_sample_on_the_hour_belongs_to_the_hour_that_begins() -> None:
     assert list(hours({TEN - 0.5: {"co2": 1.0}, TEN: {"co2": 2.0}})["co2"]) == [TEN - HOUR, TEN]
 

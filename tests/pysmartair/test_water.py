@@ -1031,7 +1031,16 @@ def test_a_guard_that_is_taken_away_is_missed(number: int, tmp_path: Path, monke
     package = tmp_path / name
     package.mkdir()
     (package / "__init__.py").touch()
-    for module in ("safety", "schedule", "solution", "water_model", "water_change", "water_record", "water"):
+    for module in (
+        "metrics",
+        "safety",
+        "schedule",
+        "solution",
+        "water_model",
+        "water_change",
+        "water_record",
+        "water",
+    ):
         text = source(module)
         if module == where:
             assert text.count(guard) == 1, "the guard is there, once"

@@ -11,6 +11,7 @@ from math import fsum
 
 from .device import LIVE_WINDOW
 from .messages import Buffered, Message, Sample, Telemetry
+from .metrics import CATALOGUE
 
 HOUR = 3600
 
@@ -58,11 +59,11 @@ def hour_of(timestamp: float) -> int:
 
 
 def hours(samples: Mapping[float, Mapping[str, float]]) -> Hours:
-    """Return the hours of samples by their time."""
+    """Return the hours of samples by their time, of what was shown of them."""
     grouped: dict[str, dict[int, list[float]]] = {}
     for timestamp, values in samples.items():
         for name, value in values.items():
-            grouped.setdefault(name, {}).setdefault(hour_of(timestamp), []).append(value)
+            grouped.setdefault(name, {}).setdefault(hour_of(timestamp), []).append(CATALOGUE[name].shown(value))
     return {name: {hour: _statistics(found) for hour, found in one.items()} for name, one in grouped.items()}
 
 

@@ -36,7 +36,7 @@ from .messages import (
     Status,
     Telemetry,
 )
-from .metrics import BY_ANY_NAME
+from .metrics import BY_ANY_NAME, CATALOGUE
 from .topics import Channel, parse_topic
 
 MAX_PAYLOAD = 64 * 1024
@@ -46,6 +46,9 @@ MAX_SAMPLES = 200
 EARLIEST_TIMESTAMP = 1_577_836_800
 # 2106-02-07: where 32 bits end; what lies beyond is not a time but noise, often milliseconds.
 LATEST_TIMESTAMP = 4_294_967_295
+
+# A channel measures what a device does.
+_CURRENT, _FLOW = CATALOGUE["pump_current"].taken, CATALOGUE["flow_rate"].taken
 
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 _TELEMETRY_FIELDS = frozenset(
@@ -114,7 +117,7 @@ def _timestamp(value: object) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What the names in a message stand for: each metric as sent, its name and its range; and names nobody knows."""
+    """What the names in a message stand for: each metric as sent, its name, what is taken; and unknown names."""
 
     metrics: tuple[tuple[str, str, float, float], ...]
     unknown: tuple[str, ...]
@@ -127,7 +130,7 @@ def _shape(names: tuple[str, ...]) -> _Shape:
     unknown = [name for name in names if name not in known and name not in _TELEMETRY_FIELDS]
     return _Shape(
         tuple(
-            (name, metric.name, metric.minimum, metric.maximum)
+            (name, metric.name, metric.lowest, metric.highest)
             for name, metric in known.items()
             # A canonical name outranks its alias, whichever comes first.
             if name == metric.name or metric.name not in known
@@ -193,8 +196,8 @@ def _channel_states(value: object) -> dict[str, ChannelState]:
     return {
         name: ChannelState(
             on=state["on"] if isinstance(state.get("on"), bool) else None,
-            current_ma=number(state.get("current_ma"), 0, 100_000),
-            flow_l_min=number(state.get("flow_l_min"), 0, 1_000),
+            current_ma=number(state.get("current_ma"), *_CURRENT),
+            flow_l_min=number(state.get("flow_l_min"), *_FLOW),
             lock=_lock(state.get("lock")),
         )
         for name, state in list(value.items())[:MAX_NAMES]

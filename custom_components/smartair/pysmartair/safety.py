@@ -8,6 +8,8 @@ from enum import StrEnum, auto
 from math import isfinite
 from typing import TYPE_CHECKING, assert_never
 
+from .metrics import CATALOGUE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -151,9 +153,10 @@ class Situation:
 
 FLOAT_CAUSES = {Contact.UNKNOWN: Cause.UNKNOWN, Contact.OFF: Cause.FLOAT_OPEN}
 LEAK_CAUSES = {Contact.UNKNOWN: Cause.UNKNOWN, Contact.ON: Cause.LEAK}
-LEVEL_RANGE = (-2.0, 110.0)
-FLOW_RANGE = (0.0, 500.0)
-CURRENT_RANGE = (-200.0, 60_000.0)
+# What the parser takes, judged as it was measured.
+LEVEL_RANGE = CATALOGUE["water_level"].taken
+FLOW_RANGE = CATALOGUE["flow_rate"].taken
+CURRENT_RANGE = CATALOGUE["pump_current"].taken
 
 
 def known(reading: Reading | None, limits: Limits, plausible: tuple[float, float], now: float) -> float | None:
