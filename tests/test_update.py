@@ -8,7 +8,7 @@ from typing import Any
 from homeassistant.components.event import ATTR_EVENT_TYPE
 from homeassistant.components.mqtt import MQTT_CONNECTION_STATE
 from homeassistant.components.update import ATTR_VERSION
-from homeassistant.const import ATTR_ENTITY_ID, STATE_OFF, STATE_ON, STATE_UNAVAILABLE
+from homeassistant.const import ATTR_ENTITY_ID, STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
@@ -86,6 +86,77 @@ async def test_an_update_goes_through_its_stages_and_is_confirmed_by_the_version
     await says("confirmed", 100)
     assert shown(hass) == (STATE_OFF, False, None, "confirmed")
     assert hass.states.get(UPDATE).attributes["installed_version"] == "2.0.0"
+
+
+@pytest.mark.parametrize("spelling", ["v2.0.0", "2.0.0+20261130"])
+async def test_a_good_update_is_confirmed_in_whatever_spelling_the_device_reports_it(
+    hass: HomeAssistant, hub: MockConfigEntry, device: str, say: Say, orders: Orders, spelling: str
+) -> None:
+    await install(hass)
+    await tell(say, orders()[-1], "rebooting")
+    await say(UID, "status", "offline")
+    await say(UID, "status", "online")
+    await say(UID, "info", {**INFO, "firmware_version": spelling}, retain=True)
+    await report(say, spelling)
+    assert shown(hass)[3] == "on_trial"
+    await tell(say, orders()[-1], "confirmed")
+    assert shown(hass) == (STATE_OFF, False, None, "confirmed")
+    assert hub.runtime_data.updates.of(hub.runtime_data.devices[UID]).bad == {}
+
+
+async def test_a_development_build_is_offered_the_next_release_and_not_its_own(
+    hass: HomeAssistant, folder: Path, device: str, say: Say
+) -> None:
+    await report(say, "2.0.0-3-g1a2b3c4")
+    assert shown(hass)[0] == STATE_OFF
+    fill(folder, "2.1.0")
+    await look(hass)
+    assert shown(hass)[0] == STATE_ON
+    assert hass.states.get(UPDATE).attributes["latest_version"] == "2.1.0"
+
+
+async def test_a_version_that_cannot_be_compared_is_said_to_be_and_another_is_installed_by_name(
+    hass: HomeAssistant,
+    hub: MockConfigEntry,
+    device: str,
+    say: Say,
+    orders: Orders,
+    issue_registry: ir.IssueRegistry,
+) -> None:
+    issue = (DOMAIN, f"version_not_comparable/{hub.entry_id}/{UID}/")
+    assert issue_registry.async_get_issue(*issue) is None
+    await report(say, "nightly")
+    assert hass.states.get(UPDATE).state == STATE_UNKNOWN
+    assert hass.states.get(UPDATE).attributes["not_comparable_with"] == "2.0.0"
+    shown_issue = issue_registry.async_get_issue(*issue)
+    assert shown_issue is not None
+    assert shown_issue.translation_placeholders == {
+        "device": "Bedroom air",
+        "installed": "nightly",
+        "latest": "2.0.0",
+    }
+    house = hub.runtime_data
+    assert house.updates.rollouts.targets([house.devices[UID]], None, force=False) == ((), {UID: "not_comparable"})
+    await install(hass, **{ATTR_VERSION: "2.0.0"})
+    assert orders()[-1]["version"] == "2.0.0"
+    await report(say, "2.0.0")
+    assert issue_registry.async_get_issue(*issue) is None
+
+
+async def test_a_version_that_cannot_be_compared_any_more_is_told_when_an_image_comes(
+    hass: HomeAssistant,
+    hub: MockConfigEntry,
+    device: str,
+    folder: Path,
+    say: Say,
+    issue_registry: ir.IssueRegistry,
+) -> None:
+    await report(say, "nightly")
+    fill(folder, "3.0.0")
+    await look(hass)
+    found = issue_registry.async_get_issue(DOMAIN, f"version_not_comparable/{hub.entry_id}/{UID}/")
+    assert found is not None
+    assert found.translation_placeholders["latest"] == "3.0.0"
 
 
 async def test_only_one_update_at_a_time(hass: HomeAssistant, device: str, orders: Orders) -> None:

@@ -15,6 +15,8 @@ from homeassistant.util.ulid import ulid_now
 
 from .const import DOMAIN
 from .pysmartair import (
+    KEY_DESCRIPTOR,
+    KEY_FACTS,
     KEY_OTA,
     Code,
     Descriptor,
@@ -26,6 +28,7 @@ from .pysmartair import (
     firmware,
     update_order,
     updating,
+    versions,
 )
 from .serving import LIFETIME, async_address, async_grant, async_revoke, new_token
 
@@ -86,7 +89,10 @@ class DeviceUpdate:
         self._listeners: list[Listener] = []
         self._timer: CALLBACK_TYPE | None = None
         self._timer_job = HassJob(self._ring, cancel_on_shutdown=True)
-        self._ears = device.async_listen((KEY_OTA,), self._ota_changed)
+        self._ears = [
+            device.async_listen((KEY_OTA,), self._ota_changed),
+            device.async_listen((KEY_DESCRIPTOR, KEY_FACTS), self.async_compare),
+        ]
         order = updating.order_of(self.state)
         if self._token and order is not None:
             async_grant(updates.hub.hass, self._token, order.sha256, self._until)
@@ -107,6 +113,11 @@ class DeviceUpdate:
     def latest(self) -> firmware.Image | None:
         """The image that is offered, or None where the device has the newest."""
         return firmware.latest(self._updates.images, self.subject, self.channel)
+
+    @property
+    def unordered(self) -> firmware.Image | None:
+        """The newest image for a device whose version cannot be compared with it."""
+        return firmware.unordered(self._updates.images, self.subject, self.channel)
 
     @property
     def has_choice(self) -> bool:
@@ -131,6 +142,20 @@ class DeviceUpdate:
         """Call the listener when the update has come further; return how to end that."""
         self._listeners.append(listener)
         return partial(self._listeners.remove, listener)
+
+    @callback
+    def async_compare(self) -> None:
+        """Say in a repair where the version of the device cannot be compared with what there is for it."""
+        image = self.unordered
+        if image is None:
+            self._updates.hub.async_delete_issue("version_not_comparable", self.device.uid)
+            return
+        self._updates.hub.async_create_issue(
+            "version_not_comparable",
+            self.device.uid,
+            installed=self.device.snapshot.firmware_version or "–",
+            latest=image.version,
+        )
 
     @callback
     def async_notify(self) -> None:
@@ -293,7 +318,8 @@ class DeviceUpdate:
                 version = message.firmware_version
                 # A retained descriptor may be as old as the version that it names; the new version it cannot invent.
                 order = updating.order_of(self.state)
-                if version is not None and not (retained and order and version != order.version):
+                other = order is not None and not versions.same_version(version, order.version)
+                if version is not None and not (retained and other):
                     self._apply(updating.Reported(version, kept=retained))
             case OtaState():
                 # Not left to the listeners of keys, who may be called late when a device has much to say.
@@ -421,7 +447,8 @@ class DeviceUpdate:
         """End the timer and the listening; what is being prepared is not ordered any more."""
         self._stopped = True
         self.device.watcher = None
-        self._ears()
+        for end in self._ears:
+            end()
         if self._timer is not None:
             self._timer()
             self._timer = None

@@ -202,4 +202,5 @@ class Updates:
         for update in tuple(self._devices.values()):
             if update.has_choice:
                 update.device.async_grow()
+            update.async_compare()
             update.async_notify()

@@ -96,7 +96,7 @@ class Rollouts:
             if isinstance(image, firmware.Image):
                 targets.append(rollout.Target(uid=device.uid, version=image.version, sha256=image.sha256))
             else:
-                left_out[device.uid] = image.value if image else "no_update"
+                left_out[device.uid] = image.value if image else "not_comparable" if update.unordered else "no_update"
         return tuple(targets), left_out
 
     @callback

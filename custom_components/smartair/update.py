@@ -16,7 +16,7 @@ from .device import SmartAirDevice
 from .device_update import updatable
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
-from .pysmartair import KEY_DESCRIPTOR, KEY_FACTS, firmware, updating
+from .pysmartair import KEY_DESCRIPTOR, KEY_FACTS, updating, versions
 
 # A device takes one update at a time; a fleet may take many.
 PARALLEL_UPDATES = 0
@@ -84,19 +84,23 @@ class FirmwareUpdate(SmartAirEntity, UpdateEntity):
         image = self.update.latest
         installed = self.device.snapshot.firmware_version
         self._attr_installed_version = installed
-        self._attr_latest_version = image.version if image else installed
+        unordered = self.update.unordered
+        # What cannot be compared is not up to date, only unknown.
+        self._attr_latest_version = image.version if image else None if unordered else installed
         self._attr_title = image.title if image else None
         self._attr_release_url = image.release_url if image else None
         self._notes = image.changelog if image else ""
         self._attr_release_summary = self._notes or None
         state = self.update.state
         self._attr_update_percentage = state.percent if isinstance(state, updating.Working) else None
-        self._attr_extra_state_attributes = _details(state)
+        self._attr_extra_state_attributes = _details(state) | (
+            {"not_comparable_with": unordered.version} if unordered else {}
+        )
 
     @override
     def version_is_newer(self, latest_version: str, installed_version: str) -> bool:
         """Compare as the catalogue does, so that what is offered is shown as newer."""
-        return firmware.newer(latest_version, installed_version)
+        return versions.newer(latest_version, installed_version)
 
     @override
     async def async_release_notes(self) -> str | None:

@@ -3,7 +3,6 @@
 from collections import Counter
 from dataclasses import replace
 import hashlib
-from itertools import pairwise
 import json
 from pathlib import Path
 import re
@@ -30,7 +29,6 @@ from custom_components.smartair.pysmartair.firmware import (
     fitting,
     latest,
     look_into,
-    newer,
     notes,
     read_catalogue,
     read_image,
@@ -38,7 +36,7 @@ from custom_components.smartair.pysmartair.firmware import (
     subject,
     superseded,
     unfit,
-    version_key,
+    unordered,
     wanted,
     write_catalogue,
 )
@@ -53,30 +51,6 @@ def an_image(version: str, **changes: Any) -> Image:
     found = read_image(entry(version, image(version), **changes))
     assert isinstance(found, Image), found
     return found
-
-
-# --- versions ----------------------------------------------------------------------------------
-
-
-def test_versions_are_ordered_as_their_makers_mean_them() -> None:
-    ordered = ["0.9", "1.0.0-alpha.2", "1.0.0-alpha.10", "1.0.0b1", "1.0.0-rc1", "1.0.0", "1.0.0.1", "1.2", "1.10.0"]
-    for lower, higher in pairwise(ordered):
-        assert newer(higher, lower)
-        assert not newer(lower, higher)
-    assert version_key("v1.2") == version_key("1.2.0+build.7")
-
-
-@pytest.mark.parametrize("text", [None, "", "one", "1.2.3.4.5", "1" * 24, "1.0.0-", "1..2", "1.0 ", "\uff11.0"])
-def test_what_is_no_version_is_never_newer(text: str | None) -> None:
-    assert version_key(text) is None
-    assert not newer(text, "0.0.1")
-    assert not newer("1.0.0", text)
-
-
-@given(*[st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,3}(-(a|b|rc)[0-9]{0,2})?", fullmatch=True)] * 3)
-def test_versions_have_one_order(a: str, b: str, c: str) -> None:
-    assert [newer(a, b), newer(b, a), version_key(a) == version_key(b)].count(True) == 1
-    assert not (newer(a, b) and newer(b, c)) or newer(a, c)
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -136,7 +110,7 @@ def test_what_is_no_catalogue_is_refused(payload: bytes, reason: str) -> None:
 
 BAD = {
     "name": ["../co2", "", "CO2", "a/b", 7, None, "a" * 49],
-    "version": ["", "newest", 2, None, "1" * 30],
+    "version": ["", "newest", 2, None, "1" * 30, "fw/2.0.0", "release 2.0.0", "2.0.0 (x)", "2.0.0-" + "a" * 18],
     "sha256": ["", "g" * 64, "ab" * 31, None, 5],
     "device_type": ["", "Co2", None, "a b"],
     "channel": ["nightly", None, 1, []],
@@ -352,6 +326,31 @@ def test_of_many_products_the_nearest_tells_why_not() -> None:
     images = [an_image("2.0.0", name=name, device_type=name) for name in ("dust", "temp")]
     images.append(an_image("2.0.0", hardware=["Z"]))
     assert wanted(images, CO2, "2.0.0") is Denied.WRONG_HARDWARE
+
+
+def test_a_version_is_found_by_name_in_any_spelling_and_the_very_one_before_all() -> None:
+    plain, built = an_image("2.0.0"), an_image("2.0.0+b")
+    other = replace(CO2, installed="v1.0.0")
+    assert wanted([plain, built], other, "2.0.0+b") == built
+    assert wanted([plain, built], other, "v2.0.0") == plain
+    assert wanted([an_image("1.0.0")], other, "1.0.0") is Denied.INSTALLED
+
+
+def test_what_cannot_be_compared_is_offered_to_nobody_and_named() -> None:
+    images = [an_image("2.0.0-b1", channel="beta"), an_image("1.5.0"), an_image("1.1.0")]
+    nightly = replace(CO2, installed="nightly")
+    assert latest(images, nightly, STABLE) is None
+    assert unordered(images, nightly, STABLE) == images[1]
+    assert unordered(images, nightly, BETA) == images[0]
+    assert unordered(images, replace(nightly, bad=frozenset({images[1].sha256})), STABLE) == images[2]
+    assert unordered(images, CO2, STABLE) is None
+    assert unordered(images, replace(CO2, installed=None), STABLE) is None
+    assert unordered([], nightly, STABLE) is None
+
+
+def test_an_image_is_kept_for_what_runs_it_in_another_spelling() -> None:
+    images = [an_image(version) for version in ("1.3.0", "1.2.0", "1.1.0", "1.0.0")]
+    assert superseded(images, [replace(CO2, installed="v1.0.0+x")]) == ()
 
 
 def test_old_versions_may_go_but_none_that_is_needed() -> None:

@@ -191,6 +191,21 @@ def test_after_the_restart_has_begun_nothing_leads_back(state: Update) -> None:
         assert after(said(word), start=state) == state
 
 
+@pytest.mark.parametrize("spelling", ["v2.0.0", "2.0.0+20261130", "2.0", "V2.0.0"])
+def test_the_version_that_was_ordered_confirms_in_any_spelling(spelling: str) -> None:
+    on_trial = after(Reported(spelling), start=after(Returned(), start=REBOOTING))
+    assert isinstance(on_trial, OnTrial)
+    assert after(said("confirmed", running=spelling), start=on_trial) == CONFIRMED
+    assert after(Reported(spelling), start=on_trial) == on_trial
+    vouched = after(said("confirmed"), start=REBOOTING)
+    assert after(Reported(spelling), start=vouched) == CONFIRMED
+
+
+def test_a_version_that_ran_before_proves_nothing_in_any_spelling() -> None:
+    again = after(Begin(replace(ORDER, previous="v2.0.0", force=True)))
+    assert after(Reported("2.0.0"), start=again) == again
+
+
 def test_a_failure_has_the_devices_reason() -> None:
     state = after(said("failed", error="checksum_mismatch"), start=ORDERED)
     assert state == ended(Outcome.FAILED, "checksum_mismatch")

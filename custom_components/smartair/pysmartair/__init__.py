@@ -1,6 +1,6 @@
 """What SmartAir devices mean: the protocol in plain Python, with no Home Assistant, no input or output, no clock."""
 
-from . import firmware, rollout, updating
+from . import firmware, rollout, updating, versions
 from .alerts import (
     KEPT_AT_MOST,
     KEPT_FOR,
@@ -215,6 +215,7 @@ __all__ = [
     "updating",
     "valid_root",
     "valid_uid",
+    "versions",
     "watch",
     "without_markup",
     "worst",

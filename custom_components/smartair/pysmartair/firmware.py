@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import zlib
 
 from .fields import clean_text, type_code
+from .versions import VersionKey, newer, same_version, version_key
 
 if TYPE_CHECKING:
     from .device import Snapshot
@@ -31,10 +32,8 @@ MAX_VERSION = 23
 KEEP = 3
 """Versions of a product and channel that are kept whether or not a device runs them."""
 
-_VERSION = re.compile(
-    r"v?(\d{1,6}(?:\.\d{1,6}){0,3})(?:[-.]?([A-Za-z][0-9A-Za-z.-]*))?(?:\+[0-9A-Za-z.-]+)?", re.ASCII
-)
-_PART = re.compile(r"\d+|[A-Za-z]+", re.ASCII)
+# It becomes a part of a file's name.
+_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]*", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*(?:\.[A-Za-z0-9_+-]+)*", re.ASCII)
@@ -91,29 +90,6 @@ class Catalogue:
     refused: Counter[str]
 
 
-# --- versions ----------------------------------------------------------------------------------
-
-type VersionKey = tuple[tuple[int, ...], bool, tuple[tuple[int, int, str], ...]]
-
-
-def version_key(text: str | None) -> VersionKey | None:
-    """Return what versions are ordered by, or None for what is no version; a pre-release precedes its release."""
-    found = _VERSION.fullmatch(text) if text and len(text) <= MAX_VERSION else None
-    if found is None:
-        return None
-    numbers = tuple(int(part) for part in found[1].split("."))
-    early = tuple(
-        (0, int(part), "") if part.isdigit() else (1, 0, part.lower()) for part in _PART.findall(found[2] or "")
-    )
-    return (*numbers, 0, 0, 0)[:4], not early, early
-
-
-def newer(version: str | None, than: str | None) -> bool:
-    """Tell whether a version comes after another; what cannot be compared does not."""
-    one, other = version_key(version), version_key(than)
-    return one is not None and other is not None and one > other
-
-
 # --- reading -----------------------------------------------------------------------------------
 
 
@@ -166,7 +142,8 @@ def read_image(entry: object) -> Image | str:
 
 
 def _version(value: object) -> str | None:
-    return value if isinstance(value, str) and version_key(value) else None
+    good = isinstance(value, str) and len(value) <= MAX_VERSION and _VERSION.fullmatch(value) and version_key(value)
+    return value if good and isinstance(value, str) else None
 
 
 def _hexadecimal(value: object, pattern: re.Pattern[str] = _SHA256) -> str | None:
@@ -409,7 +386,7 @@ def fitting(images: Iterable[Image], device: Subject) -> tuple[Image, ...]:
     return tuple(
         sorted(
             (image for image in images if unfit(image, device) is None),
-            key=lambda image: version_key(image.version) or ((), False, ()),
+            key=_order,
             reverse=True,
         )
     )
@@ -424,9 +401,21 @@ def latest(images: Iterable[Image], device: Subject, channel: ReleaseChannel) ->
     return None
 
 
+def unordered(images: Iterable[Image], device: Subject, channel: ReleaseChannel) -> Image | None:
+    """Return the newest image of the channel where it cannot be told whether it is newer than what runs."""
+    if device.installed is None or version_key(device.installed) is not None:
+        return None
+    channels = {ReleaseChannel.STABLE, channel}
+    return next(
+        (one for one in fitting(images, device) if one.channel in channels and one.sha256 not in device.bad), None
+    )
+
+
 def wanted(images: Sequence[Image], device: Subject, version: str, *, force: bool = False) -> Image | Denied:
     """Return the image of a version that was asked for by name, lower ones included, or why there is none."""
-    named = [image for image in images if image.version == version]
+    exact = [image for image in images if image.version == version]
+    # Of two builds of one version, the one that is meant is the one that is spelled so.
+    named = exact or [image for image in images if same_version(image.version, version)]
     if not named:
         return Denied.UNKNOWN_VERSION
     good = fitting(named, device)
@@ -436,7 +425,7 @@ def wanted(images: Sequence[Image], device: Subject, version: str, *, force: boo
         return max(misses, key=list(Denied).index)
     if force:
         return good[0]
-    if device.installed == version:
+    if same_version(device.installed, version):
         return Denied.INSTALLED
     return next((image for image in good if image.sha256 not in device.bad), Denied.KNOWN_BAD)
 
@@ -451,7 +440,7 @@ def superseded(
     """
     seen: Counter[tuple[str, str, ReleaseChannel]] = Counter()
     old: list[Image] = []
-    ordering = sorted(images, key=lambda image: version_key(image.version) or ((), False, ()), reverse=True)
+    ordering = sorted(images, key=_order, reverse=True)
     for image in ordering:
         line = (image.name, image.chip, image.channel)
         seen[line] += 1
@@ -461,4 +450,9 @@ def superseded(
 
 
 def _needs(device: Subject, image: Image) -> bool:
-    return image.version in {device.installed, device.previous} and image.device_type == device.device_type
+    runs = any(same_version(image.version, one) for one in (device.installed, device.previous))
+    return runs and image.device_type == device.device_type
+
+
+def _order(image: Image) -> VersionKey:
+    return version_key(image.version) or ((), False, (), (0, False))

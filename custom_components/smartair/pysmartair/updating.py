@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, assert_never
 
+from .versions import same_version
+
 ORDER_LIFETIME = 60
 """Seconds after which an order that has not arrived must not be carried out any more."""
 ANSWER_WITHIN = ORDER_LIFETIME + 10
@@ -282,7 +284,7 @@ def _took(  # noqa: PLR0911 - one for each word of the protocol
 ) -> Step:
     match said.state:
         case Outcome.CONFIRMED:
-            if said.running == state.order.version:
+            if same_version(said.running, state.order.version):
                 return _finish(state.order, Outcome.CONFIRMED, now)
             rebooting = state if isinstance(state, Rebooting) else Rebooting(order=state.order, since=now)
             return replace(rebooting, vouched=True), ()
@@ -315,7 +317,7 @@ def _reported(state: Update, said: Reported, now: float) -> Step:  # noqa: PLR09
     if isinstance(state, Idle):
         return state, ()
     order = state.order
-    as_ordered = said.version == order.version
+    as_ordered = same_version(said.version, order.version)
     on_trial = OnTrial(order=order, since=now, heard=now)
     match state:
         case OnTrial():
@@ -331,7 +333,8 @@ def _reported(state: Update, said: Reported, now: float) -> Step:  # noqa: PLR09
                 return _finish(order, Outcome.ROLLED_BACK, now, "rolled_back")
             # The restart itself may have gone unheard; a version that ran before as well proves nothing.
             open_still = isinstance(state, Working) or state.error in _OURS
-            return (on_trial, ()) if open_still and as_ordered and said.version != order.previous else (state, ())
+            ran_before = same_version(said.version, order.previous)
+            return (on_trial, ()) if open_still and as_ordered and not ran_before else (state, ())
         case _:
             assert_never(state)
 
