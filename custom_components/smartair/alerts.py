@@ -45,6 +45,8 @@ class AlertLog:
         self._file = SharedSave(concern_store(hass, entry_id, "alerts"), self._data)
         self._run = run
         self._listeners: list[AlertListener] = []
+        # Whether nothing is said of a device, or of a channel of it.
+        self.muted: Callable[[str | None, str | None], bool] = _nobody
         self.book = Book()
 
     async def async_load(self) -> None:
@@ -74,6 +76,8 @@ class AlertLog:
         values: Mapping[str, Any] | None = None,
     ) -> None:
         """Say that a trouble is there: once raised, it is updated where it is said otherwise."""
+        if self.muted(uid, channel):
+            return
         report = Report(place=Place(code, uid, zone, channel), cause=cause, severity=severity, values=values or {})
         self._take(raise_alert(self.book, report, alert_id=ulid_now(), now=time.time()))
 
@@ -99,6 +103,8 @@ class AlertLog:
         values: Mapping[str, Any] | None = None,
     ) -> None:
         """Say that something happened that is over as it is said: a refusal, a command that failed, a reset."""
+        if self.muted(uid, channel):
+            return
         report = Report(place=Place(code, uid, zone, channel), cause=cause, severity=severity, values=values or {})
         self._take(note_alert(self.book, report, alert_id=ulid_now(), now=time.time()))
 
@@ -149,3 +155,7 @@ class AlertLog:
 
     def _data(self) -> dict[str, Any]:
         return {"alerts": unparse_alerts(self.book)}
+
+
+def _nobody(_uid: str | None, _channel: str | None) -> bool:
+    return False

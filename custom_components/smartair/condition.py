@@ -50,7 +50,9 @@ class AirIsFresh(EveryTargeted):
     def _answers(self, target: Targeted) -> Iterator[bool]:
         for hub in loaded_hubs(self._hass):
             for device in hub.devices.values():
-                if device.device_id in target.devices and (fresh := hub.limits.fresh(device)) is not None:
+                if device.disabled or device.device_id not in target.devices:
+                    continue
+                if (fresh := hub.limits.fresh(device)) is not None:
                     yield fresh
 
 

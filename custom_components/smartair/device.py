@@ -93,6 +93,8 @@ class SmartAirDevice:
         self.record = record
         self.snapshot = record.snapshot()
         self.available = False
+        # By its owner, in Home Assistant: then it is neither seen nor told what to do, but for a stop.
+        self.disabled = False
         # What was measured before the restart, until it is stale or there is a value of now.
         self.restored: dict[str, Reading] = {}
         self.sensors: dict[str, SensorEntity] = {}
@@ -172,6 +174,8 @@ class SmartAirDevice:
     @callback
     def async_happened(self, event: DeviceEvent) -> None:
         """Tell those who listen for events of one."""
+        if self.disabled:
+            return
         for listener in tuple(self._event_listeners):
             listener(event)
 
@@ -186,7 +190,7 @@ class SmartAirDevice:
     @callback
     def async_refresh_availability(self) -> None:
         """Look again whether the device can be believed."""
-        available = self.hub.connected and self.snapshot.available
+        available = self.hub.connected and self.snapshot.available and not self.disabled
         if available != self.available:
             self.available = available
             self._call(tuple(self._listeners[_KEY_AVAILABLE]))
@@ -201,10 +205,16 @@ class SmartAirDevice:
             self.async_grow()
         if self._expiry is None:
             self._schedule_expiry(now)
-        if (self.hub.connected and after.available) != self.available:
+        if (self.hub.connected and after.available and not self.disabled) != self.available:
             self.async_refresh_availability()
         else:
             self._notify(changed, now)
+
+    @callback
+    def async_complain_again(self) -> None:
+        """Say again what is wrong with what the device sends, after nothing could be said for a while."""
+        wrong = {KEY_SKEW: self.snapshot.skew is not None, KEY_UNKNOWN: bool(self.snapshot.unknown)}
+        self._complain(frozenset(key for key, is_so in wrong.items() if is_so))
 
     def _complain(self, changed: frozenset[str]) -> None:
         """Raise, or take back, the repairs about what the device sends."""

@@ -37,6 +37,7 @@ from .pysmartair import (
     without_markup,
 )
 from .readings import Readings, read
+from .silence import Silence
 from .store import DeviceRecord, HubStore
 from .usage import UsageLog
 from .zones import Zones
@@ -83,6 +84,7 @@ class SmartAirHub:
         self.device_id: str | None = None
         self.pumps = Pumps(self)
         self.zones = Zones(self)
+        self.silence = Silence(self)
         self.import_turn = asyncio.Lock()
         self.connected = False
         self.counts: Counter[str] = Counter()
@@ -112,6 +114,7 @@ class SmartAirHub:
         self._register_hub()
         for record in self.store.devices.values():
             self._adopt(record).restored = read(readings.get(record.uid))
+        self.silence.async_start()
         self.readings.async_start()
         Announcer(self).async_start()
         self.limits.async_start()
@@ -391,6 +394,7 @@ class SmartAirHub:
                 **facts,
             )
             device.device_id = entry.id
+            device.disabled = entry.disabled
         else:
             registry.async_update_device(device.device_id, **facts)
 
@@ -409,6 +413,8 @@ class SmartAirHub:
     ) -> None:
         """Show a repair about a device; a `persistent` one outlives a restart, as nothing would raise it again."""
         device = self.devices.get(uid)
+        if device is not None and device.disabled:
+            return
         ir.async_create_issue(
             self.hass,
             DOMAIN,

@@ -109,7 +109,7 @@ class Infrastructure:
 
     def _raise_offline(self, uid: str, now: float) -> None:
         device = self._hub.devices.get(uid)
-        if device is None or (device.registered is not None and device.registered.disabled):
+        if device is None:
             return
         seen = device.snapshot.last_seen
         values = {} if seen is None else {"silent_for": round(now - seen)}

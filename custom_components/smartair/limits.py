@@ -235,6 +235,12 @@ class Limits:
         self._watchers.pop(uid).async_stop()
 
     @callback
+    def async_begin_again(self, device: SmartAirDevice) -> None:
+        """Forget how long a device has been beyond its limits: nobody was told."""
+        self._watchers[device.uid].async_set(())
+        self._refresh(device)
+
+    @callback
     def async_rules_changed(self) -> None:
         """Watch by the rules that hold now, if they are others than before."""
         rules = self._read_rules()

@@ -122,6 +122,12 @@ class Pump:
         return registered.name_by_user or registered.name or self.actuator.name
 
     @property
+    def disabled(self) -> bool:
+        """Whether its owner has disabled it, or the device that it is a part of, in Home Assistant."""
+        registered = self.registered
+        return registered is not None and registered.disabled
+
+    @property
     def role(self) -> Role:
         """What it is for."""
         return self.guard.limits.role

@@ -9,10 +9,10 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
 from homeassistant.core import CALLBACK_TYPE, Event, EventStateChangedData, HomeAssistant, State, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.event import async_track_state_change_event, async_track_time_interval
 from homeassistant.util.ulid import ulid_now
 
@@ -225,6 +225,10 @@ class Pumps(dict[PumpKey, Pump]):
             pump.own_senses = self._kept_senses(_name(*key))
             pump.offered_limits = spec.limits
             pump.device_id = self._register(device, spec)
+            # A switch that is disabled is never added, and its pump can be stopped all the same (S1).
+            pump.entity_id = er.async_get(self.hass).async_get_entity_id(
+                Platform.SWITCH, DOMAIN, f"{device.unique_prefix}{spec.channel}:pump"
+            )
             pump.last_run = next(reversed(self.usage.runs(uid=device.uid, channel=spec.channel)), None)
             pump.async_restore_alert()
             added.append(pump)
@@ -286,7 +290,7 @@ class Pumps(dict[PumpKey, Pump]):
                     pump.offered_limits = spec.limits
                     pump.async_grown()
             pump.offered = spec is not None
-            contact = device.available and pump.offered
+            contact = device.available and pump.offered and not pump.disabled
             if contact != pump.guard.contact:
                 pump.async_take(Contacted(contact))
             self._refit(pump)

@@ -16,7 +16,7 @@ def async_register(hass: HomeAssistant, register: system_health.SystemHealthRegi
 
 async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
     hubs = loaded_hubs(hass)
-    devices = [device for hub in hubs for device in hub.devices.values()]
+    devices = [device for hub in hubs for device in hub.devices.values() if not device.disabled]
     return {
         "connected": bool(hubs) and all(hub.connected for hub in hubs),
         "devices": len(devices),
