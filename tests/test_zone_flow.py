@@ -263,3 +263,58 @@ async def test_a_zone_that_is_deleted_leaves_nothing(
     assert hub.runtime_data.zones == {}
     assert hub.runtime_data.pumps.switches == {}
     assert hass_storage[f"{DOMAIN}.{hub.entry_id}.zones"]["data"]["zones"] == {}
+
+
+def unit(hass: HomeAssistant, entity_id: str, unit: str | None, state: str = "40") -> None:
+    """Give a sensor a unit."""
+    hass.states.async_set(entity_id, state, {} if unit is None else {"unit_of_measurement": unit})
+
+
+@pytest.mark.usefixtures("house")
+@pytest.mark.parametrize(
+    ("what", "unit_of", "field", "error", "section"),
+    [
+        ("level", "hPa", "level", "unit_of_level", "sensors"),
+        ("level", None, "level", "unit_of_level", "sensors"),
+        ("level", "cm", "tank_height", "height_missing", "limits"),
+        ("level", "L", "tank_volume", "volume_missing", "limits"),
+        ("ec", "ppm", "ec", "unit_of_ec", "sensors"),
+        ("ph", "mV", "ph", "unit_of_ph", "sensors"),
+        ("flow", "Hz", "flow", "unit_of_flow", "sensors"),
+        ("temperature", "%", "temperature", "unit_of_temperature", "sensors"),
+    ],
+)
+async def test_a_sensor_whose_unit_is_not_understood_is_refused_where_it_is_chosen(
+    hass: HomeAssistant, hub: MockConfigEntry, what: str, unit_of: str | None, field: str, error: str, section: str
+) -> None:
+    unit(hass, "sensor.odd", unit_of)
+    result = await answer(hass, await start(hass, hub), changed(sensors={what: "sensor.odd"}))
+    assert result["errors"] == {field: error, section: error}
+
+
+@pytest.mark.usefixtures("house")
+async def test_a_unit_is_asked_of_the_registry_where_the_sensor_is_away_and_not_judged_where_nobody_knows_it(
+    hass: HomeAssistant, hub: MockConfigEntry, entity_registry: er.EntityRegistry
+) -> None:
+    away = entity_registry.async_get_or_create("sensor", "test", "away", unit_of_measurement="hPa").entity_id
+    result = await answer(hass, await start(hass, hub), changed(sensors={"level": away}))
+    assert result["errors"] == {"level": "unit_of_level", "sensors": "unit_of_level"}
+    unit(hass, "sensor.mute", None, "unavailable")
+    await add(hass, hub, changed(sensors={"level": "sensor.mute"}))
+
+
+@pytest.mark.usefixtures("house")
+async def test_a_distance_from_above_needs_a_length_and_the_height_of_the_tank(
+    hass: HomeAssistant, hub: MockConfigEntry
+) -> None:
+    flow = await start(hass, hub)
+    above = {"sensors": {"level_from_above": True}}
+    result = await answer(hass, flow, changed(**above))
+    assert result["errors"] == {"level_from_above": "not_a_distance", "sensors": "not_a_distance"}
+    unit(hass, "sensor.level", "cm", "15")
+    result = await answer(hass, flow, changed(**above))
+    assert result["errors"] == {"tank_height": "height_missing", "limits": "height_missing"}
+    result = await answer(hass, flow, changed(**above, limits={"tank_height": 50, "sensor_gap": 5}))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    zone = hub.runtime_data.zones[str(list(hub.subentries)[-1])]
+    assert zone.value("level") == 80.0

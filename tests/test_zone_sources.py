@@ -11,8 +11,9 @@ from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
 from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.pysmartair.safety import Role
+from custom_components.smartair.pysmartair.tank import Tank
 from custom_components.smartair.pysmartair.water_model import Failed, NormalRecirc
-from custom_components.smartair.sources import understood
+from custom_components.smartair.sources import Trouble, read
 from custom_components.smartair.zone import Zone
 
 from .conftest import Wait
@@ -183,33 +184,64 @@ async def test_a_sensor_that_repeats_itself_is_alive_and_one_that_is_silent_is_n
     assert zone.memory.state == NormalRecirc()
 
 
+TANK = Tank(volume_l=40.0, height_cm=50.0)
+ABOVE = Tank(height_cm=50.0, above_cm=5.0)
+
+
 @pytest.mark.parametrize(
     ("what", "said", "unit", "value"),
     [
         ("level", "80", "%", 80.0),
-        ("level", "unknown", "%", None),
-        ("level", "unavailable", None, None),
-        ("level", "nan", "%", None),
-        ("level", "inf", "%", None),
-        ("level", "1e9", "%", None),
+        ("level", "-0.8", "%", -0.8),
+        ("level", "100.6", "%", 100.6),
+        ("level", "unknown", "%", Trouble.NO_VALUE),
+        ("level", "unavailable", None, Trouble.UNAVAILABLE),
+        ("level", "nan", "%", Trouble.RANGE),
+        ("level", "inf", "%", Trouble.RANGE),
+        ("level", "1e9", "%", Trouble.RANGE),
+        ("level", "46", "cm", 92.0),
+        ("level", "0.46", "m", 92.0),
+        ("level", "460", "mm", 92.0),
+        ("level", "10", "in", 50.8),
+        ("level", "30", "L", 75.0),
+        ("level", "30000", "mL", 75.0),
+        ("level", "0.03", "m³", 75.0),
+        ("level", "5", "gal", 47.3),
+        ("level", "80", None, Trouble.UNIT),
+        ("level", "80", "", Trouble.UNIT),
+        ("level", "80", "hPa", Trouble.UNIT),
         ("ph", "6.1", None, 6.1),
+        ("ph", "6.1", "pH", 6.1),
+        ("ph", "400", "mV", Trouble.UNIT),
         ("ec", "1.8", "mS/cm", 1.8),
         ("ec", "1800", "\u00b5S/cm", 1.8),
         ("ec", "1800", "\u03bcS/cm", 1.8),
-        ("ec", "1.8", None, 1.8),
-        ("ec", "1.8", "bananas", None),
+        ("ec", "1.8", None, Trouble.UNIT),
+        ("ec", "900", "ppm", Trouble.UNIT),
         ("flow", "60", "L/h", 1.0),
         ("flow", "0.06", "m³/h", 1.0),
+        ("flow", "60", "Hz", Trouble.UNIT),
         ("temperature", "68", "°F", 20.0),
-        ("temperature", "", "°C", None),
+        ("temperature", "20", "%", Trouble.UNIT),
+        ("temperature", "", "°C", Trouble.NO_NUMBER),
     ],
 )
-def test_what_a_sensor_says_is_understood_in_the_zones_unit(
-    what: str, said: str, unit: str | None, value: float | None
+def test_what_a_sensor_says_is_converted_or_not_understood(
+    what: str, said: str, unit: str | None, value: float | Trouble
 ) -> None:
     attributes = {} if unit is None else {"unit_of_measurement": unit}
-    found = understood(what, State("sensor.any", said, attributes))
-    assert found == (None if value is None else pytest.approx(value))
+    found = read(what, State("sensor.any", said, attributes), TANK)
+    assert found == (value if isinstance(value, Trouble) else pytest.approx(value, abs=0.05))
+
+
+@pytest.mark.parametrize(("said", "unit"), [("46", "cm"), ("30", "L")])
+def test_a_level_in_another_unit_is_no_level_without_the_measures_of_the_tank(said: str, unit: str) -> None:
+    assert read("level", State("sensor.any", said, {"unit_of_measurement": unit}), Tank()) is Trouble.MEASURES
+
+
+@pytest.mark.parametrize(("said", "level"), [("5", 100.0), ("55", 0.0), ("30", 50.0), ("4.5", 101.0)])
+def test_a_distance_from_above_is_a_level(said: str, level: float) -> None:
+    assert read("level", State("sensor.any", said, {"unit_of_measurement": "cm"}), ABOVE) == pytest.approx(level)
 
 
 async def test_a_sensor_without_an_id_of_its_own_is_missing_only_once_home_assistant_runs(

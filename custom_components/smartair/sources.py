@@ -1,14 +1,19 @@
 """Where a zone's values come from: a metric of a SmartAir device, or any sensor of Home Assistant."""
 
 from collections.abc import Callable
-import math
+from enum import StrEnum, auto
 import time
 from typing import TYPE_CHECKING, Protocol, override
 
 from homeassistant.const import (
     ATTR_UNIT_OF_MEASUREMENT,
+    PERCENTAGE,
+    STATE_UNAVAILABLE,
+    STATE_UNKNOWN,
     UnitOfConductivity,
+    UnitOfLength,
     UnitOfTemperature,
+    UnitOfVolume,
     UnitOfVolumeFlowRate,
 )
 from homeassistant.core import (
@@ -20,29 +25,34 @@ from homeassistant.core import (
     State,
     callback,
 )
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import async_track_state_change_event, async_track_state_report_event
 from homeassistant.util.unit_conversion import (
     BaseUnitConverter,
     ConductivityConverter,
+    DistanceConverter,
     TemperatureConverter,
+    VolumeConverter,
     VolumeFlowRateConverter,
 )
 
 from .const import DOMAIN
 from .device import SmartAirDevice
 from .pysmartair import CATALOGUE, Telemetry
+from .pysmartair.hearing import Hearing, begin, hear, lose, renew
+from .pysmartair.tank import Tank
 
 if TYPE_CHECKING:
     from .hub import SmartAirHub
 
-# What a zone reckons in, and how a sensor of another unit is understood; what is not here has no other unit.
+# What a zone reckons in, and how a sensor of another unit is understood.
 CONVERTERS: dict[str, tuple[type[BaseUnitConverter], str]] = {
     "ec": (ConductivityConverter, UnitOfConductivity.MILLISIEMENS_PER_CM),
     "flow": (VolumeFlowRateConverter, UnitOfVolumeFlowRate.LITERS_PER_MINUTE),
     "temperature": (TemperatureConverter, UnitOfTemperature.CELSIUS),
 }
+# pH has no unit; some write its name there.
+PH_UNITS = {None, "", "pH"}
 # There are two signs that look the same, and Home Assistant reckons with the second alone.
 _MICRO_SIGN, _GREEK_MU = "\u00b5", "\u03bc"
 METRICS = {"level": "water_level", "flow": "flow_rate", "ph": "ph", "ec": "ec", "temperature": "water_temperature"}
@@ -50,13 +60,33 @@ METRICS = {"level": "water_level", "flow": "flow_rate", "ph": "ph", "ec": "ec", 
 type Heard = Callable[[], None]
 
 
+class Trouble(StrEnum):
+    """Why a source has no value."""
+
+    MISSING = auto()
+    UNAVAILABLE = auto()
+    NO_VALUE = auto()
+    NO_NUMBER = auto()
+    UNIT = auto()
+    MEASURES = auto()
+    RANGE = auto()
+    SILENT = auto()
+
+
 class Source(Protocol):
     """One value of a zone. `count` grows with each report, also of an unchanged value."""
 
     count: int
+    hearing: Hearing
 
-    def value(self, stale_after: float) -> float | None:
-        """Return the value in the zone's unit, or None where nobody knows it now."""
+    def trouble(self, term: float) -> Trouble | None:
+        """Return why it has no value now, or None where it has one."""
+
+    def value(self, term: float) -> float | None:
+        """Return the value in the zone's unit, None where it has not been borne out for longer than the term."""
+
+    def resume(self, before: Source) -> None:
+        """Go on where another one of the same left off."""
 
     def async_end(self) -> None:
         """Listen no longer."""
@@ -70,18 +100,33 @@ class MetricSource(Source):
         self.device = device
         self.metric = metric
         self.count = 0
-        measured = device.snapshot.measured.get(metric)
-        # A value is as old as it is, whoever begins to listen when.
-        age = math.inf if measured is None else max(0.0, time.time() - measured)
-        self._reported = time.monotonic() - age
+        self.hearing = begin(time.monotonic(), always=True)
         self._heard = heard
+        self.said = device.snapshot.values.get(metric)
+        measured = device.snapshot.measured.get(metric)
+        # A value is as old as it is, whoever begins to listen when; one from the future has no age.
+        if measured is not None and (age := time.time() - measured) >= 0:
+            self.hearing = hear(self.hearing, time.monotonic() - age, equal=False)
         self._end = device.async_listen_reports(self._report)
 
     @override
-    def value(self, stale_after: float) -> float | None:
-        if not self.device.available or time.monotonic() - self._reported > stale_after:
-            return None
-        return self.device.snapshot.values.get(self.metric)
+    def trouble(self, term: float) -> Trouble | None:
+        if not self.device.available:
+            return Trouble.UNAVAILABLE
+        age = self.hearing.age(time.monotonic(), term)
+        if age is None:
+            return Trouble.NO_VALUE
+        return Trouble.SILENT if age > term else None
+
+    @override
+    def value(self, term: float) -> float | None:
+        age = self.hearing.age(time.monotonic(), term)
+        return None if age is None or age > term else self.said
+
+    @override
+    def resume(self, before: Source) -> None:
+        if isinstance(before, MetricSource) and (before.device, before.metric) == (self.device, self.metric):
+            self.count, self.hearing, self.said = before.count, before.hearing, before.said
 
     @override
     def async_end(self) -> None:
@@ -89,34 +134,55 @@ class MetricSource(Source):
 
     @callback
     def _report(self, message: Telemetry) -> None:
-        if self.metric in message.sample.values:
+        if (value := message.sample.values.get(self.metric)) is not None:
+            self.said = value
             self.count += 1
-            self._reported = time.monotonic()
+            self.hearing = hear(self.hearing, time.monotonic(), equal=False)
             self._heard()
 
 
 class StateSource(Source):
-    """Any sensor of Home Assistant, judged by its unit, its age and what it measures."""
+    """Any sensor of Home Assistant, judged by its unit, its age and what it measures.
 
-    def __init__(self, hass: HomeAssistant, entity_id: str, what: str, heard: Heard) -> None:
+    Many integrations write nothing where nothing changes. Steady is not silent: until it was seen to report equal
+    values as well, its owner alone, who makes it unavailable, tells that it is lost.
+    """
+
+    def __init__(self, hass: HomeAssistant, entity_id: str, what: str, tank: Tank, heard: Heard) -> None:
         """Listen to the entity."""
         self.entity_id = entity_id
         self.count = 0
+        self.hearing = begin(time.monotonic())
         self._hass = hass
-        self._what = what
+        self.what = what
+        self.tank = tank
         self._heard = heard
+        self.said: float | None = None
+        self._trouble: Trouble | None = None
+        self._take(hass.states.get(entity_id), equal=False)
         self._ends: list[CALLBACK_TYPE] = [
             async_track_state_change_event(hass, entity_id, self._changed),
-            async_track_state_report_event(hass, entity_id, self._changed),
+            async_track_state_report_event(hass, entity_id, self._reported),
         ]
 
     @override
-    def value(self, stale_after: float) -> float | None:
-        state = self._hass.states.get(self.entity_id)
-        # A sensor that says the same again is alive: what counts is when it last said anything.
-        if state is None or time.time() - state.last_reported_timestamp > stale_after:
-            return None
-        return understood(self._what, state)
+    def trouble(self, term: float) -> Trouble | None:
+        age = self.hearing.age(time.monotonic(), term)
+        return self._trouble or (Trouble.SILENT if age is not None and age > term else None)
+
+    @override
+    def value(self, term: float) -> float | None:
+        age = self.hearing.age(time.monotonic(), term)
+        return None if age is None or age > term else self.said
+
+    @override
+    def resume(self, before: Source) -> None:
+        if not isinstance(before, StateSource) or (before.what, before.tank) != (self.what, self.tank):
+            return
+        self.count, self.hearing = before.count, before.hearing
+        if self._trouble is not None:
+            self.said = before.said
+            self.hearing = lose(self.hearing, time.monotonic())
 
     @override
     def async_end(self) -> None:
@@ -124,27 +190,100 @@ class StateSource(Source):
             end()
 
     @callback
-    def _changed(self, _event: Event[EventStateChangedData] | Event[EventStateReportedData]) -> None:
-        self.count += 1
+    def _changed(self, event: Event[EventStateChangedData]) -> None:
+        before, after = event.data["old_state"], event.data["new_state"]
+        if _is_away(before) and not _is_away(after):
+            self.hearing = renew(self.hearing, time.monotonic())
+        self._take(after, equal=before is not None and after is not None and before.state == after.state)
         self._heard()
 
+    @callback
+    def _reported(self, event: Event[EventStateReportedData]) -> None:
+        self._take(event.data["new_state"], equal=True)
+        self._heard()
 
-def understood(what: str, state: State) -> float | None:
-    """Return what a sensor says in the zone's unit, or None where that is no number or cannot be true."""
+    def _take(self, state: State | None, *, equal: bool) -> None:
+        found = Trouble.MISSING if state is None else read(self.what, state, self.tank)
+        now = time.monotonic()
+        if isinstance(found, Trouble):
+            self._trouble = found
+            self.hearing = lose(self.hearing, now)
+            return
+        self.said, self._trouble = found, None
+        self.count += 1
+        self.hearing = hear(self.hearing, now, equal=equal)
+
+
+def _is_away(state: State | None) -> bool:
+    return state is None or state.state == STATE_UNAVAILABLE
+
+
+def read(what: str, state: State, tank: Tank) -> float | Trouble:
+    """Return what a sensor says in the zone's unit, or why that is no value."""
+    if state.state == STATE_UNAVAILABLE:
+        return Trouble.UNAVAILABLE
+    if state.state == STATE_UNKNOWN:
+        return Trouble.NO_VALUE
     try:
-        value = float(state.state)
+        said = float(state.state)
     except ValueError:
-        return None
-    unit = state.attributes.get(ATTR_UNIT_OF_MEASUREMENT)
-    if what in CONVERTERS and isinstance(unit, str):
-        converter, wanted = CONVERTERS[what]
-        try:
-            value = converter.convert(value, unit.replace(_MICRO_SIGN, _GREEK_MU), wanted)
-        except HomeAssistantError:
-            return None
+        return Trouble.NO_NUMBER
+    value = converted(what, said, state.attributes.get(ATTR_UNIT_OF_MEASUREMENT), tank)
+    if isinstance(value, Trouble):
+        return value
     low, high = CATALOGUE[METRICS[what]].taken
     # A number that is none lies in no range.
-    return value if low <= value <= high else None
+    return value if low <= value <= high else Trouble.RANGE
+
+
+def converted(what: str, value: float, unit: object, tank: Tank) -> float | Trouble:
+    """Return a value in the zone's unit; a unit that is not understood is never taken for the right one."""
+    if what == "ph":
+        return value if unit in PH_UNITS else Trouble.UNIT
+    if not isinstance(unit, str):
+        return Trouble.UNIT
+    unit = unit.strip().replace(_MICRO_SIGN, _GREEK_MU)
+    if what == "level":
+        return _level(value, unit, tank)
+    converter, wanted = CONVERTERS[what]
+    return converter.convert(value, unit, wanted) if unit in converter.VALID_UNITS else Trouble.UNIT
+
+
+def unit_trouble(hass: HomeAssistant, what: str, entity_id: str, tank: Tank) -> Trouble | None:
+    """Return what is wrong with the unit of a sensor, as far as it can be seen now."""
+    unit = unit_of(hass, entity_id)
+    state = hass.states.get(entity_id)
+    if unit is None and (state is None or state.state in {STATE_UNAVAILABLE, STATE_UNKNOWN}):
+        return None
+    found = converted(what, 1.0, unit, tank)
+    return found if isinstance(found, Trouble) else None
+
+
+def unit_of(hass: HomeAssistant, entity_id: str) -> str | None:
+    """Return the unit of a sensor, also of one that is not there just now."""
+    state = hass.states.get(entity_id)
+    if state is not None and (unit := state.attributes.get(ATTR_UNIT_OF_MEASUREMENT)) is not None:
+        return str(unit)
+    entry = er.async_get(hass).async_get(entity_id)
+    return entry.unit_of_measurement if entry is not None else None
+
+
+def is_length(unit: str | None) -> bool:
+    """Tell whether a unit is one of a length."""
+    return unit in DistanceConverter.VALID_UNITS
+
+
+def _level(value: float, unit: str, tank: Tank) -> float | Trouble:
+    level: float | None
+    if unit == PERCENTAGE:
+        level = value
+    elif unit in DistanceConverter.VALID_UNITS:
+        level = tank.level_of_length(DistanceConverter.convert(value, unit, UnitOfLength.CENTIMETERS))
+    elif unit in VolumeConverter.VALID_UNITS:
+        level = tank.level_of_volume(VolumeConverter.convert(value, unit, UnitOfVolume.LITERS))
+    else:
+        return Trouble.UNIT
+    return Trouble.MEASURES if level is None else level
 
 
 def entity_id_of(hass: HomeAssistant, reference: str) -> str | None:
@@ -164,19 +303,26 @@ def reference_of(hass: HomeAssistant, entity_id: str) -> str:
 
 
 def metric_of(hub: SmartAirHub, entity_id: str) -> tuple[SmartAirDevice, str] | None:
-    """Return the device and metric that a sensor of this hub shows, or None where it shows none."""
+    """Return the device and metric that a sensor of a hub shows, or None where it shows none."""
     entry = er.async_get(hub.hass).async_get(entity_id)
     if entry is None or entry.platform != DOMAIN:
         return None
-    for device in hub.devices.values():
+    for device in _hub_of(hub, entry).devices.values():
         metric = entry.unique_id.removeprefix(device.unique_prefix)
         if metric in CATALOGUE and metric != entry.unique_id:
             return device, metric
     return None
 
 
-def source_of(hub: SmartAirHub, what: str, entity_id: str, heard: Heard) -> Source:
+def _hub_of(hub: SmartAirHub, entry: er.RegistryEntry) -> SmartAirHub:
+    """Return the hub that an entity belongs to: one on another root does not say the same twice either."""
+    owner = hub.hass.config_entries.async_get_entry(entry.config_entry_id or "")
+    found: SmartAirHub = getattr(owner, "runtime_data", hub)
+    return found
+
+
+def source_of(hub: SmartAirHub, what: str, entity_id: str, tank: Tank, heard: Heard) -> Source:
     """Return the source that an entity is."""
     if (found := metric_of(hub, entity_id)) is not None:
         return MetricSource(*found, heard)
-    return StateSource(hub.hass, entity_id, what, heard)
+    return StateSource(hub.hass, entity_id, what, tank, heard)

@@ -15,7 +15,8 @@ from homeassistant.util import dt as dt_util
 from .const import DOMAIN
 from .pump import Pump, ZoneContext
 from .pysmartair import Code, RunRecord
-from .pysmartair.guard_data import Running, Sense
+from .pysmartair.guard_data import Running, Sense, Starting, Stopping
+from .pysmartair.hearing import fresh_for, wait
 from .pysmartair.safety import Refused, Role, watched
 from .pysmartair.schedule import Moment
 from .pysmartair.solution import Side, Standing, drift, follow
@@ -47,7 +48,7 @@ from .pysmartair.water_model import (
 )
 from .pysmartair.water_record import unparse_memory
 from .refusals import change_refused
-from .sources import MetricSource, Source, entity_id_of, source_of
+from .sources import MetricSource, Source, Trouble, entity_id_of, source_of
 from .zone_hands import Hands, cause_of
 from .zone_settings import ZoneSettings
 
@@ -56,6 +57,9 @@ if TYPE_CHECKING:
 
 # Age, today's litres and what else changes by itself is looked at this often.
 _REFRESH_S = 60.0
+_LENT = (("level", Sense.LEVEL), ("flow", Sense.FLOW))
+# What is wrong with a sensor and not with the way to it ends what needs it without waiting.
+_UNREADABLE = (Trouble.MISSING, Trouble.UNIT, Trouble.MEASURES)
 _BANDS = {
     ("ph", Side.HIGH): Code.HIGH_PH,
     ("ph", Side.LOW): Code.LOW_PH,
@@ -82,6 +86,7 @@ class Zone:
         self.sources: dict[str, Source] = {}
         self.missing: dict[str, str] = {}
         self._entity_ids: set[str] = set()
+        self._references: dict[str, str] = {}
         self.device_id: str | None = None
         # What was raised before a restart stays raised until it is seen to be over.
         active = {alert.code for alert in self.hub.alerts.active(zone=self.zone_id)}
@@ -112,6 +117,7 @@ class Zone:
     @callback
     def async_bind(self) -> None:
         """Take hold of the pumps and sensors as they are named now; done again when one is renamed or appears."""
+        before = dict(self.sources)
         self.async_let_go()
         self.missing = {}
         self._entity_ids.clear()
@@ -122,10 +128,15 @@ class Zone:
         for what, reference in self.settings.sensors.items():
             entity_id = self._named(what, reference)
             if entity_id is not None:
-                self.sources[what] = source_of(self.hub, what, entity_id, partial(self._heard, what))
+                heard = partial(self._heard, what)
+                source = self.sources[what] = source_of(self.hub, what, entity_id, self.settings.tank, heard)
+                # What was learned of a sensor outlives its new name.
+                if (known := before.get(what)) is not None and self._references.get(what) == reference:
+                    source.resume(known)
+        self._references = dict(self.settings.sensors)
         for role, pump in self.pumps.items():
             self._ends += [pump.async_listen(self.async_tick), pump.async_listen_runs(partial(self._ended, role))]
-            pump.bind(ZoneContext(zone=self.zone_id, pumps=self.pumps.values, lends=self._lent(role, pump)))
+            self._fit(role, pump)
             pump.async_restore_alert()
         self._lend()
         self.async_register()
@@ -221,7 +232,10 @@ class Zone:
 
     def _lent(self, role: Role, pump: Pump) -> frozenset[Sense]:
         """Return what the zone measures for a pump that its own device does not."""
-        senses = {Sense.LEVEL} if "level" in self.sources else set()
+        level = self.sources.get("level")
+        # Circulation runs on while it is not heard yet whether there is water: not heard yet is not lost.
+        heard = level is not None and not (role is Role.RECIRCULATION and self._waits(level))
+        senses = {Sense.LEVEL} if heard else set()
         if "flow" in self.sources and role is self.settings.flow_of:
             senses.add(Sense.FLOW)
         own = [
@@ -229,19 +243,61 @@ class Zone:
         ]
         return frozenset(senses.difference(own))
 
+    def _fit(self, role: Role, pump: Pump) -> None:
+        """Lend a pump what is measured for it, as far as it may go by it now."""
+        lends = self._lent(role, pump)
+        if pump.zone is None or pump.zone.lends != lends:
+            pump.bind(ZoneContext(zone=self.zone_id, pumps=self.pumps.values, lends=lends))
+
     def _is_own(self, what: str, pump: Pump) -> bool:
         source = self.sources.get(what)
         return isinstance(source, MetricSource) and source.device.uid == pump.uid
 
     def _lend(self, only: str | None = None) -> None:
-        for what, sense in (("level", Sense.LEVEL), ("flow", Sense.FLOW)):
-            if what not in self.sources or only not in {None, what}:
+        for what, sense in _LENT:
+            source = self.sources.get(what)
+            if source is None or only not in {None, what}:
                 continue
-            value = self.value(what)
-            for pump in self.pumps.values():
+            for role, pump in self.pumps.items():
+                self._fit(role, pump)
                 if pump.zone is not None and sense in pump.zone.lends:
                     # Only what was heard just now is another reading.
+                    value = self._value_for(pump, source, changes=what == "level")
                     pump.async_sense(sense, value, again=only is None)
+
+    def _value_for(self, pump: Pump, source: Source, *, changes: bool) -> float | None:
+        """Return what holds for a pump: for a start only what holds now, for a run what held within its term.
+
+        `changes` where a run must change it: then its silence is none of a value that is steady.
+        """
+        if pump.limits.circulates:
+            return source.value(self.settings.stale_after)
+        term = self._fresh_for(source)
+        if not isinstance(pump.state, Starting | Running | Stopping):
+            return None if source.trouble(term) is not None else source.value(term)
+        if source.trouble(term) in _UNREADABLE:
+            return None
+        heard_at, since = source.hearing.heard_at, self._moving_since(pump)
+        if changes and (heard_at is None or time.monotonic() - max(heard_at, since) > term):
+            return None
+        return source.value(term)
+
+    def _moving_since(self, pump: Pump) -> float:
+        now = time.monotonic()
+        return now - (self.hub.pumps.now - pump.state.since) if isinstance(pump.state, Running) else now
+
+    def _fresh_for(self, source: Source) -> float:
+        return fresh_for(source.hearing, None, self.settings.stale_after)
+
+    def _waits(self, source: Source) -> bool:
+        """Tell whether a source that has not spoken since a start still has its term to do so (S6)."""
+        term = self.settings.stale_after
+        if source.value(term) is not None or not (source.hearing.heard_at is None or source.hearing.renewed):
+            return False
+        now = time.monotonic()
+        if not self.hub.hass.is_running:
+            source.hearing = wait(source.hearing, now)
+        return now < source.hearing.due(term)
 
     # --- what is seen ---------------------------------------------------------------------------
 
@@ -249,6 +305,17 @@ class Zone:
         """Return what a sensor of the zone says now, None where it says nothing that can be believed."""
         source = self.sources.get(what)
         return None if source is None else source.value(self.settings.stale_after)
+
+    def _level(self) -> float | None:
+        """Return the level as a step may go by it: what begins needs it now, what goes on within its term."""
+        source = self.sources.get("level")
+        if source is None:
+            return None
+        term = self._fresh_for(source)
+        moves = isinstance(self.memory.state, Drain | Fill)
+        if (trouble := source.trouble(term)) is not None and not (moves and trouble not in _UNREADABLE):
+            return None
+        return source.value(term)
 
     @property
     def ec_drift(self) -> float | None:
@@ -278,7 +345,7 @@ class Zone:
         """Return all that the water cycle may know of the zone now."""
         level = self.sources.get("level")
         return Sight(
-            level=self.value("level"),
+            level=self._level(),
             level_count=level.count if level is not None else 0,
             ph=self.value("ph"),
             ec=self.value("ec"),

@@ -5,9 +5,17 @@ from typing import Any
 
 from homeassistant.components.sensor import SensorDeviceClass
 from homeassistant.config_entries import ConfigSubentry, ConfigSubentryFlow, SubentryFlowResult
-from homeassistant.const import CONF_NAME, PERCENTAGE, UnitOfConductivity, UnitOfTime, UnitOfVolume
+from homeassistant.const import (
+    CONF_NAME,
+    PERCENTAGE,
+    UnitOfConductivity,
+    UnitOfLength,
+    UnitOfTime,
+    UnitOfVolume,
+)
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
+    BooleanSelector,
     EntitySelector,
     EntitySelectorConfig,
     NumberSelector,
@@ -24,8 +32,9 @@ import voluptuous as vol
 
 from .const import DOMAIN, SUBENTRY_ZONE
 from .pysmartair.safety import Role
+from .pysmartair.tank import Tank
 from .pysmartair.water_model import NormalRecirc
-from .sources import entity_id_of, reference_of
+from .sources import Trouble, entity_id_of, is_length, metric_of, reference_of, unit_of, unit_trouble
 from .zone_settings import (
     CONF_DRAIN_TIMEOUT,
     CONF_DRIFT,
@@ -34,6 +43,9 @@ from .zone_settings import (
     CONF_EMPTY,
     CONF_FILL_TIMEOUT,
     CONF_FLOW_OF,
+    CONF_FROM_ABOVE,
+    CONF_GAP,
+    CONF_HEIGHT,
     CONF_INTERVAL,
     CONF_MAX,
     CONF_MAX_AGE,
@@ -56,6 +68,7 @@ from .zone_settings import (
     SECTION_SENSORS,
     SENSORS,
     judge,
+    tank_of,
 )
 
 SECTIONS = (SECTION_PUMPS, SECTION_SENSORS, SECTION_LIMITS, SECTION_CYCLE)
@@ -90,6 +103,8 @@ _DAYS = _number(1, 365, UnitOfTime.DAYS)
 
 LIMITS: dict[str, NumberSelector] = {
     CONF_TANK: _number(1, 100_000, UnitOfVolume.LITERS),
+    CONF_HEIGHT: _number(1, 1000, UnitOfLength.CENTIMETERS, step=0.1),
+    CONF_GAP: _number(0, 1000, UnitOfLength.CENTIMETERS, step=0.1),
     CONF_MIN: _LEVEL,
     CONF_EMPTY: _LEVEL,
     CONF_TARGET: _LEVEL,
@@ -127,7 +142,7 @@ CYCLE: dict[str, NumberSelector | TimeSelector | ObjectSelector] = {
 }
 _FIELDS: dict[str, tuple[str, ...]] = {
     SECTION_PUMPS: tuple(PUMPS),
-    SECTION_SENSORS: SENSORS,
+    SECTION_SENSORS: (*SENSORS, CONF_FROM_ABOVE),
     SECTION_LIMITS: tuple(LIMITS),
     SECTION_CYCLE: tuple(CYCLE),
 }
@@ -140,7 +155,11 @@ def _field(name: str) -> vol.Marker:
 def _schema() -> vol.Schema:
     pump = EntitySelector(EntitySelectorConfig(domain="switch"))
     flow_of = SelectSelector(SelectSelectorConfig(options=list(PUMPS), translation_key=CONF_FLOW_OF))
-    sensors: dict[vol.Marker, Any] = {vol.Optional(name): _sensor(name) for name in SENSORS}
+    sensors: dict[vol.Marker, Any] = {}
+    for name in SENSORS:
+        sensors[vol.Optional(name)] = _sensor(name)
+        if name == "level":
+            sensors[vol.Optional(CONF_FROM_ABOVE, default=False)] = BooleanSelector()
     sensors[vol.Required(CONF_FLOW_OF, default=FLOW_OF)] = flow_of
     return vol.Schema(
         {
@@ -233,11 +252,32 @@ class ZoneFlow(ConfigSubentryFlow):
                 errors[role] = "pump_of_other_zone"
             elif entity and self._has_other_role(user_input[SECTION_PUMPS][role], PUMPS[role]):
                 errors[role] = "pump_has_other_role"
-        if not data[SECTION_PUMPS] and not data[SECTION_SENSORS].keys() - {CONF_FLOW_OF}:
+        if not data[SECTION_PUMPS] and data[SECTION_SENSORS].keys().isdisjoint(SENSORS):
             errors["base"] = "nothing_chosen"
+        errors |= self._judge_units(user_input[SECTION_SENSORS], tank_of(data))
         for name, fields in _FIELDS.items():
             wrong = [errors[one] for one in fields if one in errors]
             errors |= {name: wrong[0]} if wrong else {}
+        return errors
+
+    def _judge_units(self, sensors: Mapping[str, Any], tank: Tank) -> dict[str, str]:
+        """Return what is wrong with the units of sensors; those of SmartAir devices are known."""
+        errors: dict[str, str] = {}
+        hub = getattr(self._get_entry(), "runtime_data", None)
+        for what in SENSORS:
+            entity_id = sensors.get(what)
+            if not entity_id or (hub is not None and metric_of(hub, entity_id) is not None):
+                continue
+            length = is_length(unit_of(self.hass, entity_id))
+            match unit_trouble(self.hass, what, entity_id, tank):
+                case Trouble.UNIT:
+                    errors[what] = f"unit_of_{what}"
+                case Trouble.MEASURES:
+                    errors |= {CONF_HEIGHT: "height_missing"} if length else {CONF_TANK: "volume_missing"}
+                case _:
+                    pass
+            if what == "level" and sensors.get(CONF_FROM_ABOVE) and unit_of(self.hass, entity_id) and not length:
+                errors[CONF_FROM_ABOVE] = "not_a_distance"
         return errors
 
     def _zones(self) -> Iterator[ConfigSubentry]:

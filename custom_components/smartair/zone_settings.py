@@ -8,6 +8,7 @@ from typing import Any, Self
 from .pysmartair.safety import Role
 from .pysmartair.schedule import Plan, minute_of_day, parse_windows
 from .pysmartair.solution import EC_HYSTERESIS, PH_HYSTERESIS, Band
+from .pysmartair.tank import Tank
 from .pysmartair.water_model import Rules
 
 SECTION_PUMPS = "pumps"
@@ -16,7 +17,11 @@ SECTION_LIMITS = "limits"
 SECTION_CYCLE = "water_cycle"
 
 CONF_FLOW_OF = "flow_of"
+# What of the sensors is no sensor.
+CONF_FROM_ABOVE = "level_from_above"
 CONF_TANK = "tank_volume"
+CONF_HEIGHT = "tank_height"
+CONF_GAP = "sensor_gap"
 CONF_MIN = "min_level"
 CONF_EMPTY = "empty_level"
 CONF_TARGET = "target_level"
@@ -47,6 +52,7 @@ DEFAULTS: dict[str, float | str] = {
     CONF_TARGET: 80,
     CONF_MAX: 95,
     CONF_STALE: 60,
+    CONF_GAP: 0,
     CONF_TIME: "10:00:00",
     CONF_MAX_OFF: 15,
     CONF_DRAIN_TIMEOUT: 20,
@@ -67,6 +73,7 @@ class ZoneSettings:
     ph: Band
     ec: Band
     rules: Rules
+    tank: Tank
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
@@ -83,7 +90,19 @@ class ZoneSettings:
             ph=Band(limits.get(CONF_PH_LOW), limits.get(CONF_PH_HIGH), PH_HYSTERESIS),
             ec=Band(limits.get(CONF_EC_LOW), limits.get(CONF_EC_HIGH), EC_HYSTERESIS),
             rules=_rules(pumps, sensors, limits, DEFAULTS | data[SECTION_CYCLE]),
+            tank=tank_of(data),
         )
+
+
+def tank_of(data: Mapping[str, Any]) -> Tank:
+    """Return the measures of the tank."""
+    limits = DEFAULTS | data[SECTION_LIMITS]
+    above = data[SECTION_SENSORS].get(CONF_FROM_ABOVE, False)
+    return Tank(
+        volume_l=limits.get(CONF_TANK),
+        height_cm=limits.get(CONF_HEIGHT),
+        above_cm=limits[CONF_GAP] if above else None,
+    )
 
 
 def _rules(

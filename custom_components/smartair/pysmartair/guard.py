@@ -76,6 +76,8 @@ def begin(limits: Limits, memory: Memory, now: float, *, protected: bool = False
         heard_at=now,
         lock=memory.lock,
         stuck=memory.stuck,
+        blind=memory.blind,
+        comes_back=memory.blind,
         failures=tuple(min(at, now) for at in memory.failures),
         off_since=None if memory.off_since is None else min(memory.off_since, now),
         earlier=earlier,
@@ -328,6 +330,9 @@ def _ask(turn: Turn, event: RunAsked) -> None:
     match verdict:
         case Refused() as refused:
             turn.do(Refuse(event.run_id, refused), Alarm(Kind.NOTE, REFUSED, refused))
+            unseen = refused.reason is Reason.DRY_RUN and refused.cause is Cause.UNKNOWN
+            if turn.circulates and unseen and turn.guard.lock is None:
+                turn.blinded(refused)
         case Allowed():  # pragma: no branch - the union is closed
             _order_run(turn, order)
 
@@ -381,7 +386,7 @@ def _reorder(turn: Turn, run: Running, order: Order, lease: int) -> None:
 
 
 def _stop(turn: Turn, event: StopAsked) -> None:
-    turn.set(off_asked_s=event.off_s, water_change=event.water_change and turn.circulates)
+    turn.set(off_asked_s=event.off_s, water_change=event.water_change and turn.circulates, comes_back=False)
     turn.stop("stopped")
 
 

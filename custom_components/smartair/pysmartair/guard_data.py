@@ -132,6 +132,7 @@ class Memory:
     failures: tuple[float, ...] = ()
     off_since: float | None = None
     stuck: bool = False
+    blind: bool = False
     run_id: str | None = None
     run_since: float | None = None
 
@@ -149,8 +150,10 @@ class Guard:
     """One pump and all that its guard knows of it.
 
     `protected` where the firmware keeps the rules too, `ends_itself` where the actuator ends each run by itself.
-    `device_lock` is the lock that the device has, by its last word, `device_was` the one that it had before, and
-    `reset_said` that the device says it was reset, which its next report has to bear out.
+    `blind` where circulation was stopped, or refused, because nobody knows whether there is water, and `comes_back`
+    where it runs again as soon as that is known. `device_lock` is the lock that the device has, by its last word,
+    `device_was` the one that it had before, and `reset_said` that the device says it was reset, which its next
+    report has to bear out.
     """
 
     limits: Limits
@@ -166,6 +169,8 @@ class Guard:
     device_was: str | None = None
     reset_said: bool = False
     stuck: bool = False
+    blind: bool = False
+    comes_back: bool = False
     leases: int = 0
     failures: tuple[float, ...] = ()
     failed_run: str | None = None

@@ -18,6 +18,7 @@ def memory_as_dict(memory: Memory) -> dict[str, Any]:
         "failures": list(memory.failures),
         "off_since": memory.off_since,
         "stuck": memory.stuck,
+        "blind": memory.blind,
         "run_id": memory.run_id,
         "run_since": memory.run_since,
     }
@@ -41,6 +42,7 @@ def memory_from_dict(data: Mapping[str, Any]) -> Memory:
         else (),
         off_since=number(data.get("off_since")),
         stuck=bool(data.get("stuck")),
+        blind=bool(data.get("blind")),
         run_id=run_id[:_MAX_ID] if isinstance(run_id, str) else None,
         run_since=number(data.get("run_since")),
     )

@@ -228,7 +228,10 @@ class Turn:
 
     def trip(self, run: Running, verdict: Refused, *, locks: bool) -> None:
         """Stop a run, and lock or count a failure."""
-        if locks:
+        if self.circulates and verdict.cause is Cause.UNKNOWN:
+            # What is not known may be known again: only what was measured locks circulation.
+            self.blinded(verdict)
+        elif locks:
             self.latch(verdict)
         else:
             self.fail(run.run_id, verdict)
@@ -273,6 +276,19 @@ class Turn:
                 by=by if by is not None and closing.by in WEAK_WORDS else closing.by,
             )
         )
+
+    def blinded(self, verdict: Refused) -> None:
+        """Remember that circulation waits until it is known whether there is water."""
+        if not self.guard.blind:
+            self.do(Alarm(Kind.RAISE, alarm_code(verdict.reason), verdict))
+        self.set(blind=True, comes_back=True)
+
+    def seen_again(self) -> None:
+        """Take back that nobody knows whether there is water; a lock that came meanwhile has the alert from here."""
+        lock = self.guard.lock
+        if lock is None or lock.reason is not Reason.DRY_RUN:
+            self.do(Alarm(Kind.RESOLVE, alarm_code(Reason.DRY_RUN)))
+        self.set(blind=False, comes_back=False)
 
     # --- what is known --------------------------------------------------------------------------
 
@@ -327,6 +343,7 @@ class Turn:
             failures=guard.failures,
             off_since=guard.off_since,
             stuck=guard.stuck,
+            blind=guard.blind,
             run_id=going.run_id if going else None,
             run_since=going.since if going else None,
         )

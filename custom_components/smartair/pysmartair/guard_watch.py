@@ -28,6 +28,7 @@ from .safety import (
     holds_circulation,
     may_release,
     off_until,
+    reservoir,
     run_until,
     watch_rest,
     watch_run,
@@ -48,6 +49,7 @@ def look(turn: Turn) -> None:
             _look_at_run(turn, running)
         case Stopping() as stopping:  # pragma: no branch - the union is closed
             _look_at_stop(turn, stopping)
+    _see_again(turn)
     _release(turn)
     closing = turn.guard.closing
     if closing is not None and turn.now >= closing.deadline:
@@ -103,7 +105,9 @@ def _look_at_run(turn: Turn, state: Running) -> None:
     if guard.lock is not None and (not turn.circulates or holds_circulation(guard.lock)):
         turn.stop(guard.lock.reason)
         return
-    watch, trip = watch_run(state.watch, guard.limits, guard.readings, now, guard.lock)
+    # What was stopped for an unknown level and runs all the same is not stopped for it again.
+    lock = guard.lock or (Refused(Reason.DRY_RUN, Cause.UNKNOWN) if guard.blind else None)
+    watch, trip = watch_run(state.watch, guard.limits, guard.readings, now, lock)
     state = replace(state, watch=watch)
     turn.set(state=state)
     if trip is not None:
@@ -183,6 +187,23 @@ def _later(readings: Readings, since: float) -> Readings:
         return reading if reading is not None and reading.at > since else None
 
     return replace(readings, flow=later(readings.flow), current_ma=later(readings.current_ma))
+
+
+def _see_again(turn: Turn) -> None:
+    """Let circulation run again that was stopped only because nobody knew whether there is water."""
+    guard = turn.guard
+    if not guard.blind:
+        return
+    verdict = reservoir(guard.limits, guard.readings, turn.now)
+    if turn.circulates and isinstance(verdict, Refused) and verdict.cause is Cause.UNKNOWN:
+        return
+    comes_back = guard.comes_back and turn.circulates
+    if isinstance(guard.state, Stopping | Unknown) and comes_back:
+        # It is first learnt what the pump does (S9).
+        return
+    turn.seen_again()
+    if comes_back and isinstance(guard.state, Resting) and isinstance(turn.gate(turn.limits.max_run_s), Allowed):
+        turn.send_run(turn.limits.max_run_s, planned=False)
 
 
 def _release(turn: Turn) -> None:
