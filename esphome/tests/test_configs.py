@@ -72,6 +72,16 @@ def change(path: str, old: str, new: str) -> Callable[[Path], None]:
     return apply
 
 
+def both(*changes: Callable[[Path], None]) -> Callable[[Path], None]:
+    """Several changes, one after the other."""
+
+    def apply(source: Path) -> None:
+        for each in changes:
+            each(source)
+
+    return apply
+
+
 def cut(path: str, start: str) -> Callable[[Path], None]:
     """Everything from here to the end of the file."""
 
@@ -85,6 +95,7 @@ def cut(path: str, start: str) -> Callable[[Path], None]:
 
 ZONE = "packages/logic/zone.yaml"
 BASE = "packages/base.yaml"
+NODE = "devices/zone-node.yaml"
 WRONG = {
     "recirculation on a normally open contact": (
         change(ZONE, "relay_contact: normally_closed", "relay_contact: normally_open"),
@@ -129,6 +140,45 @@ WRONG = {
     "draining with neither level nor float switch": (
         change(ZONE, "    level: level\n    min_level: ${empty_level}\n", ""),
         "needs level or float_switch",
+    ),
+    "draining on a normally closed contact": (
+        change(
+            ZONE,
+            "relay: relay_drain\n    relay_contact: normally_open",
+            "relay: relay_drain\n    relay_contact: normally_closed",
+        ),
+        "a drain pump must hang on a normally open contact",
+    ),
+    "a switch on a pump's relay": (
+        change(NODE, "smartair:\n", "switch:\n  - {platform: output, name: x, output: relay_fill}\n\nsmartair:\n"),
+        "switch uses the relay relay_fill: that would be a second way to the pump",
+    ),
+    "an automation that writes a pump's relay": (
+        change(NODE, "smartair:\n", "interval:\n  - interval: 1h\n    then:\n      - output.turn_on: relay_fill\n\nsmartair:\n"),
+        "interval uses the relay relay_fill",
+    ),
+    "a lambda that writes a pump's relay": (
+        change(NODE, "smartair:\n", "interval:\n  - interval: 1h\n    then:\n      - lambda: id(relay_fill).turn_on();\n\nsmartair:\n"),
+        "interval uses the relay relay_fill",
+    ),
+    "another output in front of a pump's relay": (
+        change(
+            "packages/sensors/relays.yaml",
+            "output:\n",
+            "output:\n  - platform: template\n    id: back_door\n    type: binary\n    write_action:\n      - output.turn_on: relay_drain\n",
+        ),
+        "output uses the relay relay_drain",
+    ),
+    "a relay behind an expander": (
+        both(
+            change("packages/sensors/relays.yaml", "${pin_relay_fill}", "{pcf8574: far, number: 2, mode: {output: true}}"),
+            change(NODE, "smartair:\n", "pcf8574:\n  - id: far\n\nsmartair:\n"),
+        ),
+        "the relay relay_fill must be on a pin of the chip itself",
+    ),
+    "publishing that may block the main loop": (
+        change("packages/net/wifi.yaml", "idf_send_async: true", "idf_send_async: false"),
+        "idf_send_async: must be true on a device with pumps",
     ),
     "one relay for two pumps": (
         change(ZONE, "relay: relay_fill", "relay: relay_drain"),
@@ -243,5 +293,7 @@ def test_relays_are_written_before_anything_that_can_wait(source: Path, tmp_path
     [build] = (tmp_path / "build").iterdir()
     main = (build / "src/main.cpp").read_text()
     assert main.index("should_enter_safe_mode") < main.index("set_relay("), "in safe mode no relay exists"
+    released = [main.index(f"release_relay({pin}, false)") for pin in (15, 16, 17)]
+    assert max(released) < main.index("should_enter_safe_mode"), "a crash leaves them as they were"
     assert main.count("set_relay(") == 3
     assert "switch_::" not in main, "no entity reaches a relay"

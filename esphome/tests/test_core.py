@@ -4,6 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 import random
+import re
 import subprocess
 
 import numpy as np
@@ -32,7 +33,7 @@ def compiled(name: str) -> Path:
     source = TESTS / "core" / f"{name}.cpp"
     target = BUILD / "core" / name
     target.parent.mkdir(parents=True, exist_ok=True)
-    newest = max(p.stat().st_mtime for p in [source, *(ESPHOME / "components").rglob("*.h")])
+    newest = max(p.stat().st_mtime for p in [source, *(ESPHOME / "components").rglob("*.h"), *source.parent.glob("*.h")])
     if not target.exists() or target.stat().st_mtime < newest:
         subprocess.run(["g++", *FLAGS, *SANITIZE, "-o", target, source], check=True)
     return target
@@ -42,6 +43,18 @@ def test_the_rules_hold_over_days_and_across_the_wrap_of_millis() -> None:
     done = subprocess.run([compiled("pump_rules_test")], capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout == "ok\n"
+
+
+FAULTS = re.findall(r"^    STORY\((\w+)\)", (TESTS / "core/pump_faults_test.cpp").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_rules_bear_what_breaks(fault: str) -> None:
+    done = subprocess.run(
+        [compiled("pump_faults_test"), fault], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout == f"{fault}\n"
 
 
 def pairs(values: dict) -> list[str]:

@@ -62,6 +62,56 @@ def test_lost_contact_ends_runs_and_brings_circulation_back(zone: Zone, broker: 
     assert pins[DRAIN] is False, "contact that comes back starts nothing"
 
 
+def test_a_run_that_lost_contact_ended_is_accounted_for_when_it_is_back(zone: Zone, broker: Broker) -> None:
+    answer = zone.start("pump_fill", FILL)
+    since = zone.ears.mark()
+    broker.stop()
+    level, start = 50.0, time.monotonic()
+    while zone.device.pins[FILL] and time.monotonic() - start < 8:
+        level += 0.5
+        zone.device.set(level=level)
+        time.sleep(0.1)
+    broker.start()
+    cmd_id = answer["cmd_id"]
+    event = zone.ears.wait("event", {"event": "contact_lost", "cmd_id": cmd_id}, since=since, timeout=20)
+    assert (event["channel"], 3 < event["seconds"] < 7) == ("pump_fill", True)
+    end = zone.ears.wait("command_response", {"cmd_id": cmd_id, "status": "DONE"}, since=since, timeout=20)
+    assert end["details"]["ended_by"] == "contact_lost"
+
+
+def test_what_ends_a_run_while_nobody_listens_is_answered_afterwards(zone: Zone, broker: Broker) -> None:
+    planned = zone.start("pump_fill", FILL, duration_s=2)
+    broker.stop()
+    zone.device.wait_pin(FILL, high=False, timeout=4)
+    since = zone.ears.mark()
+    broker.start()
+    end = zone.ears.wait(
+        "command_response", {"cmd_id": planned["cmd_id"], "status": "DONE"}, since=since, timeout=20
+    )
+    assert end["details"]["ended_by"] == "finished"
+    time.sleep(2)
+    tripped = zone.start("pump_fill", FILL)
+    broker.stop()
+    zone.device.set(leak=1)
+    zone.device.wait_pin(FILL, high=False, timeout=4)
+    since = zone.ears.mark()
+    broker.start()
+    cmd_id = tripped["cmd_id"]
+    end = zone.ears.wait("command_response", {"cmd_id": cmd_id, "status": "ERROR"}, since=since, timeout=20)
+    assert end["error_code"] == "overflow"
+    zone.ears.wait("event", {"event": "safety_trip", "cmd_id": cmd_id}, since=since, timeout=20)
+
+
+def test_a_plain_stop_ends_the_exemption_of_the_drain_step(zone: Zone, broker: Broker) -> None:
+    zone.ears.command("stop_pump", channel="pump_recirc", purpose="water_change")
+    zone.device.wait_pin(RECIRC, high=True)
+    zone.ears.command("stop_pump", channel="pump_recirc")
+    broker.stop()
+    took = zone.device.wait_pin(RECIRC, high=False, timeout=8)
+    broker.start()
+    assert took < 6, "contact is given four seconds"
+
+
 def test_lost_contact_does_not_end_the_drain_step_of_a_water_change(zone: Zone, broker: Broker) -> None:
     zone.ears.command("stop_pump", channel="pump_recirc", purpose="water_change")
     zone.device.wait_pin(RECIRC, high=True)

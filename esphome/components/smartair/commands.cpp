@@ -15,6 +15,8 @@ static constexpr size_t MAX_ID = 64;
 static constexpr uint64_t SETTLE_MS = 2000;
 // A timestamp of whole seconds lies up to one second before the moment that it means.
 static constexpr int64_t SKEW_MS = 1000;
+// A timestamp from further ahead proves nothing: the two clocks are not one.
+static constexpr int64_t AHEAD_MS = 2000;
 
 // Of a cmd_id: eight bytes of a good hash, so that two ids never meet.
 static uint64_t fingerprint(const std::string &id) {
@@ -33,7 +35,8 @@ bool SmartAir::too_early_to_trust_(JsonObjectConst message) const {
   if (now == 0 || !this->contact_ || !message["timestamp"].is<double>())
     return true;
   const int64_t since = now - static_cast<int64_t>(millis_64() - this->contact_since_);
-  return static_cast<int64_t>(message["timestamp"].as<double>() * 1000.0) < since - SKEW_MS;
+  const int64_t stamp = static_cast<int64_t>(message["timestamp"].as<double>() * 1000.0);
+  return stamp < since - SKEW_MS || stamp > now + AHEAD_MS;
 }
 
 bool SmartAir::expired_(JsonObjectConst message) const {
@@ -55,19 +58,19 @@ void SmartAir::on_command_(const std::string &payload) {
       return true;
     parsed = true;
     Command command{root["command"] | (root["cmd"] | ""), root["cmd_id"] | "", root["params"].as<JsonObjectConst>()};
+    if (this->obey_stop_(command))
+      return true;
     if (command.name.empty() || command.id.empty() || command.id.size() > MAX_ID || command.name.size() > MAX_ID) {
       this->reject_("bad_command");
       return true;
     }
     if (this->answer_duplicate_(command))
       return true;
-    // Off is never gated, whatever the time; with its cmd_id remembered, a late stop can happen once and no more.
-    const bool stops = command.name == "stop_pump";
-    if (!stops && this->expired_(root)) {
+    if (this->expired_(root)) {
       this->respond_(command.name, command.id, {"EXPIRED", "expired", ""});
       return true;
     }
-    if (!stops && this->too_early_to_trust_(root)) {
+    if (this->too_early_to_trust_(root)) {
       this->respond_(command.name, command.id, Answer::error("maybe_retained"));
       return true;
     }
@@ -78,6 +81,26 @@ void SmartAir::on_command_(const std::string &payload) {
   });
   if (!parsed)
     this->reject_("bad_json");
+}
+
+// Off is never gated (S1): late, repeated, without a cmd_id or with one of nonsense, and for all pumps where it names
+// none. Once more does no harm: the time that circulation has been off already counts.
+bool SmartAir::obey_stop_(const Command &command) {
+  if (command.name != "stop_pump" || this->participants_.empty())
+    return false;
+  Answer answer = Answer::error("unknown_channel");
+  size_t stopped = 0;
+  for (auto *participant : this->participants_)
+    stopped += participant->handle_command(command, answer);
+  if (stopped > 1)
+    answer = {};
+  if (command.id.empty() || command.id.size() > MAX_ID)
+    return true;
+  // A stop that is sent over and over must not push out what else was carried out.
+  if (!this->executed_before_(command.id))
+    this->remember_(command, answer);
+  this->respond_(command.name, command.id, answer);
+  return true;
 }
 
 // Without a cmd_id nobody waits for an answer; it is told as something that happened.
@@ -108,8 +131,7 @@ Answer SmartAir::execute_(const Command &command) {
     if (participant->handle_command(command, answer))
       return answer;
   }
-  const bool pump_command =
-      command.name == "run_pump" || command.name == "stop_pump" || command.name == "reset_safety_lock";
+  const bool pump_command = command.name == "run_pump" || command.name == "reset_safety_lock";
   return Answer::error(pump_command && !this->participants_.empty() ? "unknown_channel" : "unknown_command");
 }
 
@@ -196,6 +218,10 @@ void SmartAir::remember_(const Command &command, const Answer &answer) {
 
 void SmartAir::respond_(const std::string &name, const std::string &id, const Answer &answer) {
   ESP_LOGI(TAG, "%s %s: %s %s", name.c_str(), id.c_str(), answer.status, answer.error_code.c_str());
+  this->publish_("command_response", answer_payload_(name, id, answer));
+}
+
+std::string SmartAir::answer_payload_(const std::string &name, const std::string &id, const Answer &answer) {
   std::string payload = json::build_json([&](JsonObject root) {
     root["cmd"] = name;
     root["cmd_id"] = id;
@@ -207,7 +233,7 @@ void SmartAir::respond_(const std::string &name, const std::string &id, const An
     payload.pop_back();
     payload += ",\"details\":" + answer.details + "}";
   }
-  this->publish_("command_response", payload);
+  return payload;
 }
 
 void SmartAir::answer_later(const std::string &name, const std::string &id, const Answer &answer) {
@@ -215,7 +241,10 @@ void SmartAir::answer_later(const std::string &name, const std::string &id, cons
     if (a.id == id)
       a.answer = answer;
   }
-  this->respond_(name, id, answer);
+  ESP_LOGI(TAG, "%s %s: %s %s", name.c_str(), id.c_str(), answer.status, answer.error_code.c_str());
+  this->keep_(true, answer_payload_(name, id, answer));
+  if (this->contact_ && this->announced_)
+    this->flush_pending_();
 }
 
 void SmartAir::on_ota_(const std::string &payload) {

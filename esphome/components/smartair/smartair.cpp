@@ -13,7 +13,7 @@ static const char *const TAG = "smartair";
 // A batch must fit the 4 KB that ESP-IDF's MQTT client moves in one piece.
 static constexpr size_t MAX_BATCH_BYTES = 3800;
 static constexpr size_t MAX_BATCH_SAMPLES = 200;
-static constexpr size_t MAX_EVENTS = 40;
+static constexpr size_t MAX_PENDING = 40;
 // Between two batches of a long backlog, so that live values and answers get through.
 static constexpr uint64_t FLUSH_PAUSE_MS = 250;
 // 2020-01-01, the date before which the protocol takes a clock for not set.
@@ -221,7 +221,7 @@ void SmartAir::loop() {
   }
   if (this->contact_ && this->announced_ && now >= this->next_flush_) {
     this->next_flush_ = now + FLUSH_PAUSE_MS;
-    this->flush_events_();
+    this->flush_pending_();
     this->flush_backlog_();
   }
   this->follow_night_();
@@ -232,7 +232,7 @@ void SmartAir::loop() {
 size_t SmartAir::sensors_answering_() const {
   const uint64_t now = millis_64();
   return std::count_if(this->metrics_.begin(), this->metrics_.end(), [&](const Metric &m) {
-    return !m.optional && m.updated_at != 0 && now - m.updated_at <= this->stale_ms_;
+    return !m.optional && !m.gave_up && m.updated_at != 0 && now - m.updated_at <= this->stale_ms_;
   });
 }
 
@@ -297,7 +297,8 @@ void SmartAir::add_metric(const char *name, const char *channel, sensor::Sensor 
   const size_t index = this->metrics_.size() - 1;
   sensor->add_on_state_callback([this, index](float value) {
     Metric &m = this->metrics_[index];
-    if (!std::isfinite(value))
+    m.gave_up = !std::isfinite(value);
+    if (m.gave_up)
       return;
     m.updated_at = millis_64();
     if (value == m.last)
@@ -310,7 +311,7 @@ void SmartAir::add_metric(const char *name, const char *channel, sensor::Sensor 
 void SmartAir::collect_(std::vector<float> &values) {
   const uint64_t now = millis_64();
   for (auto &m : this->metrics_) {
-    const bool fresh = m.updated_at != 0 && now - m.updated_at <= this->stale_ms_;
+    const bool fresh = !m.gave_up && m.updated_at != 0 && now - m.updated_at <= this->stale_ms_;
     const bool frozen = fresh && m.frozen_ms != 0 && now - m.changed_at > m.frozen_ms;
     if (frozen && !m.frozen) {
       this->event("sensor_frozen", [&m](JsonObject o) {
@@ -408,26 +409,35 @@ void SmartAir::event(const char *type, const std::function<void(JsonObject)> &fi
       fill(root);
   });
   ESP_LOGI(TAG, "Event %s", body.c_str());
-  if (this->events_.size() >= MAX_EVENTS) {
-    this->events_.pop_front();
-    this->events_dropped_++;
-  }
-  this->events_.push_back({millis_64(), body.substr(1)});
+  this->keep_(false, body.substr(1));
 }
 
-void SmartAir::flush_events_() {
-  while (!this->events_.empty()) {
-    const Pending &first = this->events_.front();
-    const int64_t stamp = this->stamp_ms_(first.at_ms);
-    std::string payload = "{\"device_uid\":\"" + this->uid_ + "\",";
-    if (stamp != 0)
-      payload += "\"timestamp\":" + std::to_string(stamp / 1000) + ",";
-    if (this->events_dropped_ > 0)
-      payload += "\"dropped\":" + std::to_string(this->events_dropped_) + ",";
-    if (!this->publish_("event", payload + first.rest))
+void SmartAir::keep_(bool answer, const std::string &body) {
+  if (this->pending_.size() >= MAX_PENDING) {
+    this->pending_.pop_front();
+    this->events_dropped_++;
+  }
+  this->pending_.push_back({millis_64(), answer, body});
+}
+
+std::string SmartAir::event_payload_(const Pending &event) const {
+  const int64_t stamp = this->stamp_ms_(event.at_ms);
+  std::string payload = "{\"device_uid\":\"" + this->uid_ + "\",";
+  if (stamp != 0)
+    payload += "\"timestamp\":" + std::to_string(stamp / 1000) + ",";
+  if (this->events_dropped_ > 0)
+    payload += "\"dropped\":" + std::to_string(this->events_dropped_) + ",";
+  return payload + event.body;
+}
+
+void SmartAir::flush_pending_() {
+  while (!this->pending_.empty()) {
+    const Pending &first = this->pending_.front();
+    if (!this->publish_(first.answer ? "command_response" : "event", first.answer ? first.body : this->event_payload_(first)))
       return;
-    this->events_dropped_ = 0;
-    this->events_.pop_front();
+    if (!first.answer)
+      this->events_dropped_ = 0;
+    this->pending_.pop_front();
   }
 }
 

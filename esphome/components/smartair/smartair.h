@@ -100,7 +100,7 @@ class SmartAir : public Component {
 
   /// Queues an event; it is sent when there is contact, with the time at which it happened.
   void event(const char *type, const std::function<void(JsonObject)> &fill = nullptr);
-  /// The later answer to a command that was ACCEPTED before.
+  /// The later answer to a command that was ACCEPTED before; it waits for contact as an event does.
   void answer_later(const std::string &name, const std::string &id, const Answer &answer);
 
  protected:
@@ -112,6 +112,8 @@ class SmartAir : public Component {
     uint64_t updated_at{0}, changed_at{0};
     float last{NAN};
     bool frozen{false};
+    /// Its last word was that it cannot tell.
+    bool gave_up{false};
   };
   struct Setting {
     std::string key;
@@ -143,9 +145,11 @@ class SmartAir : public Component {
     std::string id, name;
     Answer answer;
   };
+  /// What must not be lost while nobody listens: an event, or the final answer to a command.
   struct Pending {
     uint64_t at_ms;
-    std::string rest;  // the event's JSON after its timestamp
+    bool answer;
+    std::string body;
   };
 
   std::string topic_(const char *suffix) const { return this->root_ + "/" + this->uid_ + "/" + suffix; }
@@ -165,7 +169,9 @@ class SmartAir : public Component {
   void collect_(std::vector<float> &values);
   void put_metrics_(JsonObject target, const float *values) const;
   bool send_live_(const float *values);
-  void flush_events_();
+  void keep_(bool answer, const std::string &body);
+  std::string event_payload_(const Pending &event) const;
+  void flush_pending_();
   void flush_backlog_();
 
   void on_config_(const std::string &payload);
@@ -175,6 +181,7 @@ class SmartAir : public Component {
   void publish_config_state_(bool applied, const std::string &rejected);
 
   void on_command_(const std::string &payload);
+  bool obey_stop_(const Command &command);
   void on_ota_(const std::string &payload);
   bool too_early_to_trust_(JsonObjectConst message) const;
   bool expired_(JsonObjectConst message) const;
@@ -187,6 +194,7 @@ class SmartAir : public Component {
   void remember_(const Command &command, const Answer &answer);
   void reject_(const char *code);
   void respond_(const std::string &name, const std::string &id, const Answer &answer);
+  static std::string answer_payload_(const std::string &name, const std::string &id, const Answer &answer);
 
   std::string root_, uid_, device_type_, version_, name_, model_, manufacturer_, hardware_revision_;
   std::string fixed_code_, salt_, pairing_code_, boot_id_;
@@ -206,7 +214,7 @@ class SmartAir : public Component {
 
   SampleRing backlog_;
   size_t buffer_size_{360};
-  std::deque<Pending> events_;
+  std::deque<Pending> pending_;
   uint32_t events_dropped_{0};
   std::deque<Answered> answered_;
   StoredCommands executed_{};

@@ -1,9 +1,20 @@
 """Pumps under the safety contract: what would be unsafe is refused here, before there is any firmware."""
 
+from esphome import pins
 import esphome.codegen as cg
 import esphome.config_validation as cv
-from esphome.const import CONF_CHANNEL, CONF_CURRENT, CONF_ID, CONF_LEVEL
-from esphome.core import CORE
+from esphome.const import (
+    CONF_CHANNEL,
+    CONF_CURRENT,
+    CONF_ID,
+    CONF_INVERTED,
+    CONF_LEVEL,
+    CONF_NUMBER,
+    CONF_OUTPUT,
+    CONF_PIN,
+    CONF_PLATFORM,
+)
+from esphome.core import CORE, ID, CoroPriority, Lambda, coroutine_with_priority
 import esphome.final_validate as fv
 
 from esphome.components import binary_sensor, output, sensor
@@ -157,8 +168,51 @@ CONFIG_SCHEMA = cv.All(
 )
 
 
+def _output(full, relay):
+    """The configuration of a relay's output."""
+    return next(out for out in full[CONF_OUTPUT] if out[CONF_ID].id == relay.id)
+
+
+def _uses(value, relay):
+    """Whether a part of the configuration names the relay."""
+    if isinstance(value, dict):
+        return any(_uses(part, relay) for part in value.values())
+    if isinstance(value, list):
+        return any(_uses(part, relay) for part in value)
+    if isinstance(value, Lambda):
+        return any(part.id == relay.id for part in value.requires_ids)
+    return isinstance(value, ID) and value.id == relay.id
+
+
+def _relay_is_ours(full, relay):
+    """Refuse a relay that something else could reach, or that the loop guard could not."""
+    out = _output(full, relay)
+    others = {key: part for key, part in full.items() if key not in (CONF_OUTPUT, "smartair_pump")}
+    others[CONF_OUTPUT] = [other for other in full[CONF_OUTPUT] if other is not out]
+    for key, part in others.items():
+        if _uses(part, relay):
+            raise cv.Invalid(
+                f"{key} uses the relay {relay}: that would be a second way to the pump, past every check",
+                path=[CONF_RELAY],
+            )
+    if not CORE.is_esp32:
+        return
+    if out[CONF_PLATFORM] != "gpio" or pins.PIN_SCHEMA_REGISTRY.get_key(out[CONF_PIN]) != CORE.target_platform:
+        raise cv.Invalid(
+            f"the relay {relay} must be on a pin of the chip itself: what stops a pump when the main loop hangs "
+            "may only write such pins",
+            path=[CONF_RELAY],
+        )
+
+
 def _final_validate(config):
     full = fv.full_config.get()
+    _relay_is_ours(full, config[CONF_RELAY])
+    if CORE.is_esp32 and not full["mqtt"].get("idf_send_async"):
+        raise cv.Invalid(
+            "mqtt: idf_send_async: must be true on a device with pumps, or publishing may hold up their protections "
+            "for ten seconds"
+        )
     pumps = full["smartair_pump"]
     for key, what in ((CONF_RELAY, "relay"), (CONF_CHANNEL, "channel")):
         values = [str(pump[key]) for pump in pumps]
@@ -200,11 +254,17 @@ def _limits_struct(config):
     return cg.StructInitializer(Limits, *fields)
 
 
+# So early that it stands before safe_mode's way out of the generated setup(): see relay_release.h.
+@coroutine_with_priority(CoroPriority.PLATFORM - 1)
 async def to_code(config):
     """Generate one channel."""
+    out = _output(CORE.config, config[CONF_RELAY])
+    if out[CONF_PLATFORM] == "gpio":
+        cg.add(smartair_ns.release_relay(out[CONF_PIN][CONF_NUMBER], out[CONF_PIN][CONF_INVERTED]))
+    # Everything else belongs behind the hub, and is not there in safe mode.
+    hub = await cg.get_variable(config[CONF_SMARTAIR_ID])
     var = cg.new_Pvariable(config[CONF_ID])
     await cg.register_component(var, config)
-    hub = await cg.get_variable(config[CONF_SMARTAIR_ID])
     cg.add(var.set_hub(hub))
     cg.add(var.set_channel(config[CONF_CHANNEL]))
     cg.add(var.set_relay(await cg.get_variable(config[CONF_RELAY])))

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 
 namespace esphome::smartair {
 
@@ -81,11 +82,18 @@ struct Input {
   /// False on the level of a shared sensor that another pump moves just now.
   bool ours{true};
 
+  /// A sensor that says that it cannot tell is believed at once, but that is no reading.
   void update(float v, uint64_t now) {
+    if (!std::isfinite(v)) {
+      this->value = NAN;
+      return;
+    }
     this->value = v;
     this->at = now;
     this->count++;
   }
+  /// Whether its last word was that it cannot tell.
+  bool gave_up() const { return this->count != 0 && std::isnan(this->value); }
   /// NaN unless it is fresh and could be true (S6).
   float known(uint64_t now, uint32_t stale_after_ms, float lowest, float highest) const {
     const bool fresh = this->count != 0 && now - this->at <= stale_after_ms;
@@ -187,6 +195,17 @@ class Gate {
     return {};
   }
 
+  /// What cannot be seen now is not gone (S3).
+  Verdict maybe_stuck() const {
+    const Verdict stuck = this->stuck();
+    if (!stuck.allowed())
+      return stuck;
+    const bool blind = (this->in_.current.wired && !this->in_.current.ours) || (this->in_.flow.wired && !this->in_.flow.ours);
+    if (blind || (this->in_.current.wired && std::isnan(this->current())) || (this->in_.flow.wired && std::isnan(this->flow())))
+      return {Reason::PUMP_STUCK_ON, Cause::UNKNOWN};
+    return {};
+  }
+
   /// The one gate (S2): every path that energises a pump asks it.
   Verdict may_run(const Situation &s, Asked asked) const {
     if (asked == Asked::FAIL_SAFE)
@@ -218,7 +237,7 @@ class Gate {
           return {Reason::OVERCURRENT, Cause::UNKNOWN, NAN, this->limits_.max_current_ma};
         return this->overcurrent();
       case Reason::PUMP_STUCK_ON:
-        return this->stuck();
+        return this->maybe_stuck();
       default:
         return {};
     }
@@ -247,6 +266,7 @@ class PumpRules {
   /// Power up with the lock that flash has kept. An NC pump runs from here on, an NO pump stands still (S9).
   void begin(uint64_t now, const Verdict &kept) {
     this->lock_ = kept;
+    this->stuck_on_ = kept.reason == Reason::PUMP_STUCK_ON;
     this->off_limit_ms_ = this->limits.max_off_ms;
     this->set_(this->limits.normally_closed() && !Gate::holds_circulation(kept), now);
   }
@@ -285,10 +305,15 @@ class PumpRules {
   }
 
   Verdict reset(uint64_t now, const Inputs &in) {
-    const Verdict v = Gate(this->limits, in, now).may_reset(this->lock_);
+    const Gate gate(this->limits, in, now);
+    Verdict v = this->lock_.reason == Reason::PUMP_STUCK_ON ? Verdict{} : gate.may_reset(this->lock_);
+    // While it runs by right, what flows is no proof that it cannot be switched off.
+    if (v.allowed() && this->stuck_on_ && !this->running_)
+      v = gate.maybe_stuck();
     if (!v.allowed())
       return v;
     this->lock_ = {};
+    this->stuck_on_ = false;
     this->failures_ = 0;
     if (this->limits.normally_closed() && !this->water_change_)
       this->release_(now);
@@ -318,6 +343,8 @@ class PumpRules {
 
   bool running() const { return this->running_; }
   const Verdict &lock() const { return this->lock_; }
+  /// It was seen to run although it was switched off, beside whatever lock there is; until a reset.
+  bool stuck() const { return this->stuck_on_; }
   /// What ended the last run, where it was a fault.
   const Verdict &last_trip() const { return this->trip_; }
   uint64_t started() const { return this->started_; }
@@ -330,14 +357,17 @@ class PumpRules {
  protected:
   // A condition that must hold for a time and over several readings before it trips (S7).
   struct Dwell {
+    static constexpr uint64_t MUTE_MS = 5000;
     bool active{false};
-    uint64_t since{0};
+    uint64_t since{0}, seen{0};
     uint32_t from{0};
-    bool held(bool now_true, uint64_t now, uint32_t count, uint32_t ms) {
+    /// `mute`: just now nothing can be told, which for a while neither proves nor disproves it.
+    bool held(bool now_true, uint64_t now, uint32_t count, uint32_t ms, bool mute = false) {
       if (!now_true) {
-        this->active = false;
+        this->active = this->active && mute && now - this->seen <= MUTE_MS;
         return false;
       }
+      this->seen = now;
       if (!this->active) {
         this->active = true;
         this->since = now;
@@ -356,7 +386,7 @@ class PumpRules {
     (on ? this->started_ : this->stopped_) = now;
     if (on)
       this->water_change_ = false;
-    this->dry_ = this->flow_ = this->current_ = this->stuck_ = this->stale_ = {};
+    this->dry_ = this->flow_ = this->current_ = this->idle_ = this->stuck_ = this->stale_ = {};
   }
 
   bool release_(uint64_t now) {
@@ -385,7 +415,7 @@ class PumpRules {
     }
     const Verdict current = gate.overcurrent();
     if (this->current_.held(!current.allowed() && ran >= this->limits.inrush_ms, now, in.current.count,
-                            this->limits.current_dwell_ms))
+                            this->limits.current_dwell_ms, in.current.gave_up()))
       return this->end_failed_(now, current, true);
     const Verdict room = gate.room();
     if (!room.allowed() && room.cause != Cause::UNKNOWN)
@@ -393,7 +423,7 @@ class PumpRules {
     const Verdict dry = gate.reservoir();
     const bool measured = !dry.allowed() && dry.cause != Cause::UNKNOWN;
     const uint32_t count = dry.cause == Cause::FLOAT_OPEN ? this->ticks_ : in.level.count;
-    if (this->dry_.held(measured, now, count, this->limits.dry_dwell_ms))
+    if (this->dry_.held(measured, now, count, this->limits.dry_dwell_ms, in.level.gave_up()))
       return this->end_failed_(now, dry, true);
     // Circulation that came back although it is locked is stopped only by what may hold it off.
     if (nc && !this->lock_.allowed())
@@ -407,6 +437,12 @@ class PumpRules {
       const Verdict flow = this->no_flow_(now, gate, in);
       if (!flow.allowed())
         return this->end_failed_(now, flow, true);
+      // A pump that draws nothing is unplugged, or its sensor has lost its power and reads 0 for ever: then nothing
+      // would see an overcurrent.
+      const float drawn = in.current.wired && !nc ? gate.current() : NAN;
+      if (this->idle_.held(drawn <= this->limits.idle_current_ma, now, in.current.count, this->limits.stale_grace_ms,
+                           in.current.gave_up()))
+        return this->end_failed_(now, {Reason::OVERCURRENT, Cause::UNKNOWN, drawn, this->limits.idle_current_ma}, false);
     }
     if (nc || now < this->ends_at_)
       return Happened::NOTHING;
@@ -421,7 +457,8 @@ class PumpRules {
   Verdict no_flow_(uint64_t now, const Gate &gate, const Inputs &in) {
     if (in.flow.wired) {
       const float flow = gate.flow();
-      if (this->flow_.held(flow < this->limits.min_flow, now, in.flow.count, this->limits.flow_dwell_ms))
+      if (this->flow_.held(flow < this->limits.min_flow, now, in.flow.count, this->limits.flow_dwell_ms,
+                           in.flow.gave_up()))
         return {Reason::NO_FLOW, Cause::MEASURED, flow, this->limits.min_flow};
       return {};
     }
@@ -439,11 +476,11 @@ class PumpRules {
   Happened watch_rest_(uint64_t now, const Gate &gate, const Inputs &in, bool lost) {
     const Verdict stuck = gate.stuck();
     const uint32_t count = in.current.count + in.flow.count;
-    if (this->lock_.reason != Reason::PUMP_STUCK_ON &&
-        this->stuck_.held(!stuck.allowed(), now, count, this->limits.stuck_dwell_ms)) {
+    if (!this->stuck_on_ && this->stuck_.held(!stuck.allowed(), now, count, this->limits.stuck_dwell_ms)) {
       this->trip_ = stuck;
+      this->stuck_on_ = true;
       // A lock that holds circulation off must not be replaced by one that lets it go.
-      if (!Gate::holds_circulation(this->lock_))
+      if (!this->limits.normally_closed() || !Gate::holds_circulation(this->lock_))
         this->lock_ = stuck;
       return Happened::TRIPPED;
     }
@@ -478,14 +515,14 @@ class PumpRules {
     return Happened::TRIPPED;
   }
 
-  bool running_{false}, planned_end_{false}, water_change_{false};
+  bool running_{false}, planned_end_{false}, water_change_{false}, stuck_on_{false};
   Verdict lock_, trip_;
   uint64_t started_{0}, stopped_{0}, ends_at_{0}, failed_at_[FAILED_RUNS]{};
   uint32_t off_limit_ms_{0}, ticks_{0}, window_count_{0};
   uint64_t window_at_{0};
   float window_level_{NAN};
   size_t failures_{0};
-  Dwell dry_, flow_, current_, stuck_, stale_;
+  Dwell dry_, flow_, current_, idle_, stuck_, stale_;
 };
 
 }  // namespace esphome::smartair

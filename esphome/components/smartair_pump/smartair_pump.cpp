@@ -83,10 +83,7 @@ void SmartAirPump::dump_config() {
 
 void SmartAirPump::feed_(sensor::Sensor *sensor, Input *input, float factor) {
   input->wired = true;
-  sensor->add_on_state_callback([input, factor](float value) {
-    if (std::isfinite(value))
-      input->update(value * factor, millis_64());
-  });
+  sensor->add_on_state_callback([input, factor](float value) { input->update(value * factor, millis_64()); });
 }
 
 void SmartAirPump::feed_(binary_sensor::BinarySensor *sensor, Contact *contact) {
@@ -138,8 +135,10 @@ void SmartAirPump::hold(bool held) {
 // ---- orders -----------------------------------------------------------------------------------------------------
 
 bool SmartAirPump::handle_command(const Command &command, Answer &answer) {
+  // A stop that names no channel means all of them.
+  const bool everything = command.name == "stop_pump" && command.params["channel"].isNull();
   const char *channel = command.params["channel"] | "";
-  if (this->channel_ != channel)
+  if (!everything && this->channel_ != channel)
     return false;
   if (command.name == "run_pump")
     answer = this->run_(command);
@@ -223,6 +222,10 @@ void SmartAirPump::act_on_(Happened happened) {
       this->end_run_("finished", nullptr);
       break;
     case Happened::CONTACT_LOST:
+      this->hub_->event("contact_lost", [&](JsonObject o) {
+        o["cmd_id"] = this->run_id_;
+        this->put_record_(o);
+      });
       this->end_run_("contact_lost", nullptr);
       break;
     case Happened::TRIPPED:
@@ -235,6 +238,8 @@ void SmartAirPump::act_on_(Happened happened) {
         if (!std::isnan(trip.limit))
           o["limit"] = trip.limit;
         o["locked"] = !this->rules_.lock().allowed();
+        if (!this->run_id_.empty())
+          o["cmd_id"] = this->run_id_;
       });
       this->end_run_("tripped", &trip);
       break;
@@ -257,17 +262,20 @@ void SmartAirPump::end_run_(const char *how, const Verdict *trip) {
     return;
   const std::string id = this->run_id_;
   this->run_id_.clear();
-  const float seconds = (this->rules_.changed_at() - this->rules_.started()) / 1000.0f;
   std::string details = json::build_json([&](JsonObject o) {
-    o["channel"] = this->channel_;
-    o["seconds"] = seconds;
-    if (this->in_.flow.wired)
-      o["litres"] = this->litres_;
+    this->put_record_(o);
     o["ended_by"] = how;
   });
   if (trip == nullptr)
     return this->hub_->answer_later("run_pump", id, {"DONE", "", details});
   this->hub_->answer_later("run_pump", id, Answer::error(word(trip->reason), this->details_(*trip)));
+}
+
+void SmartAirPump::put_record_(JsonObject o) const {
+  o["channel"] = this->channel_;
+  o["seconds"] = (this->rules_.changed_at() - this->rules_.started()) / 1000.0f;
+  if (this->in_.flow.wired)
+    o["litres"] = this->litres_;
 }
 
 void SmartAirPump::after_change_() {
@@ -331,7 +339,8 @@ void SmartAirPump::describe(JsonArray channels) {
 void SmartAirPump::report(JsonObject channels) {
   const Gate gate(this->rules_.limits, this->in_, millis_64());
   JsonObject o = channels[this->channel_].to<JsonObject>();
-  o["on"] = this->rules_.running();
+  // What really flows, where that can be measured: a welded relay is not off because it was told so.
+  o["on"] = this->rules_.running() || (this->rules_.stuck() && !gate.stuck().allowed());
   if (!std::isnan(gate.current()))
     o["current_ma"] = gate.current();
   if (!std::isnan(gate.flow()))

@@ -44,7 +44,7 @@ class SmartAirPump : public Component, public Participant {
   void offer_limits();
 
   bool running() const { return this->rules_.running(); }
-  bool stuck() const { return this->rules_.lock().reason == Reason::PUMP_STUCK_ON; }
+  bool stuck() const { return this->rules_.stuck(); }
 
   bool handle_command(const Command &command, Answer &answer) override;
   void describe(JsonArray channels) override;
@@ -69,6 +69,7 @@ class SmartAirPump : public Component, public Participant {
   void act_on_(Happened happened);
   void after_change_();
   void end_run_(const char *how, const Verdict *trip);
+  void put_record_(JsonObject o) const;
   void write_();
   void save_lock_();
   std::string details_(const Verdict &verdict) const;

@@ -30,10 +30,10 @@ class Device:
         self.process: subprocess.Popen | None = None
         self._news = threading.Condition()
 
-    def start(self) -> Device:
-        """Power on."""
+    def start(self, *, crashed: bool = False) -> Device:
+        """Power on; after a crash the chip's pins have kept their levels, as an ESP32's do."""
         with self._news:
-            self.pins = {}
+            self.pins = self.pins if crashed else {}
         self.process = subprocess.Popen(
             [str(self.image)],
             stdout=subprocess.PIPE,

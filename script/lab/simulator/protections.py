@@ -9,6 +9,7 @@ from lab.simulator.rules import safety
 
 if TYPE_CHECKING:
     from custom_components.smartair.pysmartair.safety import (
+        Dwell,
         Limits,
         Reading,
         Readings,
@@ -50,11 +51,14 @@ class Channel:
     started: float = 0.0
     stopped: float = 0.0
     updating: bool = False
+    stuck: bool = False
+    """Seen to run although it was switched off, beside whatever lock there is; until a reset."""
     _ends_at: float = 0.0
     _planned: bool = False
     _water_change: bool = False
     _off_until: float = 0.0
     _watch: Watch = field(default_factory=lambda: safety.Watch(since=0.0))
+    _idle: Dwell = field(default_factory=lambda: safety.Dwell())
     _progress: tuple[float, float | None, int] = (0.0, None, 0)
     _failed_at: deque[float] = field(default_factory=lambda: deque(maxlen=3))
 
@@ -67,6 +71,7 @@ class Channel:
         """Power up with the lock that flash has kept: circulation runs from here on, others stand still (S9)."""
         self._failed_at.clear()
         self._water_change = False
+        self.stuck = self.lock is not None and self.lock.reason is safety.Reason.PUMP_STUCK_ON
         self.running = self.limits.circulates and safety.may_release(self.lock) == safety.ALLOWED
         self.started = self.stopped = now
         self._off_until = safety.off_until(self.limits, now)
@@ -109,11 +114,15 @@ class Channel:
 
     def reset(self, now: float, readings: Readings) -> Verdict:
         """Take the lock away when its cause is gone (S3)."""
-        if self.lock is not None:
+        verdict: Verdict = safety.ALLOWED
+        if self.lock is not None and self.lock.reason is not safety.Reason.PUMP_STUCK_ON:
             verdict = safety.may_reset(self.lock, self.limits, readings, now)
-            if verdict != safety.ALLOWED:
-                return verdict
-        self.lock = None
+        # While it runs by right, what flows is no proof that it cannot be switched off.
+        if verdict == safety.ALLOWED and self.stuck and not self.running:
+            verdict = self._maybe_stuck(now, readings)
+        if verdict != safety.ALLOWED:
+            return verdict
+        self.lock, self.stuck = None, False
         self._failed_at.clear()
         if self.limits.circulates and not self._water_change:
             self._release(now)
@@ -144,8 +153,10 @@ class Channel:
             self._watch, trip = safety.watch_run(self._watch, self.limits, readings, now, self.lock)
             if trip is not None:
                 return self._fail(now, trip.verdict, locks=trip.locks)
-            if (idle := self._idle(now, readings)) is not None:
-                return self._fail(now, idle, locks=True)
+            if (still := self._still(now, readings)) is not None:
+                return self._fail(now, still, locks=True)
+            if (idle := self._draws_nothing(now, readings)) is not None:
+                return self._fail(now, idle, locks=False)
         if self.limits.circulates or now < self._ends_at:
             return Happened.NOTHING
         if self._planned or not self.protected:
@@ -155,7 +166,36 @@ class Channel:
         over = safety.Refused(safety.Reason.MAX_RUN, safety.Cause.MEASURED, ran, bound)
         return self._fail(now, over, locks=False)
 
-    def _idle(self, now: float, readings: Readings) -> Refused | None:
+    def _draws_nothing(self, now: float, readings: Readings) -> Refused | None:
+        """Return what is wrong when a pump draws nothing: it is unplugged, or nothing would see an overcurrent."""
+        limits, reading = self.limits, readings.current_ma
+        if limits.circulates or now - self.started < limits.start_grace_s:
+            return None
+        drawn = safety.known(reading, limits, safety.CURRENT_RANGE, now)
+        count = reading.count if reading is not None else 0
+        idle = drawn is not None and drawn <= limits.idle_current_ma
+        self._idle = self._idle.follow(now, count, holds=idle)
+        if not idle or not self._idle.over(now, count, limits.stale_grace_s):
+            return None
+        return safety.Refused(safety.Reason.OVERCURRENT, safety.Cause.UNKNOWN, drawn, limits.idle_current_ma)
+
+    def _maybe_stuck(self, now: float, readings: Readings) -> Verdict:
+        """Judge a pump that could not be switched off: what cannot be seen now is not gone."""
+        lock = safety.Refused(safety.Reason.PUMP_STUCK_ON)
+        verdict = safety.may_reset(lock, self.limits, readings, now)
+        seen = (
+            safety.known(reading, self.limits, plausible, now)
+            for reading, plausible in (
+                (readings.current_ma, safety.CURRENT_RANGE),
+                (readings.flow, safety.FLOW_RANGE),
+            )
+            if reading is not None
+        )
+        if verdict == safety.ALLOWED and any(value is None for value in seen):
+            return safety.Refused(safety.Reason.PUMP_STUCK_ON, safety.Cause.UNKNOWN)
+        return verdict
+
+    def _still(self, now: float, readings: Readings) -> Refused | None:
         """Return what is wrong when a pump without a flow meter does not move the level."""
         at, before, count = self._progress
         if readings.flow is not None or readings.level is None or self.limits.circulates or now - at < PROGRESS_S:
@@ -176,12 +216,12 @@ class Channel:
         self._progress = (now, known, level.count if level is not None else 0)
 
     def _watch_rest(self, now: float, readings: Readings, *, lost: bool) -> Happened:
-        if self.protected and (self.lock is None or self.lock.reason is not safety.Reason.PUMP_STUCK_ON):
+        if self.protected and not self.stuck:
             self._watch, trip = safety.watch_rest(self._watch, self.limits, readings, now)
             if trip is not None:
-                self.trip = trip.verdict
-                # A lock that holds circulation off must not be replaced by one that lets it go.
-                if not safety.holds_circulation(self.lock):
+                self.trip, self.stuck = trip.verdict, True
+                # A lock that holds circulation off must not be replaced by one that does not.
+                if not (self.limits.circulates and safety.holds_circulation(self.lock)):
                     self.lock = trip.verdict
                 return Happened.TRIPPED
         if not self.limits.circulates:
@@ -202,7 +242,7 @@ class Channel:
             self.started, self._water_change = now, False
         else:
             self.stopped = now
-        self._watch = safety.Watch(since=now)
+        self._watch, self._idle = safety.Watch(since=now), safety.Dwell()
 
     def _release(self, now: float) -> bool:
         if self.running or safety.may_release(self.lock) != safety.ALLOWED:

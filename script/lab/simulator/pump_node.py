@@ -273,11 +273,10 @@ class PumpNode(Device):
 
     def _situation(self, channel: str) -> Situation:
         opposite = _OPPOSITE.get(self.pumps[channel].role)
-        stuck = safety.Reason.PUMP_STUCK_ON
         others = [rule for name, rule in self.rules.items() if name != channel]
         return safety.Situation(
             interlocked=any(rule.running and rule.limits.role == opposite for rule in others),
-            zone_stuck=any(rule.lock is not None and rule.lock.reason is stuck for rule in others),
+            zone_stuck=any(rule.stuck for rule in others),
         )
 
     def _run(self, params: Json, now: float) -> Answer:
