@@ -126,8 +126,10 @@ class Gate {
  public:
   Gate(const Limits &limits, const Inputs &inputs, uint64_t now) : limits_(limits), in_(inputs), now_(now) {}
 
-  float level() const { return this->in_.level.known(this->now_, this->limits_.stale_after_ms, -2, 110); }
-  float flow() const { return this->in_.flow.known(this->now_, this->limits_.stale_after_ms, 0, 500); }
+  // What lies a little beyond the possible is measured, by a sensor that is a little off: below empty is dry, above
+  // full is full (sound at 5 °C is 2.5 % slower than an ultrasonic sensor reckons). Far beyond, it is broken.
+  float level() const { return this->in_.level.known(this->now_, this->limits_.stale_after_ms, -10, 120); }
+  float flow() const { return this->in_.flow.known(this->now_, this->limits_.stale_after_ms, -5, 500); }
   float current() const { return this->in_.current.known(this->now_, this->limits_.stale_after_ms, -200, 60000); }
 
   Verdict reservoir() const {

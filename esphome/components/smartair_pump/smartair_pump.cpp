@@ -54,7 +54,7 @@ void SmartAirPump::loop() {
   this->look_around_();
   if (this->rules_.running() && this->in_.flow.wired) {
     const float flow = Gate(this->rules_.limits, this->in_, now).flow();
-    if (!std::isnan(flow))
+    if (flow > 0)
       this->litres_ += flow * seconds / 60.0f;
   }
   if (this->guard_.acted() && this->rules_.running() && !this->rules_.limits.normally_closed()) {

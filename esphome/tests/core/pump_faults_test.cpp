@@ -118,6 +118,39 @@ static void not_a_number_takes_effect_at_once_and_counts_no_reading() {
     assert(r.run(MINUTE));
   }
 }
+static void a_tank_that_reads_a_little_below_empty_is_dry_and_one_above_full_is_full() {
+  for (float level : {-0.1f, -3.0f, -10.0f}) {
+    Rig r(Role::RECIRCULATION);
+    r.level = level;
+    assert(r.trips(MINUTE) == 1 && r.rules.lock().cause == Cause::MEASURED);
+    r.live(HOUR);
+    assert(!r.rules.running());
+  }
+  for (float level : {100.1f, 111.0f, 120.0f}) {
+    Rig r(Role::FILL);
+    r.live(1000);
+    assert(r.run(10 * MINUTE));
+    r.level = level;
+    assert(r.trips(200) == 1 && r.rules.lock().cause == Cause::MEASURED);
+  }
+  for (float level : {-10.5f, 121.0f, 4000.0f}) {
+    Rig r(Role::FILL);
+    r.level = level;
+    r.live(1000);
+    const Verdict v = r.rules.start(r.now, r.in, MINUTE, 0, {});
+    assert(v.reason == Reason::OVERFLOW && v.cause == Cause::UNKNOWN);
+  }
+}
+static void a_meter_that_turns_backwards_and_a_current_sensor_that_is_off_are_believed() {
+  Rig r(Role::DRAIN);
+  r.flow_at_rest = -4.5f;
+  r.current_at_rest = -180;
+  r.live(1000);
+  assert(r.run(10 * MINUTE));
+  r.flow = -4.5f;
+  r.live(16000);
+  assert(r.rules.lock().reason == Reason::NO_FLOW);
+}
 static void a_level_that_is_missed_now_and_then_still_ends_a_dry_run() {
   Rig r(Role::DRAIN);
   r.live(1000);
@@ -281,6 +314,8 @@ static const struct {
     STORY(a_pump_that_runs_down_is_not_stuck),
     STORY(what_another_pump_moves_through_a_shared_sensor_is_not_taken_for_ones_own),
     STORY(not_a_number_takes_effect_at_once_and_counts_no_reading),
+    STORY(a_tank_that_reads_a_little_below_empty_is_dry_and_one_above_full_is_full),
+    STORY(a_meter_that_turns_backwards_and_a_current_sensor_that_is_off_are_believed),
     STORY(a_level_that_is_missed_now_and_then_still_ends_a_dry_run),
     STORY(one_low_reading_among_hours_of_silence_does_not_trip),
     STORY(a_pump_that_draws_nothing_ends_its_run_but_circulation_goes_on),
