@@ -54,8 +54,9 @@ class Story:
         return [answer for answer in self.wire.of("command_response") if answer["cmd_id"] == cmd_id]
 
     def runs(self, channel: str) -> bool:
-        """What the relay does; the report says the same."""
-        assert self.node.channel_states()[channel]["on"] == self.rack.pumps[channel].on
+        """What the relay does; the report says the same, or that it does not open."""
+        state = self.node.channel_states()[channel]
+        assert state["on"] == self.rack.pumps[channel].on or state["lock"] == "pump_stuck_on"
         return self.rack.pumps[channel].on
 
     def lock(self, channel: str) -> str | None:
@@ -136,11 +137,12 @@ def test_a_run_ends_at_its_bound_though_nobody_says_so_and_that_is_a_failure(sto
     story.pass_(0.5)
 
     assert not story.runs("pump_fill")
+    # The answer waits for somebody who hears it: what is sent into nothing is lost (H6).
+    story.node.connected(story.now)
     assert [(one["status"], one.get("error_code")) for one in story.answers("a")] == [
         ("ACCEPTED", None),
         ("ERROR", "max_run"),
     ]
-    story.node.connected(story.now)
     assert story.events("safety_trip")[0]["locked"] is False
 
 
@@ -254,6 +256,38 @@ def test_a_retained_order_starts_nothing_but_a_retained_stop_stops(story: Story)
     assert not story.runs("pump_fill")
 
 
+def test_a_stop_is_obeyed_as_often_as_it_comes_and_makes_no_old_start_new(story: Story) -> None:
+    for _ in range(20):
+        story.order("run_pump", channel="pump_fill", max_run_s=60)
+        assert story.order("stop_pump", cmd_id="s", channel="pump_fill")["status"] == "DONE"
+        assert not story.runs("pump_fill")
+    story.order("run_pump", cmd_id="once", channel="pump_fill", max_run_s=60)
+    for _ in range(40):
+        story.order("stop_pump", cmd_id="s", channel="pump_fill")
+
+    assert story.order("run_pump", cmd_id="once", channel="pump_fill", max_run_s=60)["status"] == "DUPLICATE"
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {"params": {"channel": "pump_fill"}},
+        {"cmd_id": 7, "params": {"channel": "pump_fill"}},
+        {"cmd_id": "a"},
+        {"cmd_id": "a", "params": {"channel": None}},
+        {"params": []},
+    ],
+    ids=json.dumps,
+)
+def test_a_stop_without_an_id_or_without_a_channel_stops_all_the_same(story: Story, order: dict[str, Any]) -> None:
+    story.order("run_pump", channel="pump_fill", max_run_s=60)
+    content = json.dumps({"command": "stop_pump", **order}).encode()
+    story.node.received(story.node.topic("commands"), content, story.now, retained=False)
+
+    assert not story.runs("pump_fill")
+    assert story.runs("pump_recirc") is (order.get("params") == {"channel": "pump_fill"})
+
+
 # ---- circulation -------------------------------------------------------------------------------------------------
 
 
@@ -293,6 +327,26 @@ def test_circulation_comes_back_when_nobody_is_heard_but_not_in_a_water_change(s
     assert story.runs("pump_recirc")
 
 
+def test_a_plain_stop_ends_the_exemption_of_the_drain_step(story: Story) -> None:
+    story.order("stop_pump", channel="pump_recirc", purpose="water_change")
+    story.pass_(60)
+    story.order("stop_pump", channel="pump_recirc")
+    story.node.disconnected()
+    story.pass_(119)
+    assert not story.runs("pump_recirc")
+    story.pass_(2)
+
+    assert story.runs("pump_recirc")
+
+
+def test_circulation_does_not_end_at_the_bound_of_its_order(story: Story) -> None:
+    story.order("stop_pump", channel="pump_recirc")
+    story.order("run_pump", channel="pump_recirc", max_run_s=5, duration_s=5)
+    story.pass_(1800)
+
+    assert story.runs("pump_recirc")
+
+
 def test_a_run_ends_when_nobody_is_heard_for_long(wire: Wire) -> None:
     story = Story(wire, size=10.0)
     story.order("run_pump", cmd_id="a", channel="pump_drain", duration_s=600)
@@ -300,9 +354,14 @@ def test_a_run_ends_when_nobody_is_heard_for_long(wire: Wire) -> None:
     story.pass_(119)
     assert story.runs("pump_drain")
     story.pass_(2)
-
     assert not story.runs("pump_drain")
+    assert story.answers("a")[-1]["status"] == "ACCEPTED"
+    story.node.connected(story.now)
+
     assert story.answers("a")[-1]["details"]["ended_by"] == "contact_lost"
+    [told] = story.events("contact_lost")
+    assert (told["channel"], told["cmd_id"], told["seconds"]) == ("pump_drain", "a", pytest.approx(120, abs=1))
+    assert told["litres"] > 1
 
 
 # ---- protections: each fault has its trip ------------------------------------------------------------------------
@@ -383,7 +442,23 @@ def test_a_welded_pump_is_told_and_stops_the_others_but_not_the_circulation(stor
     assert story.lock("pump_drain") == "pump_stuck_on"
     assert story.order("run_pump", channel="pump_fill", max_run_s=5)["error_code"] == "pump_stuck_on"
     assert story.runs("pump_recirc")
-    assert story.node.channel_states()["pump_drain"]["flow_l_min"] > 5
+    state = story.node.channel_states()["pump_drain"]
+    assert (state["on"], state["flow_l_min"] > 5) == (True, True), "what really flows, whatever it was told"
+    assert len(story.events("safety_trip")) == 1
+
+
+def test_a_pump_that_an_overcurrent_has_welded_is_told_once_and_bars_the_others(story: Story) -> None:
+    # Circulation, whose lock by overcurrent stays.
+    story.rack.break_(Fault.STALLED, "pump_recirc")
+    story.pass_(3)
+    assert story.lock("pump_recirc") == "overcurrent"
+    story.rack.break_(Fault.WELDED, "pump_recirc")
+    story.pass_(60)
+
+    assert story.lock("pump_recirc") == "overcurrent"
+    assert [event["code"] for event in story.events("safety_trip")] == ["overcurrent", "pump_stuck_on"]
+    assert story.order("run_pump", channel="pump_fill", max_run_s=5)["error_code"] == "pump_stuck_on"
+    assert story.order("reset_safety_lock", channel="pump_recirc")["error_code"] in {"overcurrent", "pump_stuck_on"}
 
 
 def test_the_third_run_that_fails_within_an_hour_locks(story: Story) -> None:

@@ -70,6 +70,8 @@ def refused(error_code: str, **details: object) -> Answer:
     return Answer("ERROR", error_code, details or None)
 
 
+_STOP = "stop_pump"
+
 type Handler = Callable[[Json, float], Answer]
 
 
@@ -111,7 +113,8 @@ class Device:
     _buffer: deque[Json] = field(default_factory=lambda: deque(maxlen=MEMORY))
     _seen: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED_COMMANDS))
     _answers: dict[str, Answer] = field(default_factory=dict)
-    _events: deque[Json] = field(default_factory=lambda: deque(maxlen=REMEMBERED_EVENTS))
+    _waiting: deque[tuple[str, Json]] = field(default_factory=lambda: deque(maxlen=REMEMBERED_EVENTS))
+    """Events and final answers that nobody has heard yet, each with its topic."""
     _salt: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def __post_init__(self) -> None:
@@ -174,7 +177,7 @@ class Device:
         self._due = now + WARM_UP
         self._live_until = 0.0
         self._buffer.clear()
-        self._events.clear()
+        self._waiting.clear()
         # That they were done is in flash; how they were answered is not.
         self._answers.clear()
         if self.updater:
@@ -193,8 +196,9 @@ class Device:
         self._send("config/state", self.settings.state, retain=True)
         if not self._boot_announced:
             self._boot_announced = True
-            self._events.appendleft({"event": "boot", "boot_id": self._boot_id, "reason": "power_on"})
-        self._send_events()
+            boot = {"event": "boot", "boot_id": self._boot_id, "reason": "power_on"}
+            self._waiting.appendleft(("event", boot))
+        self._send_waiting()
         if self.updater:
             self.updater.connected(now)
         self._send_buffer()
@@ -248,9 +252,7 @@ class Device:
 
     def happened(self, event: str, **data: object) -> None:
         """Report something that happened, such as a pressed button, as soon as somebody listens."""
-        self._events.append({"event": event, **data})
-        if self._online:
-            self._send_events()
+        self._keep("event", {"event": event, **data})
 
     def leave(self) -> None:
         """Say goodbye: a device that is switched off in order."""
@@ -311,10 +313,16 @@ class Device:
         """Return the state of each channel; a sensor has none."""
         return {}
 
-    def _send_events(self) -> None:
-        """Tell what happened, oldest first."""
-        while self._events:
-            self._send("event", self._events.popleft())
+    def _keep(self, name: str, content: Json) -> None:
+        """Say what must not be lost, now or as soon as somebody listens."""
+        self._waiting.append((name, content))
+        if self._online:
+            self._send_waiting()
+
+    def _send_waiting(self) -> None:
+        """Say what waited, oldest first."""
+        while self._waiting:
+            self._send(*self._waiting.popleft())
 
     def _send_buffer(self) -> None:
         """Send what was measured while nobody listened, oldest first."""
@@ -350,6 +358,9 @@ class Device:
     def _command(self, content: Json, now: float, *, retained: bool) -> None:
         name = content.get("command", content.get("cmd"))
         cmd_id = content.get("cmd_id")
+        if name == _STOP and name in self.handlers:
+            self._obey_stop(cmd_id, content, now)
+            return
         if not isinstance(name, str) or not isinstance(cmd_id, str):
             return
         answer = self._judge(name, cmd_id, content, now, retained=retained)
@@ -357,27 +368,33 @@ class Device:
         if name == "restart" and answer.status == "ACCEPTED":
             self.restart(REBOOT_SECONDS)
 
+    def _obey_stop(self, cmd_id: object, content: Json, now: float) -> None:
+        """Stop: late, retained, as often as it comes, and without an id (off is never gated)."""
+        answer = self.handlers[_STOP](_params(content), now)
+        if not isinstance(cmd_id, str) or not cmd_id:
+            return
+        if cmd_id not in self._seen:
+            self._seen.append(cmd_id)
+        self.respond(_STOP, cmd_id, answer)
+
     def _judge(self, name: str, cmd_id: str, content: Json, now: float, *, retained: bool) -> Answer:
         """Decide whether to do it, and do it."""
         if cmd_id in self._seen:
             first = self._answers.get(cmd_id, Answer("unknown"))
             return Answer("DUPLICATE", first.error_code, {**(first.details or {}), "first_status": first.status})
-        # Off is never gated; with its id remembered, a late or retained stop can happen once and no more.
-        stops = name == "stop_pump"
         expires = content.get("expires")
-        if not stops and isinstance(expires, (int, float)) and now > expires:
+        if isinstance(expires, (int, float)) and now > expires:
             return Answer("EXPIRED", "expired")
-        if not stops and retained:
+        if retained:
             return refused("maybe_retained")
         self._seen.append(cmd_id)
         handler = self.handlers.get(name)
         if handler is None:
             return refused("unknown_command")
-        params = content.get("params")
-        return handler({"cmd_id": cmd_id, **(params if isinstance(params, dict) else {})}, now)
+        return handler({"cmd_id": cmd_id, **_params(content)}, now)
 
     def respond(self, name: str, cmd_id: str, answer: Answer) -> None:
-        """Say what became of a command."""
+        """Say what became of a command, now or as soon as somebody listens."""
         if cmd_id in self._seen and answer.status != "DUPLICATE":
             self._answers[cmd_id] = answer
             self._answers = {known: self._answers[known] for known in self._seen if known in self._answers}
@@ -386,7 +403,7 @@ class Device:
             content["error_code"] = answer.error_code
         if answer.details:
             content["details"] = answer.details
-        self._send("command_response", content)
+        self._keep("command_response", content)
 
     # Commands that every device knows
 
@@ -414,6 +431,11 @@ class Device:
         reading = self.measure(now)[metric]
         self.offsets[metric] = self.offsets.get(metric, 0.0) + reference - reading
         return Answer(details={"metric": metric, "reference": reference, "was": reading})
+
+
+def _params(content: Json) -> Json:
+    params = content.get("params")
+    return params if isinstance(params, dict) else {}
 
 
 def _is_number(value: object) -> bool:

@@ -162,7 +162,9 @@ class PumpNode(Device):
 
     def _state(self, channel: str) -> Json:
         rule, readings = self.rules[channel], self.sensors.readings(channel)
-        state: Json = {"on": rule.running}
+        # What really flows, where that can be measured: a welded relay is not off because it was told so.
+        flows = rule.stuck and safety.stuck(rule.limits, readings, self._looked or 0.0) != safety.ALLOWED
+        state: Json = {"on": rule.running or flows}
         if (current := _known(readings.current_ma)) is not None:
             state["current_ma"] = round(current)
         if (flow := _known(readings.flow)) is not None:
@@ -221,12 +223,15 @@ class PumpNode(Device):
             case Happened.FINISHED:
                 self._end(channel, "finished")
             case Happened.CONTACT_LOST:
+                if (run := self._runs.get(channel)) is not None:
+                    self.happened("contact_lost", cmd_id=run.cmd_id, **self._record(channel, run))
                 self._end(channel, "contact_lost")
             case Happened.TRIPPED if rule.trip is not None:
                 trip = rule.trip
                 values = {"value": trip.value, "limit": trip.limit}
                 known = {key: round(value, 2) for key, value in values.items() if value is not None}
-                told = {"code": trip.reason, "cause": trip.cause, **known, "locked": rule.lock is not None}
+                ran = {"cmd_id": run.cmd_id} if (run := self._runs.get(channel)) is not None else {}
+                told = {"code": trip.reason, "cause": trip.cause, **known, "locked": rule.lock is not None, **ran}
                 self.happened("safety_trip", channel=channel, **told)
                 self._end(channel, "tripped", trip)
             case Happened.RELEASED_MAX_OFF:
@@ -243,11 +248,15 @@ class PumpNode(Device):
         if trip is not None:
             self.respond("run_pump", run.cmd_id, Answer("ERROR", trip.reason, self._details(channel, trip)))
             return
+        self.respond("run_pump", run.cmd_id, Answer(details={**self._record(channel, run), "ended_by": how}))
+
+    def _record(self, channel: str, run: Run) -> Json:
+        """Return what a run was, for whoever books it."""
         rule = self.rules[channel]
         details: Json = {"channel": channel, "seconds": round(rule.stopped - rule.started, 2)}
         if channel not in self.sensors.unmetered:
             details["litres"] = round(run.litres, 3)
-        self.respond("run_pump", run.cmd_id, Answer(details={**details, "ended_by": how}))
+        return details
 
     def _watch_sensors(self) -> None:
         """Tell what the sensors themselves show, once each time it begins."""
@@ -308,7 +317,12 @@ class PumpNode(Device):
 
     def _stop(self, params: Json, now: float) -> Answer:
         channel = params.get("channel")
-        if channel not in self.rules:
+        if channel is None:
+            # A stop that names no channel means all of them.
+            for each in self.rules:
+                self._stop({**params, "channel": each}, now)
+            return Answer()
+        if not isinstance(channel, str) or channel not in self.rules:
             return refused("unknown_channel")
         self._catch_up(now)
         try:
