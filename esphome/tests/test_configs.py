@@ -154,11 +154,19 @@ WRONG = {
         "switch uses the relay relay_fill: that would be a second way to the pump",
     ),
     "an automation that writes a pump's relay": (
-        change(NODE, "smartair:\n", "interval:\n  - interval: 1h\n    then:\n      - output.turn_on: relay_fill\n\nsmartair:\n"),
+        change(
+            NODE,
+            "smartair:\n",
+            "interval:\n  - interval: 1h\n    then:\n      - output.turn_on: relay_fill\n\nsmartair:\n",
+        ),
         "interval uses the relay relay_fill",
     ),
     "a lambda that writes a pump's relay": (
-        change(NODE, "smartair:\n", "interval:\n  - interval: 1h\n    then:\n      - lambda: id(relay_fill).turn_on();\n\nsmartair:\n"),
+        change(
+            NODE,
+            "smartair:\n",
+            "interval:\n  - interval: 1h\n    then:\n      - lambda: id(relay_fill).turn_on();\n\nsmartair:\n",
+        ),
         "interval uses the relay relay_fill",
     ),
     "another output in front of a pump's relay": (
@@ -171,7 +179,9 @@ WRONG = {
     ),
     "a relay behind an expander": (
         both(
-            change("packages/sensors/relays.yaml", "${pin_relay_fill}", "{pcf8574: far, number: 2, mode: {output: true}}"),
+            change(
+                "packages/sensors/relays.yaml", "${pin_relay_fill}", "{pcf8574: far, number: 2, mode: {output: true}}"
+            ),
             change(NODE, "smartair:\n", "pcf8574:\n  - id: far\n\nsmartair:\n"),
         ),
         "the relay relay_fill must be on a pin of the chip itself",

@@ -33,7 +33,9 @@ def compiled(name: str) -> Path:
     source = TESTS / "core" / f"{name}.cpp"
     target = BUILD / "core" / name
     target.parent.mkdir(parents=True, exist_ok=True)
-    newest = max(p.stat().st_mtime for p in [source, *(ESPHOME / "components").rglob("*.h"), *source.parent.glob("*.h")])
+    newest = max(
+        p.stat().st_mtime for p in [source, *(ESPHOME / "components").rglob("*.h"), *source.parent.glob("*.h")]
+    )
     if not target.exists() or target.stat().st_mtime < newest:
         subprocess.run(["g++", *FLAGS, *SANITIZE, "-o", target, source], check=True)
     return target

@@ -186,7 +186,11 @@ def test_circulation_does_not_end_at_the_bound_of_its_order(zone: Zone) -> None:
     zone.device.wait_pin(RECIRC, high=True, timeout=1)
     time.sleep(1.5)
     # As Home Assistant releases it: without `expires`, so that a clock that is behind cannot keep it off.
-    order = {"cmd_id": "release", "timestamp": int(time.time()) - 90, "params": {"channel": "pump_recirc", "max_run_s": 1}}
+    order = {
+        "cmd_id": "release",
+        "timestamp": int(time.time()) - 90,
+        "params": {"channel": "pump_recirc", "max_run_s": 1},
+    }
     zone.ears.say("commands", {"command": "run_pump", **order})
     assert zone.ears.wait("command_response", {"cmd_id": "release"})["status"] == "DONE"
     zone.device.wait_pin(RECIRC, high=False, timeout=1)

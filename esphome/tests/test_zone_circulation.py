@@ -85,9 +85,7 @@ def test_what_ends_a_run_while_nobody_listens_is_answered_afterwards(zone: Zone,
     zone.device.wait_pin(FILL, high=False, timeout=4)
     since = zone.ears.mark()
     broker.start()
-    end = zone.ears.wait(
-        "command_response", {"cmd_id": planned["cmd_id"], "status": "DONE"}, since=since, timeout=20
-    )
+    end = zone.ears.wait("command_response", {"cmd_id": planned["cmd_id"], "status": "DONE"}, since=since, timeout=20)
     assert end["details"]["ended_by"] == "finished"
     time.sleep(2)
     tripped = zone.start("pump_fill", FILL)

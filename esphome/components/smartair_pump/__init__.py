@@ -1,6 +1,5 @@
 """Pumps under the safety contract: what would be unsafe is refused here, before there is any firmware."""
 
-from esphome import pins
 import esphome.codegen as cg
 import esphome.config_validation as cv
 from esphome.const import (
@@ -17,6 +16,7 @@ from esphome.const import (
 from esphome.core import CORE, ID, CoroPriority, Lambda, coroutine_with_priority
 import esphome.final_validate as fv
 
+from esphome import pins
 from esphome.components import binary_sensor, output, sensor
 
 from ..smartair import SmartAir, channel_id, smartair_ns

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         Readings,
         Refused,
         Situation,
+        Trip,
         Verdict,
         Watch,
     )
@@ -58,7 +59,7 @@ class Channel:
     _water_change: bool = False
     _off_until: float = 0.0
     _watch: Watch = field(default_factory=lambda: safety.Watch(since=0.0))
-    _idle: Dwell = field(default_factory=lambda: safety.Dwell())
+    _idle: Dwell = field(default_factory=safety.Dwell)
     _progress: tuple[float, float | None, int] = (0.0, None, 0)
     _failed_at: deque[float] = field(default_factory=lambda: deque(maxlen=3))
 
@@ -149,14 +150,8 @@ class Channel:
         if lost and not self.limits.circulates:
             self._set(now, on=False)
             return Happened.CONTACT_LOST
-        if self.protected:
-            self._watch, trip = safety.watch_run(self._watch, self.limits, readings, now, self.lock)
-            if trip is not None:
-                return self._fail(now, trip.verdict, locks=trip.locks)
-            if (still := self._still(now, readings)) is not None:
-                return self._fail(now, still, locks=True)
-            if (idle := self._draws_nothing(now, readings)) is not None:
-                return self._fail(now, idle, locks=False)
+        if self.protected and (trip := self._trip(now, readings)) is not None:
+            return self._fail(now, trip.verdict, locks=trip.locks)
         if self.limits.circulates or now < self._ends_at:
             return Happened.NOTHING
         if self._planned or not self.protected:
@@ -165,6 +160,16 @@ class Channel:
         ran, bound = now - self.started, self._ends_at - self.started
         over = safety.Refused(safety.Reason.MAX_RUN, safety.Cause.MEASURED, ran, bound)
         return self._fail(now, over, locks=False)
+
+    def _trip(self, now: float, readings: Readings) -> Trip | None:
+        self._watch, trip = safety.watch_run(self._watch, self.limits, readings, now, self.lock)
+        if trip is not None:
+            return trip
+        if (still := self._still(now, readings)) is not None:
+            return safety.Trip(still, locks=True)
+        if (idle := self._draws_nothing(now, readings)) is not None:
+            return safety.Trip(idle, locks=False)
+        return None
 
     def _draws_nothing(self, now: float, readings: Readings) -> Refused | None:
         """Return what is wrong when a pump draws nothing: it is unplugged, or nothing would see an overcurrent."""
