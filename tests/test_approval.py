@@ -54,6 +54,7 @@ async def test_a_flood_of_invented_devices_fills_no_memory_and_shows_no_more_tha
     with patch("custom_components.smartair.approval.MAX_CANDIDATES", 30):
         for number in range(60):
             await say(f"flood_{number}", "telemetry", {"co2": 500})
+            await say(f"flood_{number}", "telemetry", {"co2": 501})
             await wait(0.3)
     candidates = hub.runtime_data.approval.candidates
     assert len(candidates) == 30
@@ -121,6 +122,7 @@ async def test_nothing_is_offered_before_home_assistant_has_started(
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
     await say("co2_001", "telemetry", {"co2": 500})
+    await say("co2_001", "telemetry", {"co2": 501})
     await wait(1)
     assert not hass.config_entries.flow.async_progress_by_handler(DOMAIN)
     hass.set_state(CoreState.running)

@@ -60,16 +60,41 @@ async def test_a_hub_is_refused_when_mqtt_is_not_set_up(hass: HomeAssistant) -> 
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "mqtt_not_set_up")
 
 
-@pytest.mark.parametrize("root", ["", "#", "a/+/b", "$SYS", "a//b", "a/ b", "a\x00b", "x" * 200, "  "])
+@pytest.mark.parametrize("root", ["", "#", "a/+/b", "$SYS", "a/ b", " devices", "a\x00b", "x" * 200, "  "])
 async def test_a_root_that_is_not_a_topic_is_explained_and_can_be_corrected(
     hass: HomeAssistant, broker: MqttMockHAClient, root: str
 ) -> None:
     result = await _by_hand(hass, root)
     assert (result["type"], result["errors"]) == (FlowResultType.FORM, {CONF_ROOT: "invalid_root"})
-    result = await hass.config_entries.flow.async_configure(result["flow_id"], {CONF_ROOT: "/site1/devices/"})
+    result = await hass.config_entries.flow.async_configure(result["flow_id"], {CONF_ROOT: "site1/devices"})
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["data"] == {CONF_ROOT: "site1/devices", CONF_NAMESPACE: "site1/devices/"}
     assert result["title"] == "SmartAir (site1/devices)"
+
+
+@pytest.mark.parametrize("root", ["/garden/devices", "a//b", "/devices"])
+async def test_a_root_is_used_as_it_was_typed(
+    hass: HomeAssistant, broker: MqttMockHAClient, say: Say, root: str
+) -> None:
+    result = await _by_hand(hass, root)
+    assert result["data"] == {CONF_ROOT: root, CONF_NAMESPACE: f"{root}/"}
+    await hass.async_block_till_done()
+    await say("soil_1", "info", CO2_INFO, root=root)
+    house = result["result"].runtime_data
+    assert list(house.approval.candidates) == ["soil_1"]
+    await house.async_approve(["soil_1"])
+    await say("soil_1", "telemetry", {"co2": 700}, root=root)
+    assert house.devices["soil_1"].snapshot.values == {"co2": 700}
+    await house.devices["soil_1"].async_configure({"report_interval": 30})
+    assert broker.async_publish.call_args.args[0] == f"{root}/soil_1/config"
+
+
+@pytest.mark.parametrize("root", ["devices/", "/", "/garden/devices/", "a//"])
+async def test_a_slash_at_the_end_is_explained_and_not_taken_away_without_a_word(
+    hass: HomeAssistant, broker: MqttMockHAClient, root: str
+) -> None:
+    result = await _by_hand(hass, root)
+    assert (result["type"], result["errors"]) == (FlowResultType.FORM, {CONF_ROOT: "root_ends_with_slash"})
 
 
 async def test_a_root_that_is_taken_is_explained_and_can_be_corrected(
@@ -372,7 +397,7 @@ async def test_an_ignored_device_is_let_in_neither_by_a_pattern_nor_automaticall
 async def test_nobody_waits_any_more_once_every_device_is_let_in_automatically(
     hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait, issue_registry: Any
 ) -> None:
-    for number in range(25):
+    for number in [*range(25), *range(25)]:
         await say(f"co2_{number}", "telemetry", {"co2": 500})
     await wait(1)
     assert issue_registry.async_get_issue(DOMAIN, f"devices_waiting/{hub.entry_id}") is not None
@@ -385,7 +410,7 @@ async def test_nobody_waits_any_more_once_every_device_is_let_in_automatically(
 async def test_at_most_twenty_cards_are_shown_and_the_rest_wait_behind_one_repair(
     hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait, issue_registry: Any
 ) -> None:
-    for number in range(25):
+    for number in [*range(25), *range(25)]:
         await say(f"co2_{number}", "telemetry", {"co2": 500})
     await wait(1)
     assert len(_cards(hass)) == 20

@@ -44,7 +44,7 @@ async def test_the_repair_approves_all_who_wait_and_need_no_code(
     hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait, hass_client: ClientSessionGenerator
 ) -> None:
     await say("coded", "info", CODED, retain=True)
-    for number in range(22):
+    for number in [*range(22), *range(22)]:
         await say(f"co2_{number}", "telemetry", {"co2": 500})
     await wait(1)
     fixed = await _fix(hass, hass_client, f"devices_waiting/{hub.entry_id}")

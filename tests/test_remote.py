@@ -420,6 +420,9 @@ async def test_what_is_no_catalogue_is_refused_and_the_others_stay(
         ("https://user:word@firmware.example/firmware.json", "bad_url"),
         ("https:///firmware.json", "bad_url"),
         ("https://[::1/", "bad_url"),
+        ("https://firmware.example/\ud800.json", "bad_url"),
+        ("https://\udfff.example/firmware.json", "bad_url"),
+        ("https://firmware.example/firmware\x00.json", "bad_url"),
     ],
 )
 async def test_only_plain_https_addresses_are_taken(

@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any, override
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.storage import Store
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.smartair.store import SharedSave
+from custom_components.smartair.store import CONCERNS, HubStore, SharedSave, concern_store
 
 from .conftest import Wait
 
@@ -84,3 +86,35 @@ async def test_who_keeps_asking_does_not_put_the_write_off(
     shared.async_save_soon(10)
     await wait(11)
     assert hass_storage["smartair.test"]["data"] == {"n": 2}
+
+
+async def test_a_file_that_everybody_could_read_is_made_private_when_it_is_loaded(hass: HomeAssistant) -> None:
+    store = concern_store(hass, "hub", "firmware")
+    path = Path(store.path)
+
+    def begin() -> None:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("{}")
+        path.chmod(0o644)
+
+    await hass.async_add_executor_job(begin)
+    await SharedSave(store, dict).async_load()
+    assert (await hass.async_add_executor_job(path.stat)).st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("concern", ["", *CONCERNS])
+async def test_what_is_written_is_private(
+    hass: HomeAssistant, hub: MockConfigEntry, concern: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Home Assistant's own writing is played in tests; what it is told is what counts."""
+    made: list[dict[str, Any]] = []
+    init = Store.__init__
+
+    def remember(store: Store[Any], *args: Any, **kwargs: Any) -> None:
+        made.append({"key": args[2], **kwargs})
+        init(store, *args, **kwargs)
+
+    monkeypatch.setattr(Store, "__init__", remember)
+    HubStore(hass, "hub")
+    key = f"smartair.hub.{concern}" if concern else "smartair.hub"
+    assert [one["private"] for one in made if one["key"] == key] == [True]

@@ -51,12 +51,18 @@ class Candidate:
 
     uid: str
     known: Snapshot
+    words: int = 0
     tries: list[float] = field(default_factory=list)
 
     @property
     def descriptor(self) -> Descriptor | None:
         """What the device says that it is."""
         return self.known.descriptor
+
+    @property
+    def worth_a_card(self) -> bool:
+        """Whether it is no mere name: it has described itself, or spoken twice."""
+        return self.known.descriptor is not None or self.words > 1
 
     @property
     def name(self) -> str:
@@ -123,7 +129,11 @@ class Approval:
             if not _introduces(message):
                 return
             candidate = self._add(message.uid)
+        worth = candidate.worth_a_card
+        candidate.words += 1
         candidate.known, _ = fold(candidate.known, message, now=now, retained=True)
+        if candidate.worth_a_card is not worth:
+            self._schedule_offer()
 
     def _add(self, uid: str) -> Candidate:
         if len(self.candidates) >= MAX_CANDIDATES:
@@ -171,6 +181,9 @@ class Approval:
         shown = self._shown()
         waiting = 0
         for candidate in wanted:
+            if not candidate.worth_a_card:
+                # A name that was heard once may be a slip, or made up, and must not take the place of a device.
+                continue
             unique_id = self._unique_id(candidate.uid)
             if unique_id in shown:
                 continue

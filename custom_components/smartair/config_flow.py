@@ -78,7 +78,7 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
             return self.async_abort(reason="mqtt_not_set_up")
         errors: dict[str, str] = {}
         if user_input is not None:
-            root = _tidy(user_input[CONF_ROOT])
+            root: str = user_input[CONF_ROOT]
             errors = await self._async_judge_root(root)
             if not errors:
                 return self._create_hub(root)
@@ -121,7 +121,7 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
         entry = self._get_reconfigure_entry()
         errors: dict[str, str] = {}
         if user_input is not None:
-            root = _tidy(user_input[CONF_ROOT])
+            root: str = user_input[CONF_ROOT]
             errors = await self._async_judge_root(root, entry)
             if not errors:
                 named = entry.title != _title(entry.data[CONF_ROOT])
@@ -139,6 +139,8 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     async def _async_judge_root(self, root: str, entry: ConfigEntry | None = None) -> dict[str, str]:
+        if root.endswith("/"):
+            return {CONF_ROOT: "root_ends_with_slash"}
         if not valid_root(root):
             return {CONF_ROOT: "invalid_root"}
         holder = await self.async_set_unique_id(subscription(root), raise_on_progress=False)
@@ -237,10 +239,6 @@ def _candidate(entry: SmartAirConfigEntry | None, uid: str) -> Candidate | None:
 
 def _payload(info: MqttServiceInfo) -> bytes | str:
     return bytes(info.payload) if isinstance(info.payload, bytearray) else info.payload
-
-
-def _tidy(root: str) -> str:
-    return root.strip().strip("/")
 
 
 def _title(root: str) -> str:

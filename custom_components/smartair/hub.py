@@ -39,6 +39,7 @@ from .pysmartair import (
 from .readings import Readings, read
 from .silence import Silence
 from .store import DeviceRecord, HubStore
+from .unheard import Unheard
 from .usage import UsageLog
 from .zones import Zones
 
@@ -85,6 +86,7 @@ class SmartAirHub:
         self.pumps = Pumps(self)
         self.zones = Zones(self)
         self.silence = Silence(self)
+        self.unheard = Unheard(self)
         self.import_turn = asyncio.Lock()
         self.connected = False
         self.counts: Counter[str] = Counter()
@@ -145,6 +147,7 @@ class SmartAirHub:
         """End all that the hub began, after the platforms have gone, and keep what its devices said last."""
         await self._async_leave()
         self.approval.async_stop()
+        self.unheard.async_stop()
         await self.readings.async_save()
         await self.zones.async_stop()
         self.infra.async_stop()
@@ -186,6 +189,8 @@ class SmartAirHub:
         if message is None:
             self._look_at_foreign(received)
             return
+        if message.uid in self.unheard.broken:
+            self.unheard.async_understood(message.uid)
         now = time.time()
         device = self.devices.get(message.uid)
         if device is not None:
@@ -197,11 +202,15 @@ class SmartAirHub:
     def _look_at_foreign(self, received: mqtt.ReceiveMessage) -> None:
         """Our own messages come back to us by the wildcard; a retained command among them is a danger."""
         self.counts["not_ours"] += 1
+        address = parse_topic(self.root, received.topic)
+        if address is None:
+            if received.payload:
+                self.unheard.async_look(received.topic)
+            return
         if not received.retain and received.payload:
             return
-        address = parse_topic(self.root, received.topic)
         orders = {Channel.COMMANDS, Channel.OTA}
-        if address is None or address.channel not in orders or address.uid not in self.devices:
+        if address.channel not in orders or address.uid not in self.devices:
             return
         if received.payload:
             self.async_create_issue(
@@ -214,6 +223,9 @@ class SmartAirHub:
     def _count_error(self, topic: str, err: ParseError) -> None:
         self.counts[f"error_{err.reason}"] += 1
         self.recent_errors.append({"topic": topic, "reason": err.reason, "at": time.time()})
+        device = self.devices.get(err.uid or "")
+        if err.uid is not None and (device is None or (device.snapshot.last_seen is None and not device.disabled)):
+            self.unheard.async_broken(err.uid, err.reason)
         if err.uid is None or err.uid not in self.devices or (err.uid, err.reason) in self._complained:
             return
         self._complained.add((err.uid, err.reason))

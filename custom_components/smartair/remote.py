@@ -36,6 +36,9 @@ class RemoteError(Exception):
 
 def judge_url(text: str) -> URL:
     """Return an address that may be asked, or raise RemoteError."""
+    if not text.isprintable():
+        # Half of a pair among it, which no address can have and no file can hold.
+        raise RemoteError("bad_url")
     try:
         url = URL(text.strip())
     except ValueError as err:

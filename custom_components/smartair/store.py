@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import time
 import json
 import logging
+from pathlib import Path
 from typing import Any, Self
 
 from homeassistant.core import HomeAssistant, callback
@@ -139,7 +141,7 @@ def _reparse(uid: str, channel: Channel, content: Mapping[str, Any] | None) -> o
 
 def concern_store(hass: HomeAssistant, entry_id: str, concern: str) -> Store[dict[str, Any]]:
     """Return the file of one of the CONCERNS of a hub, which goes when the hub does."""
-    return Store(hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}.{concern}", atomic_writes=True)
+    return Store(hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}.{concern}", private=True, atomic_writes=True)
 
 
 class SharedSave:
@@ -156,6 +158,8 @@ class SharedSave:
 
     async def async_load(self) -> dict[str, Any]:
         """Return what was written, or nothing."""
+        # Pairing and tokens lie in these files, which earlier versions let everybody read.
+        await self._store.hass.async_add_executor_job(_make_private, Path(self._store.path))
         data = await self._store.async_load()
         return data if isinstance(data, dict) else {}
 
@@ -189,13 +193,21 @@ class SharedSave:
         return self._data()
 
 
+def _make_private(path: Path) -> None:
+    with suppress(OSError):
+        path.chmod(0o600)
+
+
 class HubStore:
     """The stored devices of one hub."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Name the file; nothing is read yet."""
         self._concerns = [concern_store(hass, entry_id, concern) for concern in CONCERNS]
-        self._file = SharedSave(Store(hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}", atomic_writes=True), self._data)
+        store: Store[dict[str, Any]] = Store(
+            hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}", private=True, atomic_writes=True
+        )
+        self._file = SharedSave(store, self._data)
         self.devices: dict[str, DeviceRecord] = {}
 
     async def async_load(self) -> None:

@@ -17,6 +17,7 @@ def async_register(hass: HomeAssistant, register: system_health.SystemHealthRegi
 async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
     hubs = loaded_hubs(hass)
     devices = [device for hub in hubs for device in hub.devices.values() if not device.disabled]
+    names = [name for hub in hubs for name in hub.unheard.names]
     return {
         "connected": bool(hubs) and all(hub.connected for hub in hubs),
         "devices": len(devices),
@@ -26,4 +27,6 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
         "messages_broken": sum(
             count for hub in hubs for key, count in hub.counts.items() if key.startswith("error_")
         ),
+        # Only where there are any: it is no figure to watch.
+        **({"names_not_taken": ", ".join(names)} if names else {}),
     }

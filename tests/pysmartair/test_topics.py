@@ -13,6 +13,7 @@ from custom_components.smartair.pysmartair import (
     valid_root,
     valid_uid,
 )
+from custom_components.smartair.pysmartair.topics import bad_uid
 
 GOOD_UIDS = ["a", "7", "co2_001", "CO2-Meter_7", "a" * 64, "0x", "A--__"]
 BAD_UIDS = [
@@ -118,13 +119,41 @@ def test_levels_are_exact_and_nothing_is_resolved_or_normalised(topic: str) -> N
     assert parse_topic("devices", topic) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "flaw", "signs"),
+    [
+        ("AA:BB:CC:11:22:33", "signs", ":"),
+        ("soil.1", "signs", "."),
+        ("soil 1", "signs", " "),
+        ("почва", "signs", "почва"),
+        ("_soil", "beginning", "_"),
+        ("-", "beginning", "-"),
+        ("", "length", ""),
+        ("a" * 65, "length", ""),
+        ("a\n", "signs", "\ufffd"),
+    ],
+)
+def test_a_name_that_cannot_be_taken_is_told_with_what_is_wrong_with_it(text: str, flaw: str, signs: str) -> None:
+    found = bad_uid("devices", f"devices/{text}/telemetry")
+    assert found is not None
+    assert (found.flaw, found.signs) == (flaw, signs)
+
+
+@pytest.mark.parametrize(
+    "topic",
+    ["devices/co2/telemetry", "devices/a.b/lamp", "devices/a.b/commands", "other/a.b/info", "devices/a/b/info"],
+)
+def test_what_is_no_device_or_has_a_good_name_is_not_told(topic: str) -> None:
+    assert bad_uid("devices", topic) is None
+
+
 def test_roots_are_kept_apart() -> None:
     assert parse_topic("site1/devices", "site1/devices/a/status") == Address("a", Channel.STATUS)
     assert parse_topic("site1/devices", "site2/devices/a/status") is None
     assert parse_topic("site1", "site1/devices/a/status") is None
 
 
-@pytest.mark.parametrize("root", [DEFAULT_ROOT, *ROOTS, "a" * 128, "a b", "..", "a/../b"])
+@pytest.mark.parametrize("root", [DEFAULT_ROOT, *ROOTS, "a" * 128, "a b", "..", "a/../b", "/devices", "a//b", "//a"])
 def test_a_root_is_one_or_more_levels(root: str) -> None:
     assert valid_root(root)
 
@@ -134,9 +163,8 @@ def test_a_root_is_one_or_more_levels(root: str) -> None:
     [
         "",
         "/",
-        "/devices",
         "devices/",
-        "a//b",
+        "a//",
         "a/ /b",
         " devices",
         "devices ",
@@ -154,7 +182,7 @@ def test_a_root_is_one_or_more_levels(root: str) -> None:
         "a" * 129,
     ],
 )
-def test_a_root_has_no_empty_level_no_wildcard_and_nothing_unseen(root: str) -> None:
+def test_a_root_has_no_empty_end_no_wildcard_and_nothing_unseen(root: str) -> None:
     assert not valid_root(root)
 
 

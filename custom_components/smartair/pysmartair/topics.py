@@ -7,6 +7,7 @@ from typing import NamedTuple
 DEFAULT_ROOT = "devices"
 MAX_ROOT_LENGTH = 128
 
+_SIGN = re.compile(r"[A-Za-z0-9_-]", re.ASCII)
 _UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 
 
@@ -27,6 +28,8 @@ class Channel(StrEnum):
 
 
 _CHANNELS = {channel.value: channel for channel in Channel}
+_SAID = frozenset(_CHANNELS) - {Channel.CONFIG, Channel.COMMANDS, Channel.OTA}
+MAX_UID = 64
 
 
 class Address(NamedTuple):
@@ -42,11 +45,15 @@ def valid_uid(uid: object) -> bool:
 
 
 def valid_root(root: str) -> bool:
-    """Tell whether this can stand in front of the uid in a topic: one or more levels, none empty, no wildcard."""
+    """Tell whether this can stand in front of the uid in a topic: one or more levels without a wildcard.
+
+    A level may be empty, as in `/garden/devices`; but not the last one, for a slash follows it anyway.
+    """
     return (
         0 < len(root) <= MAX_ROOT_LENGTH
         and not root.startswith("$")
-        and all(level and level == level.strip() for level in root.split("/"))
+        and not root.endswith("/")
+        and all(level == level.strip() for level in root.split("/"))
         and not any(sign in root for sign in "+#")
         and root.isprintable()
     )
@@ -62,6 +69,36 @@ def parse_topic(root: str, topic: str) -> Address | None:
     if channel is None or not valid_uid(uid):
         return None
     return Address(uid, channel)
+
+
+class Flaw(StrEnum):
+    """Why a text cannot name a device."""
+
+    LENGTH = "length"
+    BEGINNING = "beginning"
+    SIGNS = "signs"
+
+
+class BadUid(NamedTuple):
+    """What stands in a topic where the uid of a device should, what is wrong with it, and where."""
+
+    text: str
+    flaw: Flaw
+    signs: str
+
+
+def bad_uid(root: str, topic: str) -> BadUid | None:
+    """Return whom a topic is about where something speaks like a device and has no name that can be taken."""
+    prefix = len(root) + 1
+    text, _, rest = topic[prefix:].partition("/")
+    if topic[:prefix] != f"{root}/" or rest not in _SAID or valid_uid(text):
+        return None
+    shown = "".join(sign if sign.isprintable() else "\ufffd" for sign in text[:MAX_UID])
+    signs = "".join(dict.fromkeys(sign for sign in shown if not _SIGN.fullmatch(sign)))
+    if signs:
+        return BadUid(shown, Flaw.SIGNS, signs)
+    # What is left has too many signs, none, or begins with one that may only follow.
+    return BadUid(shown, Flaw.BEGINNING, text[0]) if 0 < len(text) <= MAX_UID else BadUid(shown, Flaw.LENGTH, "")
 
 
 def topic_for(root: str, uid: str, channel: Channel) -> str:

@@ -1,0 +1,97 @@
+"""Who speaks in vain: names that cannot be taken, and devices of which no message can be understood."""
+
+from typing import TYPE_CHECKING
+
+from homeassistant.core import callback
+from homeassistant.helpers import issue_registry as ir
+
+from .announce import word
+from .const import DOMAIN
+from .pysmartair import without_markup
+from .pysmartair.topics import BadUid, bad_uid
+
+if TYPE_CHECKING:
+    from .hub import SmartAirHub
+
+SHOWN = 10
+"""How many are named in a repair: enough to see what is wrong, whoever invents more."""
+IN_VAIN = 3
+"""How many messages in a row can be a slip; whoever says no other is in need of help."""
+
+
+class Unheard:
+    """Shows in one repair of each kind who speaks to a hub in vain, and why."""
+
+    def __init__(self, hub: SmartAirHub) -> None:
+        """Know of nobody yet."""
+        self._hub = hub
+        self.names: dict[str, BadUid] = {}
+        # Of each: the last reason, and how many messages there were; a good one takes them out.
+        self.broken: dict[str, tuple[str, int]] = {}
+
+    @callback
+    def async_look(self, topic: str) -> None:
+        """Note a topic that would be a device's, had it a name that can be taken."""
+        found = bad_uid(self._hub.root, topic)
+        if found is None:
+            return
+        self._hub.counts["error_bad_uid"] += 1
+        if found.text not in self.names and len(self.names) < SHOWN:
+            self.names[found.text] = found
+            self._show("names_not_taken", [self._about_name(one) for one in self.names.values()])
+
+    @callback
+    def async_broken(self, uid: str, reason: str) -> None:
+        """Note a message that cannot be understood, of a device that has said nothing else."""
+        before, count = self.broken.get(uid, ("", 0))
+        if not count and len(self.broken) >= SHOWN:
+            return
+        self.broken[uid] = reason, count + 1
+        if count + 1 == IN_VAIN or (count >= IN_VAIN and reason != before):
+            self._show_broken()
+
+    @callback
+    def async_understood(self, uid: str) -> None:
+        """Take out whoever has said something that can be understood."""
+        _, count = self.broken.pop(uid)
+        if count >= IN_VAIN:
+            self._show_broken()
+
+    @callback
+    def async_stop(self) -> None:
+        """Take back what is shown; whoever still speaks in vain is shown again."""
+        for key in ("names_not_taken", "nothing_understood"):
+            self._show(key, [])
+
+    def _show_broken(self) -> None:
+        hass = self._hub.hass
+        self._show(
+            "nothing_understood",
+            [
+                f"{uid}: {word(hass, 'broken_message', reason)}"
+                for uid, (reason, count) in self.broken.items()
+                if count >= IN_VAIN
+            ],
+        )
+
+    def _about_name(self, found: BadUid) -> str:
+        flaw = word(self._hub.hass, "name_flaw", found.flaw)
+        return f"{found.text or '–'}: {flaw}{f' „{found.signs}“' if found.signs else ''}"
+
+    def _show(self, key: str, lines: list[str]) -> None:
+        issue_id = f"{key}/{self._hub.entry.entry_id}"
+        if not lines:
+            ir.async_delete_issue(self._hub.hass, DOMAIN, issue_id)
+            return
+        ir.async_create_issue(
+            self._hub.hass,
+            DOMAIN,
+            issue_id,
+            is_fixable=False,
+            severity=ir.IssueSeverity.WARNING,
+            translation_key=key,
+            translation_placeholders={
+                "root": without_markup(self._hub.root),
+                "list": "\n".join(f"- {without_markup(line)}" for line in lines),
+            },
+        )
