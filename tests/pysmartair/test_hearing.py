@@ -115,7 +115,7 @@ def test_what_is_remembered_stays_small_and_no_value_is_younger_than_its_last_wo
         hearing = hear(hearing, now, equal=same)
         age = hearing.age(now + 500, TERM)
         assert age is not None
-        assert age == 0.0 or age >= 500.0
+        assert age == 0.0 or age > 499.999  # sums of fractions
     assert len(hearing.gaps) == len(hearing.equal) <= GAPS
 
 
