@@ -140,10 +140,11 @@ async def test_a_slow_sensor_is_no_proof_that_nothing_flows(
     drain = zone.pumps[Role.DRAIN]
     await drain.async_run(seconds=85)
     house.silent = True
-    await house.second(75)
+    # Not for as long as was set for showing: within a minute a drain is blind, whatever else is allowed to it (S6).
+    await house.second(55)
     assert (drain.lock, drain.is_on) == (None, True), "it has not said anything since"
     house.silent = False
-    for _ in range(3):
+    for _ in range(20):
         house.level = 81.0
         await house.second()
     assert drain.lock is not None, "it has, and that is where it was"

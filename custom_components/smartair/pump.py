@@ -52,7 +52,7 @@ from .pysmartair.guard_data import (
     WasReset,
 )
 from .pysmartair.guard_turn import Turn, alarm_code
-from .pysmartair.safety import Limits, Reading, Reason, Refused, Role, Verdict
+from .pysmartair.safety import Cause, Limits, Reading, Reason, Refused, Role, Verdict
 from .refusals import PumpRefusedError, run_failure
 
 if TYPE_CHECKING:
@@ -292,9 +292,11 @@ class Pump:
         self.pumps.async_refresh(self)
 
     @callback
-    def async_sense(self, sense: Sense, value: float | None, *, again: bool = False) -> None:
+    def async_sense(
+        self, sense: Sense, value: float | None, *, again: bool = False, pace: float | None = None
+    ) -> None:
         """Take in a value that the pump's zone measured, or measured before and still takes for true."""
-        self.async_take(Sensed(sense, value, again))
+        self.async_take(Sensed(sense, value, again, alive=True, pace=pace))
 
     # --- the guard and its effects --------------------------------------------------------------
 
@@ -341,6 +343,9 @@ class Pump:
             case Accept(asked_id, run_id):
                 self._answer(asked_id, run_id)
             case Refuse(run_id, verdict):
+                if verdict.cause in {Cause.UNKNOWN, Cause.SLOW}:
+                    # Whoever tries again finds a device that reports each second, where it can.
+                    self.pumps.async_wake(self)
                 self._answer(run_id, PumpRefusedError(verdict, self.name))
             case Fail(run_id, why):
                 self._answer(run_id, self._failure(why))

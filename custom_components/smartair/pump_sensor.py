@@ -15,8 +15,9 @@ from homeassistant.const import EntityCategory, UnitOfElectricCurrent, UnitOfTim
 from .pump import Pump
 from .pump_entity import PumpEntity, PumpEntityDescription
 from .pysmartair import CATALOGUE, Metric
+from .pysmartair.freshness import believed
 from .pysmartair.guard_data import Resting, Running, Sense, Starting, Stopping, Unknown
-from .pysmartair.safety import Role, known
+from .pysmartair.safety import Role
 
 STATES = ("locked", "off", "running", "starting", "stopping", "unconfirmed", "unknown")
 RUN_ENDS = ("ended_by", "seconds", "started", "cmd_id")
@@ -49,7 +50,7 @@ def pump_state(pump: Pump) -> str:
 
 def _measured(sense: Sense, metric: Metric) -> Callable[[Pump], float | None]:
     def shown(pump: Pump) -> float | None:
-        value = known(pump.reading(sense), pump.limits, metric.taken, pump.pumps.now)
+        value = believed(pump.reading(sense), metric.taken, pump.pumps.now, pump.limits.stale_after_s)
         return None if value is None else metric.shown(value)
 
     return shown

@@ -321,8 +321,14 @@ class Pumps(dict[PumpKey, Pump]):
 
     def _refit(self, pump: Pump) -> None:
         senses = self._senses(pump)
-        if senses != {sense for sense in Sense if pump.reading(sense) is not None}:
-            pump.async_take(Fitted(senses))
+        live = (senses & set(_NODE)) - self._lent(pump) if self._live(pump) is not None else frozenset[Sense]()
+        fitted = {sense: reading for sense in Sense if (reading := pump.reading(sense)) is not None}
+        if senses != fitted.keys() or live != {sense for sense, reading in fitted.items() if reading.live}:
+            pump.async_take(Fitted(senses, live))
+
+    @staticmethod
+    def _lent(pump: Pump) -> frozenset[Sense]:
+        return pump.zone.lends if pump.zone is not None else frozenset()
 
     @callback
     def async_neighbours_changed(self, pump: Pump) -> None:
@@ -418,11 +424,16 @@ class Pumps(dict[PumpKey, Pump]):
     @callback
     def async_wake(self, pump: Pump) -> None:
         """Have a device report every second while a pump of it runs, where it can."""
-        if pump.uid is None or pump.limits.circulates:
-            return
-        device = self.hub.devices.get(pump.uid)
-        if device is not None and device.available and CommandName.LIVE in device.snapshot.commands:
+        device = self._live(pump)
+        if device is not None and device.available:
             self.async_task(_quietly(device.async_command(CommandName.LIVE, _LIVE)), f"watch {pump.uid}")
+
+    def _live(self, pump: Pump) -> SmartAirDevice | None:
+        """Return the device that reports each second while a pump of it runs, None where it does not."""
+        if pump.uid is None or pump.limits.circulates:
+            return None
+        device = self.hub.devices.get(pump.uid)
+        return device if device is not None and CommandName.LIVE in device.snapshot.commands else None
 
     # --- what is kept ---------------------------------------------------------------------------
 

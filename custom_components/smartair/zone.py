@@ -17,7 +17,7 @@ from .pump import Pump, ZoneContext
 from .pysmartair import Code, RunRecord
 from .pysmartair.guard_data import Running, Sense, Starting, Stopping
 from .pysmartair.hearing import fresh_for, wait
-from .pysmartair.safety import Refused, Role, watched
+from .pysmartair.safety import Refused, Role, harm_s, watched
 from .pysmartair.schedule import Moment
 from .pysmartair.solution import Side, Standing, drift, follow
 from .pysmartair.water import next_change, solution_age, step
@@ -263,7 +263,7 @@ class Zone:
                 if pump.zone is not None and sense in pump.zone.lends:
                     # Only what was heard just now is another reading.
                     value = self._value_for(pump, source, changes=what == "level")
-                    pump.async_sense(sense, value, again=only is None)
+                    pump.async_sense(sense, value, again=only is None, pace=source.hearing.pace)
 
     def _value_for(self, pump: Pump, source: Source, *, changes: bool) -> float | None:
         """Return what holds for a pump: for a start only what holds now, for a run what held within its term.
@@ -272,7 +272,8 @@ class Zone:
         """
         if pump.limits.circulates:
             return source.value(self.settings.stale_after)
-        term = self._fresh_for(source)
+        harm = harm_s(pump.limits, pump.guard.readings)
+        term = fresh_for(source.hearing, harm, self.settings.stale_after)
         if not isinstance(pump.state, Starting | Running | Stopping):
             return None if source.trouble(term) is not None else source.value(term)
         if source.trouble(term) in _UNREADABLE:

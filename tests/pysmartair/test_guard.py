@@ -725,15 +725,113 @@ def test_what_is_not_fitted_is_not_measured() -> None:
     assert told.guard.protected
 
 
-def test_a_value_that_still_holds_keeps_fresh_and_is_no_second_reading() -> None:
+def test_a_value_that_is_said_again_is_no_second_reading_and_grows_no_younger() -> None:
     told = resting()
     told(Fitted(frozenset({Sense.LEVEL})))
     told(Sensed(Sense.LEVEL, 50.0, again=True))
     assert told.guard.readings.level == Reading(50.0, NOW, 1), "the first is one, whatever it is to others"
+    # It had made the value of a dead sensor fresh: a zone lends what it knows each second.
     told(Sensed(Sense.LEVEL, 50.0, again=True), 10)
+    assert told.guard.readings.level == Reading(50.0, NOW, 1)
+    told(Sensed(Sense.LEVEL, None, again=True))
+    assert told.guard.readings.level == Reading(None, NOW, 1), "its source says that it holds no longer"
+    told(Sensed(Sense.LEVEL, 50.0, again=True, alive=True))
     assert told.guard.readings.level == Reading(50.0, NOW + 10, 1)
     told(Sensed(Sense.LEVEL, 50.0), 10)
     assert told.guard.readings.level == Reading(50.0, NOW + 20, 2)
+
+
+def test_a_source_that_speaks_only_of_changes_has_the_pace_that_its_zone_saw() -> None:
+    told = resting(Role.FILL)
+    told(Fitted(frozenset({Sense.LEVEL})))
+    for _ in range(3):
+        told(Sensed(Sense.LEVEL, 50.0, alive=True, pace=4.0), 7200)
+    told(off())
+    told(RunAsked(run_id="run"))
+    assert told.wanted(SendRun)
+
+
+@pytest.mark.parametrize(
+    ("gaps", "interval"),
+    [((), None), ((5,), 5), ((1, 5), 5), ((5, 1, 5), 5), ((1, 1, 90), 1), ((9, 9, 9, 1, 1), 1), ((0.1, 0.1), None)],
+)
+def test_the_interval_of_a_source_is_the_one_that_is_seen_lately(
+    gaps: tuple[float, ...], interval: float | None
+) -> None:
+    told = resting()
+    told(Fitted(frozenset({Sense.LEVEL})))
+    told(Sensed(Sense.LEVEL, 50.0))
+    for gap in gaps:
+        told(Sensed(Sense.LEVEL, 50.0), gap)
+    reading = told.guard.readings.level
+    assert reading is not None
+    assert reading.interval == pytest.approx(interval)
+
+
+def test_what_ran_before_a_start_goes_on_until_its_sources_have_had_their_term() -> None:
+    for role in (Role.FILL, Role.DRAIN, Role.RECIRCULATION):
+        told = Told(role)
+        told(Configured(replace(told.guard.limits, stale_after_s=60.0), protected=False))
+        told(Fitted(frozenset({Sense.LEVEL})))
+        told(on())
+        for _ in range(60):
+            told(on(), 1)
+            assert told.wanted(SendStop) == []
+        told(on(), 1)
+        told(on(), 5)
+        assert told.wanted(SendStop), "and no longer"
+
+
+def test_a_source_that_spoke_once_since_a_start_may_take_its_time_to_speak_again() -> None:
+    told = Told(Role.FILL)
+    told(Configured(replace(told.guard.limits, stale_after_s=60.0), protected=False))
+    told(Fitted(frozenset({Sense.LEVEL})))
+    told(Sensed(Sense.LEVEL, 50.0))
+    told(on())
+    for _ in range(40):
+        told(on(), 1)
+        assert told.wanted(SendStop) == []
+    # A new run is not begun on what may be as old as the term of another source.
+    told = resting(Role.FILL)
+    told(Configured(replace(told.guard.limits, stale_after_s=60.0), protected=False))
+    told(Fitted(frozenset({Sense.LEVEL})))
+    told(Sensed(Sense.LEVEL, 50.0))
+    told(off(), 16)
+    told(RunAsked(run_id="run"))
+    assert told.wanted(Refuse)[0].verdict == Refused(Reason.OVERFLOW, Cause.UNKNOWN, None, 95.0)
+
+
+def test_a_device_that_is_back_has_its_term_again() -> None:
+    told = Told(Role.RECIRCULATION)
+    told(Configured(replace(told.guard.limits, stale_after_s=60.0), protected=False))
+    told(Fitted(frozenset({Sense.LEVEL})))
+    told(on())
+    told(Sensed(Sense.LEVEL, 50.0))
+    told(Sensed(Sense.LEVEL, 50.0), 1)
+    told(Contacted(False))
+    told(Contacted(True), 300)
+    for _ in range(40):
+        told(on(), 1)
+        assert told.wanted(SendStop) == []
+    assert told.guard.lock is None
+
+
+def test_a_run_is_stopped_before_harm_by_what_was_measured_of_its_pace() -> None:
+    told = running(Role.FILL, seconds=600)
+    told(Configured(replace(told.guard.limits, rate=0.5), protected=False))
+    told(Fitted(frozenset({Sense.LEVEL})))
+    level = 20.0
+    for _ in range(4):
+        level += 1.0
+        told(Sensed(Sense.LEVEL, level), 2)
+        told(on())
+    silent = 0
+    while not told.wanted(SendStop):
+        told(on(), 1)
+        silent += 1
+    # 5 % of the tank at 0.5 % a second; the grace has no room in it.
+    assert silent <= 12
+    assert told.guard.lock is None
 
 
 def filling(flow: float | None) -> tuple[Told, list[Effect]]:

@@ -23,16 +23,20 @@ from custom_components.smartair.pysmartair.safety import (
     Verdict,
     Watch,
     holds_circulation,
+    known_level,
     lock_after,
+    may_go_on,
     may_release,
     may_reset,
     may_run,
     may_start,
     off_until,
     run_until,
+    term,
     watch_rest,
     watch_run,
 )
+from custom_components.smartair.pysmartair.still_water import StillWater, may_fill, watch_still_water
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors/pump_safety.json").read_text())
 NOW = 10_000.0
@@ -76,18 +80,23 @@ def said(verdict: Verdict) -> Any:
 
 
 def lock_of(raw: dict[str, Any]) -> Refused | None:
-    return Refused(Reason(raw["lock"]), Cause(raw["lock_cause"])) if raw.get("lock") else None
+    return Refused(Reason(raw["lock"]), Cause(raw["lock_cause"]), raw.get("lock_value")) if raw.get("lock") else None
+
+
+def situation_of(raw: dict[str, Any]) -> Situation:
+    return Situation(
+        lock=lock_of(raw),
+        interlocked=raw.get("interlocked", False),
+        zone_stuck=raw.get("zone_stuck", False),
+        zone_locked=raw.get("zone_locked", False),
+        updating=raw.get("updating", False),
+    )
 
 
 @pytest.mark.parametrize("case", VECTORS["start"], ids=lambda c: c["name"])
 def test_the_gate_says_what_the_shared_vectors_say(case: dict[str, Any]) -> None:
     raw = case["situation"]
-    situation = Situation(
-        lock=lock_of(raw),
-        interlocked=raw.get("interlocked", False),
-        zone_stuck=raw.get("zone_stuck", False),
-        updating=raw.get("updating", False),
-    )
+    situation = situation_of(raw)
     gate = {
         False: may_run(limits(case["limits"]), readings(case["readings"]), situation, NOW),
         True: may_release(situation.lock),
@@ -95,11 +104,33 @@ def test_the_gate_says_what_the_shared_vectors_say(case: dict[str, Any]) -> None
     assert said(gate[raw.get("fail_safe", False)]) == case["verdict"]
 
 
+@pytest.mark.parametrize("case", VECTORS["found"], ids=lambda c: c["name"])
+def test_a_run_that_is_found_is_judged_as_the_shared_vectors_say(case: dict[str, Any]) -> None:
+    assert said(may_go_on(limits(case["limits"]), situation_of(case["situation"]))) == case["verdict"]
+
+
+@pytest.mark.parametrize("case", VECTORS["freshness"], ids=lambda c: c["name"])
+def test_a_source_is_believed_for_as_long_as_the_shared_vectors_say(case: dict[str, Any]) -> None:
+    bounds = limits(case["limits"])
+    gaps = () if case["interval_s"] is None else (float(case["interval_s"]),)
+    source = Reading(50.0, NOW, 9, gaps)
+    seen = Readings(level=source, rate=case["measured_rate"])
+    assert term(bounds, seen, source) == pytest.approx(case["term_s"], rel=1e-4)
+    slow = Reason.OVERFLOW if bounds.role is Role.FILL else Reason.DRY_RUN
+    verdict = may_run(bounds, seen, Situation(), NOW)
+    assert said(verdict) == ({"refused": slow, "cause": "slow"} if case["slow"] else "allowed")
+    for late, known in ((-0.1, 50.0), (0.1, None)):
+        assert known_level(bounds, seen, NOW + case["term_s"] + late) == known
+
+
 @pytest.mark.parametrize("case", VECTORS["reset"], ids=lambda c: c["name"])
 def test_a_reset_is_allowed_exactly_where_the_shared_vectors_allow_it(case: dict[str, Any]) -> None:
     lock = lock_of(case)
     assert lock is not None
-    assert said(may_reset(lock, limits(case["limits"]), readings(case["readings"]), NOW)) == case["verdict"]
+    verdict = may_reset(
+        lock, limits(case["limits"]), readings(case["readings"]), NOW, by_right=case.get("running", False)
+    )
+    assert said(verdict) == case["verdict"]
 
 
 def first_trip(case: dict[str, Any]) -> tuple[Trip, float] | None:
@@ -134,6 +165,35 @@ def test_a_fault_trips_when_the_shared_vectors_say(case: dict[str, Any]) -> None
 @pytest.mark.parametrize("case", [c for c in VECTORS["run"] if not c["trip"]], ids=lambda c: c["name"])
 def test_what_is_no_fault_trips_nothing(case: dict[str, Any]) -> None:
     assert first_trip(case) is None
+
+
+def first_alert(case: dict[str, Any]) -> tuple[Refused, float] | None:
+    bounds, water = limits(case["limits"]), StillWater()
+    at, level, begun, turn = 0.0, Reading(), 0.0, 1.0
+    for segment in case["segments"]:
+        while at < begun + segment["for_s"]:
+            if level.count == 0 or at - level.at >= segment["every_s"]:
+                share = (at - begun) / segment["for_s"]
+                value = segment["from"] + (segment["to"] - segment["from"]) * share
+                level, turn = level.heard(value + turn * segment["noise"], at), -turn
+            water = watch_still_water(water, bounds, Readings(level=level), at, case["quiet_from_s"])
+            if water.trouble is not None:
+                assert may_fill(water) == water.trouble
+                return water.trouble, at
+            at += 1.0
+        begun += segment["for_s"]
+    assert may_fill(water) == ALLOWED
+    return None
+
+
+@pytest.mark.parametrize("case", VECTORS["tank"], ids=lambda c: c["name"])
+def test_a_tank_that_fills_by_itself_is_told_when_the_shared_vectors_say(case: dict[str, Any]) -> None:
+    found, want = first_alert(case), case["alert"]
+    assert (found is None) == (want is None), found
+    for trouble, at in [found] if found is not None else []:
+        assert (trouble.reason, trouble.cause) == (Reason.OVERFLOW, want["cause"])
+        low, high = want["between_s"]
+        assert low <= at <= high
 
 
 FILL = Limits(role=Role.FILL)

@@ -5,7 +5,7 @@ Every path that energises a pump ends here (safety contract, S2), and what it de
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import isfinite
+from math import inf, isfinite
 
 from .fields import number
 from .guard_answers import EARLY_S, answered, came_to_its_bound, device_reset, reset, reset_answered, stopped, tripped
@@ -135,14 +135,15 @@ def _take(turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one for ea
             _report(turn, event)
         case Configured():
             _configure(turn, event)
-        case Fitted(senses):
-            _fit(turn, senses)
+        case Fitted():
+            _fit(turn, event)
         case Around():
             turn.set(interlocked=event.interlocked, zone_stuck=event.zone_stuck, updating=event.updating)
         case Contacted(contact):
             if contact != turn.guard.contact:
                 turn.set(contact=contact, contact_at=turn.now)
                 if contact:
+                    _await(turn)
                     _stop_again(turn)
         case RunAsked():
             _ask(turn, event)
@@ -195,11 +196,13 @@ def _stop_again(turn: Turn) -> None:
 # --- what is measured and reported --------------------------------------------------------------------
 
 
-def _fit(turn: Turn, senses: frozenset[Sense]) -> None:
+def _fit(turn: Turn, event: Fitted) -> None:
     readings = turn.guard.readings
 
     def fitted(sense: Sense, reading: Reading | None) -> Reading | None:
-        return (reading or Reading()) if sense in senses else None
+        if sense not in event.senses:
+            return None
+        return replace(reading or Reading(since=turn.now), live=sense in event.live)
 
     turn.set(
         readings=replace(
@@ -213,10 +216,28 @@ def _fit(turn: Turn, senses: frozenset[Sense]) -> None:
 
 def _sense(turn: Turn, event: Sensed) -> None:
     before: Reading | None = getattr(turn.guard.readings, event.sense)
-    if before is not None:
-        another = not event.again or before.count == 0
-        reading = Reading(event.value, turn.now, before.count + another)
-        turn.set(readings=_with(turn.guard.readings, event.sense, reading))
+    if before is None:
+        return
+    if not event.again or before.count == 0:
+        reading = before.heard(event.value, turn.now)
+    else:
+        # What is only said again is as old as it was, unless its source is known to live.
+        reading = replace(before, value=event.value, at=turn.now if event.alive else before.at)
+    if event.alive:
+        # A source that speaks only of changes is silent for hours at rest, and that is not its pace; and it has had
+        # its term where it was judged.
+        reading = replace(reading, gaps=() if event.pace is None else (event.pace,), since=-inf)
+    turn.set(readings=_with(turn.guard.readings, event.sense, reading))
+
+
+def _await(turn: Turn) -> None:
+    """Give each source its term for the first word after a start of its device (S6)."""
+    readings = turn.guard.readings
+    for sense in Sense:
+        reading: Reading | None = getattr(readings, sense)
+        if reading is not None:
+            readings = _with(readings, sense, replace(reading, since=turn.now))
+    turn.set(readings=readings)
 
 
 def _with(readings: Readings, sense: Sense, reading: Reading) -> Readings:

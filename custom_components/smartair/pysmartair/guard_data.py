@@ -201,21 +201,28 @@ class Configured:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """These can be measured of this pump now; what another pump disturbs is none of them."""
+    """These can be measured of this pump now; what another pump disturbs is none of them.
+
+    Those that are `live` are reported each second while the pump runs.
+    """
 
     senses: frozenset[Sense]
+    live: frozenset[Sense] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Sensed:
     """One value has arrived; None where its source has none.
 
-    `again` tells that it is the one of before, which still holds: it is no second reading (S7).
+    `again` tells that it is the one of before: it is no second reading (S7), and no younger (S6) unless `alive` tells
+    that who lends it has judged that it holds now, and `pace` how often its source speaks where something changes.
     """
 
     sense: Sense
     value: float | None
     again: bool = False
+    alive: bool = False
+    pace: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,6 @@ from .guard_data import (
     Unknown,
 )
 from .safety import (
-    FLOW_RANGE,
     Cause,
     Limits,
     Reason,
@@ -35,7 +34,7 @@ from .safety import (
     Verdict,
     Watch,
     holds_circulation,
-    known,
+    known_flow,
     lock_after,
     may_start,
     run_until,
@@ -203,7 +202,7 @@ class Turn:
             earlier=None,
             state=Running(
                 run_id=earlier.run_id,
-                watch=Watch(since=earlier.since),
+                watch=Watch(since=earlier.since, found=True),
                 until=None if self.circulates else earlier.since + self.limits.max_run_s,
                 seen=True,
             ),
@@ -308,7 +307,7 @@ class Turn:
         state = self.guard.state
         if not isinstance(state, Running) or self.guard.readings.flow is None:
             return
-        flow = known(self.guard.readings.flow, self.limits, FLOW_RANGE, self.now)
+        flow = known_flow(self.limits, self.guard.readings, self.now)
         since = state.flowed_at if state.flowed_at is not None else max(state.since, self.guard.readings.flow.at)
         litres = state.litres
         if flow is not None and self.now > since:

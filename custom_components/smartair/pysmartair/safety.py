@@ -5,9 +5,17 @@ Time is an argument, in seconds of any clock that only goes forward. Nothing her
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum, auto
-from math import isfinite
 from typing import TYPE_CHECKING, assert_never
 
+from .freshness import (
+    FRESH_S,
+    INTERVALS,
+    Reading as Reading,  # noqa: PLC0414 - whoever asks these rules gives them readings
+    believed,
+    fresh_for,
+    longest_interval,
+    seconds_to_harm,
+)
 from .metrics import CATALOGUE
 
 if TYPE_CHECKING:
@@ -36,6 +44,8 @@ class Reason(StrEnum):
     INTERLOCK = auto()
     UPDATE_IN_PROGRESS = auto()
     MAX_RUN_MISSING = auto()
+    ZONE_LOCKED = auto()
+    WRONG_RELAY = auto()
     # What only Home Assistant can have to say.
     DEVICE_LOCK = auto()
     NO_CONTACT = auto()
@@ -51,6 +61,8 @@ class Cause(StrEnum):
     LEAK = auto()
     UNKNOWN = auto()
     FROZEN = auto()
+    SLOW = auto()
+    RISING = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,33 +94,35 @@ class Contact(StrEnum):
     OFF = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The last value of an input. `count` grows with each report: a trip needs more than one (S7)."""
-
-    value: float | None = None
-    at: float = 0.0
-    count: int = 0
+DEFAULT_MIN_LEVEL, DEFAULT_MAX_LEVEL = 10.0, 95.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readings:
-    """All inputs of one channel; an input that is not fitted is None."""
+    """All inputs of one channel; an input that is not fitted is None.
+
+    `rate` is how fast the pump was measured to move the level, in percent of the tank a second.
+    """
 
     level: Reading | None = None
     flow: Reading | None = None
     current_ma: Reading | None = None
     float_switch: Contact = Contact.ABSENT
     leak: Contact = Contact.ABSENT
+    rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The limits of one channel. Times are in seconds; defaults are those of safety.md."""
+    """The limits of one channel. Times are in seconds; defaults are those of safety.md.
+
+    `fresh_s` is the shortest term of a source while the pump fills or drains. `stale_after_s` is the term where no
+    water is spilled: of circulation, of a device's word on its pump, of a source's first word after a start.
+    """
 
     role: Role
-    min_level: float | None = 10.0
-    max_level: float | None = 95.0
+    min_level: float | None = DEFAULT_MIN_LEVEL
+    max_level: float | None = DEFAULT_MAX_LEVEL
     min_flow: float = 0.3
     max_current_ma: float = 1500.0
     idle_current_ma: float = 50.0
@@ -122,6 +136,7 @@ class Limits:
     inrush_s: float = 0.5
     current_dwell_s: float = 0.3
     stuck_dwell_s: float = 5.0
+    fresh_s: float = FRESH_S
     stale_after_s: float = 15.0
     stale_grace_s: float = 5.0
     level_step: float = 1.0
@@ -129,6 +144,8 @@ class Limits:
     frozen_s: float = 300.0
     failures: int = 3
     failures_window_s: float = 3600.0
+    rate: float | None = None
+    wrong_relay: bool = False
 
     @property
     def draws(self) -> bool:
@@ -140,6 +157,13 @@ class Limits:
         """Whether running is its rest: it hangs on a normally closed contact."""
         return self.role is Role.RECIRCULATION
 
+    @property
+    def margin(self) -> float:
+        """Percent of the tank between where it should stop and where harm begins: an overflow, or air in the pump."""
+        if self.role is Role.FILL:
+            return 100.0 - (DEFAULT_MAX_LEVEL if self.max_level is None else self.max_level)
+        return DEFAULT_MIN_LEVEL if self.min_level is None else self.min_level
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
@@ -148,6 +172,7 @@ class Situation:
     lock: Refused | None = None
     interlocked: bool = False
     zone_stuck: bool = False
+    zone_locked: bool = False
     updating: bool = False
 
 
@@ -159,14 +184,37 @@ FLOW_RANGE = CATALOGUE["flow_rate"].taken
 CURRENT_RANGE = CATALOGUE["pump_current"].taken
 
 
-def known(reading: Reading | None, limits: Limits, plausible: tuple[float, float], now: float) -> float | None:
-    """Return the value if it is fresh and could be true, else None (S6)."""
-    if reading is None or reading.count == 0 or reading.value is None or not isfinite(reading.value):
-        return None
-    if now - reading.at > limits.stale_after_s:
-        return None
-    low, high = plausible
-    return reading.value if low <= reading.value <= high else None
+def harm_s(limits: Limits, readings: Readings) -> float:
+    """Return the seconds in which a pump that fills or drains passes from where it should stop to harm."""
+    return seconds_to_harm(limits.margin, limits.rate, readings.rate)
+
+
+def term(limits: Limits, readings: Readings, reading: Reading) -> float:
+    """Return the seconds for which a reading is believed (S6)."""
+    if limits.circulates:
+        return max(limits.stale_after_s, INTERVALS * (reading.interval or 0.0))
+    return fresh_for(reading.interval, harm_s(limits, readings), limits.fresh_s)
+
+
+def _known(
+    limits: Limits, readings: Readings, reading: Reading | None, plausible: tuple[float, float], now: float
+) -> float | None:
+    return None if reading is None else believed(reading, plausible, now, term(limits, readings, reading))
+
+
+def known_level(limits: Limits, readings: Readings, now: float) -> float | None:
+    """Return the level if it is fresh and could be true, else None (S6)."""
+    return _known(limits, readings, readings.level, LEVEL_RANGE, now)
+
+
+def known_flow(limits: Limits, readings: Readings, now: float) -> float | None:
+    """Return the flow if it is fresh and could be true, else None (S6)."""
+    return _known(limits, readings, readings.flow, FLOW_RANGE, now)
+
+
+def known_current(limits: Limits, readings: Readings, now: float) -> float | None:
+    """Return the current if it is fresh and could be true, else None (S6)."""
+    return _known(limits, readings, readings.current_ma, CURRENT_RANGE, now)
 
 
 def reservoir(limits: Limits, readings: Readings, now: float) -> Verdict:
@@ -177,7 +225,7 @@ def reservoir(limits: Limits, readings: Readings, now: float) -> Verdict:
         return Refused(Reason.DRY_RUN, cause)
     if readings.level is None or limits.min_level is None:
         return ALLOWED
-    level = known(readings.level, limits, LEVEL_RANGE, now)
+    level = known_level(limits, readings, now)
     if level is None:
         return Refused(Reason.DRY_RUN, Cause.UNKNOWN, None, limits.min_level)
     if level < limits.min_level:
@@ -193,7 +241,7 @@ def room(limits: Limits, readings: Readings, now: float) -> Verdict:
         return Refused(Reason.OVERFLOW, cause)
     if limits.max_level is None:
         return ALLOWED
-    level = known(readings.level, limits, LEVEL_RANGE, now)
+    level = known_level(limits, readings, now)
     if level is None:
         return Refused(Reason.OVERFLOW, Cause.UNKNOWN, None, limits.max_level)
     if level >= limits.max_level:
@@ -205,16 +253,38 @@ def watched(limits: Limits, readings: Readings, now: float) -> Verdict:
     """Refuse a run that no sensor watches. Circulation goes on without them (S5)."""
     if limits.circulates:
         return ALLOWED
-    if readings.current_ma is not None and known(readings.current_ma, limits, CURRENT_RANGE, now) is None:
+    if readings.current_ma is not None and known_current(limits, readings, now) is None:
         return Refused(Reason.OVERCURRENT, Cause.UNKNOWN, None, limits.max_current_ma)
-    if readings.flow is not None and known(readings.flow, limits, FLOW_RANGE, now) is None:
+    if readings.flow is not None and known_flow(limits, readings, now) is None:
         return Refused(Reason.NO_FLOW, Cause.UNKNOWN, None, limits.min_flow)
+    return ALLOWED
+
+
+def paced(limits: Limits, readings: Readings) -> Verdict:
+    """Refuse a run that is faster than what guards it: a source has to speak before harm is done."""
+    if limits.circulates:
+        return ALLOWED
+    longest = longest_interval(harm_s(limits, readings))
+    reason, guarded = (
+        (Reason.OVERFLOW, limits.max_level is not None)
+        if limits.role is Role.FILL
+        else (Reason.DRY_RUN, limits.min_level is not None)
+    )
+    for slow, reading in (
+        (reason, readings.level if guarded else None),
+        (Reason.OVERCURRENT, readings.current_ma),
+        (Reason.NO_FLOW, readings.flow),
+    ):
+        if reading is None or reading.interval is None or reading.live:
+            continue
+        if reading.interval > longest:
+            return Refused(slow, Cause.SLOW, reading.interval, longest)
     return ALLOWED
 
 
 def overcurrent(limits: Limits, readings: Readings, now: float) -> Verdict:
     """Refuse a current that is too high."""
-    current = known(readings.current_ma, limits, CURRENT_RANGE, now)
+    current = known_current(limits, readings, now)
     if current is not None and current > limits.max_current_ma:
         return Refused(Reason.OVERCURRENT, Cause.MEASURED, current, limits.max_current_ma)
     return ALLOWED
@@ -222,7 +292,7 @@ def overcurrent(limits: Limits, readings: Readings, now: float) -> Verdict:
 
 def no_flow(limits: Limits, readings: Readings, now: float) -> Verdict:
     """Refuse a run that moves no water."""
-    flow = known(readings.flow, limits, FLOW_RANGE, now)
+    flow = known_flow(limits, readings, now)
     if flow is not None and flow < limits.min_flow:
         return Refused(Reason.NO_FLOW, Cause.MEASURED, flow, limits.min_flow)
     return ALLOWED
@@ -230,10 +300,10 @@ def no_flow(limits: Limits, readings: Readings, now: float) -> Verdict:
 
 def stuck(limits: Limits, readings: Readings, now: float) -> Verdict:
     """Refuse that something still flows although the pump is off."""
-    current = known(readings.current_ma, limits, CURRENT_RANGE, now)
+    current = known_current(limits, readings, now)
     if current is not None and current > limits.idle_current_ma:
         return Refused(Reason.PUMP_STUCK_ON, Cause.MEASURED, current, limits.idle_current_ma)
-    flow = known(readings.flow, limits, FLOW_RANGE, now)
+    flow = known_flow(limits, readings, now)
     if flow is not None and flow > limits.min_flow:
         return Refused(Reason.PUMP_STUCK_ON, Cause.MEASURED, flow, limits.min_flow)
     return ALLOWED
@@ -243,14 +313,37 @@ def may_run(limits: Limits, readings: Readings, situation: Situation, now: float
     """Answer for the one gate that every path asks before it energises a pump (S2)."""
     if situation.lock is not None:
         return situation.lock
+    if limits.wrong_relay:
+        return Refused(Reason.WRONG_RELAY)
     if situation.updating:
         return Refused(Reason.UPDATE_IN_PROGRESS)
+    if (around := _around(limits, situation)) != ALLOWED:
+        return around
+    checks = (rule(limits, readings, now) for rule in (reservoir, room, watched))
+    verdict = next((verdict for verdict in checks if verdict != ALLOWED), ALLOWED)
+    if isinstance(verdict, Refused) and verdict.cause is not Cause.UNKNOWN:
+        return verdict
+    # That a source is too slow says more than that it is not heard just now.
+    slow = paced(limits, readings)
+    return verdict if slow == ALLOWED else slow
+
+
+def _around(limits: Limits, situation: Situation) -> Verdict:
+    """Refuse what the other pumps of the zone speak against."""
     if situation.zone_stuck:
         return Refused(Reason.PUMP_STUCK_ON)
     if situation.interlocked:
         return Refused(Reason.INTERLOCK)
-    checks = (rule(limits, readings, now) for rule in (reservoir, room, watched))
-    return next((verdict for verdict in checks if verdict != ALLOWED), ALLOWED)
+    if situation.zone_locked and limits.role in {Role.FILL, Role.DRAIN}:
+        return Refused(Reason.ZONE_LOCKED)
+    return ALLOWED
+
+
+def may_go_on(limits: Limits, situation: Situation) -> Verdict:
+    """Answer for a run that was found: by hand, by voice or by another automation there is no second way (S2)."""
+    if limits.circulates:
+        return may_release(situation.lock)
+    return situation.lock if situation.lock is not None else _around(limits, situation)
 
 
 def may_start(
@@ -282,26 +375,30 @@ def may_release(lock: Refused | None) -> Verdict:
     return lock if lock is not None and holds_circulation(lock) else ALLOWED
 
 
-def may_reset(lock: Refused, limits: Limits, readings: Readings, now: float) -> Verdict:
-    """Answer for a reset: refused with the cause while the cause is still there (S3)."""
+def may_reset(lock: Refused, limits: Limits, readings: Readings, now: float, *, by_right: bool = False) -> Verdict:
+    """Answer for a reset: refused with the cause while the cause is still there, or cannot be seen to be gone (S3).
+
+    `by_right` is that circulation runs as it should, so that what flows says nothing.
+    """
     match lock.reason:
         case Reason.DRY_RUN:
-            return reservoir(limits, readings, now)
+            return _thawed(lock, limits, readings, now, reservoir(limits, readings, now))
         case Reason.OVERFLOW:
-            return room(limits, readings, now)
+            return _thawed(lock, limits, readings, now, room(limits, readings, now))
         case Reason.OVERCURRENT:
-            if readings.current_ma is not None and known(readings.current_ma, limits, CURRENT_RANGE, now) is None:
-                return Refused(Reason.OVERCURRENT, Cause.UNKNOWN, None, limits.max_current_ma)
-            return overcurrent(limits, readings, now)
+            return _drawn(limits, readings, now)
         case Reason.PUMP_STUCK_ON:
-            return stuck(limits, readings, now)
+            return ALLOWED if by_right else _let_go(lock, limits, readings, now)
+        case Reason.NO_FLOW:
+            return _metered(limits, readings, now)
         case (
-            Reason.NO_FLOW
-            | Reason.MAX_RUN
+            Reason.MAX_RUN
             | Reason.TOO_MANY_FAILURES
             | Reason.INTERLOCK
             | Reason.UPDATE_IN_PROGRESS
             | Reason.MAX_RUN_MISSING
+            | Reason.ZONE_LOCKED
+            | Reason.WRONG_RELAY
             | Reason.DEVICE_LOCK
             | Reason.NO_CONTACT
             | Reason.STATE_UNKNOWN
@@ -309,6 +406,46 @@ def may_reset(lock: Refused, limits: Limits, readings: Readings, now: float) -> 
             return ALLOWED
         case unreachable:
             assert_never(unreachable)
+
+
+def _drawn(limits: Limits, readings: Readings, now: float) -> Verdict:
+    if readings.current_ma is not None and known_current(limits, readings, now) is None:
+        return Refused(Reason.OVERCURRENT, Cause.UNKNOWN, None, limits.max_current_ma)
+    return overcurrent(limits, readings, now)
+
+
+def _metered(limits: Limits, readings: Readings, now: float) -> Verdict:
+    """Only a run can show whether water flows again; a meter that is silent could not show even that."""
+    blind = readings.flow is not None and known_flow(limits, readings, now) is None
+    return Refused(Reason.NO_FLOW, Cause.UNKNOWN, None, limits.min_flow) if blind else ALLOWED
+
+
+def _thawed(lock: Refused, limits: Limits, readings: Readings, now: float, verdict: Verdict) -> Verdict:
+    """Refuse while a level that was found frozen stands where it stood: only one that moves is seen to be alive."""
+    if verdict != ALLOWED or lock.cause is not Cause.FROZEN:
+        return verdict
+    level = known_level(limits, readings, now)
+    moved = level is not None and (lock.value is None or abs(level - lock.value) >= limits.level_step)
+    return ALLOWED if moved else Refused(lock.reason, Cause.FROZEN, level, lock.limit)
+
+
+def _let_go(lock: Refused, limits: Limits, readings: Readings, now: float) -> Verdict:
+    """Refuse while a pump still moves, or while what saw it move does not see that it no longer does."""
+    moving = stuck(limits, readings, now)
+    if moving != ALLOWED:
+        return moving
+    unseen = Refused(Reason.PUMP_STUCK_ON, Cause.UNKNOWN, None, lock.limit)
+    fitted = [
+        seen
+        for reading, seen in (
+            (readings.current_ma, known_current(limits, readings, now)),
+            (readings.flow, known_flow(limits, readings, now)),
+        )
+        if reading is not None
+    ]
+    if None in fitted or (lock.cause is Cause.MEASURED and not fitted):
+        return unseen
+    return ALLOWED
 
 
 def off_until(limits: Limits, off_since: float, asked_s: float | None = None, *, water_change: bool = False) -> float:
@@ -374,6 +511,7 @@ class Watch:
     """What is remembered of one channel between two looks at it."""
 
     since: float
+    found: bool = False
     looks: int = 0
     current: Dwell = field(default=Dwell())
     dry: Dwell = field(default=Dwell())
@@ -406,7 +544,7 @@ def watch_run(
     high = _refused(overcurrent(limits, readings, now)) if ran >= limits.inrush_s else None
     full = _refused(room(limits, readings, now), Cause.MEASURED, Cause.LEAK)
     dry = _refused(reservoir(limits, readings, now), Cause.MEASURED, Cause.FLOAT_OPEN)
-    blind = _blind(limits, readings, ran, now)
+    blind = _blind(watch, limits, readings, now)
     still = _refused(no_flow(limits, readings, now)) if ran >= limits.start_grace_s else None
 
     looks = watch.looks + 1
@@ -429,8 +567,8 @@ def watch_run(
     hard = next((trip for trip in trips if trip is not None), None)
     if hard is not None or (limits.circulates and lock is not None):
         return watch, hard
-    if blind is not None and watch.blind.over(now, looks, limits.stale_grace_s):
-        return watch, Trip(blind, locks=blind.reason is Reason.DRY_RUN)
+    if blind is not None and watch.blind.over(now, looks, _grace(blind, limits, readings)):
+        return watch, Trip(blind, locks=blind.reason is Reason.DRY_RUN and blind.cause is Cause.UNKNOWN)
     if still is not None and watch.flow.over(now, _count(readings.flow), limits.flow_dwell_s):
         return watch, Trip(still, locks=True)
     return _progress(watch, limits, readings, ran, now)
@@ -442,7 +580,7 @@ MARK_READINGS = 2
 
 def _progress(watch: Watch, limits: Limits, readings: Readings, ran: float, now: float) -> tuple[Watch, Trip | None]:
     """Judge a run that fills or drains by the level, which must move where water does, and only there."""
-    level = known(readings.level, limits, LEVEL_RANGE, now)
+    level = known_level(limits, readings, now)
     way = RIGHT_WAY.get(limits.role)
     if level is None or way is None or ran < limits.start_grace_s:
         return watch, None
@@ -451,29 +589,56 @@ def _progress(watch: Watch, limits: Limits, readings: Readings, ran: float, now:
     window = limits.progress_s if readings.flow is None else limits.frozen_s
     if mark is None:
         return fresh, None
-    if now - mark.at < window or _count(readings.level) - mark.count < MARK_READINGS:
+    count = _count(readings.level)
+    # Whoever is listened to anew counts from nothing.
+    readings_since = count - mark.count if count >= mark.count else count
+    if now - mark.at < window or readings_since < MARK_READINGS:
         return watch, None
     moved = way * (level - mark.level)
     if readings.flow is None:
         still = Refused(Reason.NO_FLOW, Cause.MEASURED, moved, limits.level_step)
         return fresh, Trip(still, locks=True) if moved < limits.level_step else None
-    flow = known(readings.flow, limits, FLOW_RANGE, now)
+    flow = known_flow(limits, readings, now)
     frozen = abs(moved) < limits.level_step and flow is not None and flow >= limits.min_flow
     reason = Reason.OVERFLOW if limits.role is Role.FILL else Reason.DRY_RUN
     return fresh, Trip(Refused(reason, Cause.FROZEN, level), locks=True) if frozen else None
 
 
-def _blind(limits: Limits, readings: Readings, ran: float, now: float) -> Refused | None:
-    """Return what the run needs to know and does not.
+def _blind(watch: Watch, limits: Limits, readings: Readings, now: float) -> Refused | None:
+    """Return what the run needs to know and does not, or not often enough.
 
-    Circulation runs from power up, before any sensor speaks.
+    Circulation runs from power up, before any sensor speaks; and what ran before a start goes on until each source
+    has had its term.
     """
-    if limits.circulates and ran < limits.start_grace_s:
+    if limits.circulates and now - watch.since < limits.start_grace_s:
         return None
-    for rule in (reservoir, room, watched):
-        if (refused := _refused(rule(limits, readings, now), Cause.UNKNOWN)) is not None:
+    for rule in (reservoir, room, watched, _slow):
+        refused = _refused(rule(limits, readings, now), Cause.UNKNOWN, Cause.SLOW)
+        if refused is not None and not _awaited(watch, limits, _source(refused, readings), now):
             return refused
     return None
+
+
+def _slow(limits: Limits, readings: Readings, _now: float) -> Verdict:
+    return paced(limits, readings)
+
+
+def _source(refused: Refused, readings: Readings) -> Reading | None:
+    by_reason = {Reason.OVERCURRENT: readings.current_ma, Reason.NO_FLOW: readings.flow}
+    return by_reason.get(refused.reason, readings.level)
+
+
+def _awaited(watch: Watch, limits: Limits, reading: Reading | None, now: float) -> bool:
+    patient = watch.found or limits.circulates
+    return patient and reading is not None and reading.awaited(now, limits.stale_after_s)
+
+
+def _grace(blind: Refused, limits: Limits, readings: Readings) -> float:
+    """Return the patience with a source that is silent: it too ends before harm begins."""
+    reading = _source(blind, readings)
+    if limits.circulates or reading is None:
+        return limits.stale_grace_s
+    return min(limits.stale_grace_s, harm_s(limits, readings) - term(limits, readings, reading))
 
 
 def watch_rest(watch: Watch, limits: Limits, readings: Readings, now: float) -> tuple[Watch, Trip | None]:

@@ -176,7 +176,7 @@ class Channel:
         limits, reading = self.limits, readings.current_ma
         if limits.circulates or now - self.started < limits.start_grace_s:
             return None
-        drawn = safety.known(reading, limits, safety.CURRENT_RANGE, now)
+        drawn = safety.known_current(limits, readings, now)
         count = reading.count if reading is not None else 0
         idle = drawn is not None and drawn <= limits.idle_current_ma
         self._idle = self._idle.follow(now, count, holds=idle)
@@ -189,10 +189,10 @@ class Channel:
         lock = safety.Refused(safety.Reason.PUMP_STUCK_ON)
         verdict = safety.may_reset(lock, self.limits, readings, now)
         seen = (
-            safety.known(reading, self.limits, plausible, now)
-            for reading, plausible in (
-                (readings.current_ma, safety.CURRENT_RANGE),
-                (readings.flow, safety.FLOW_RANGE),
+            value
+            for reading, value in (
+                (readings.current_ma, safety.known_current(self.limits, readings, now)),
+                (readings.flow, safety.known_flow(self.limits, readings, now)),
             )
             if reading is not None
         )
@@ -205,7 +205,7 @@ class Channel:
         at, before, count = self._progress
         if readings.flow is not None or readings.level is None or self.limits.circulates or now - at < PROGRESS_S:
             return None
-        level = safety.known(readings.level, self.limits, safety.LEVEL_RANGE, now)
+        level = safety.known_level(self.limits, readings, now)
         counted = readings.level.count - count >= 2  # noqa: PLR2004 (a trip needs more than one reading, S7)
         self._mark_level(now, readings)
         if not counted or level is None or before is None:
@@ -217,7 +217,7 @@ class Channel:
 
     def _mark_level(self, now: float, readings: Readings) -> None:
         level: Reading | None = readings.level
-        known = safety.known(level, self.limits, safety.LEVEL_RANGE, now)
+        known = safety.known_level(self.limits, readings, now)
         self._progress = (now, known, level.count if level is not None else 0)
 
     def _watch_rest(self, now: float, readings: Readings, *, lost: bool) -> Happened:
