@@ -72,7 +72,7 @@ async def test_what_is_neither_on_nor_off_is_no_state(
     assert node.orders("run_pump") == []
 
 
-@pytest.mark.parametrize("value", ["NaN", "Infinity", "-1", "1e300", '"800"', "true", "[800]", "{}"])
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-1000", "1e300", '"800"', "true", "[800]", "{}"])
 async def test_a_current_that_is_none_is_none(house: SmartAirHub, node: Node, value: str) -> None:
     node.current["pump_fill"] = 700.0
     await node.report()
