@@ -24,6 +24,9 @@ from pytest_homeassistant_custom_component.common import (
     mock_restore_cache,
 )
 
+from custom_components.smartair.memory import async_setup_memory
+from custom_components.smartair.memory_services import async_setup_memory_services
+
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "blueprints" / "automation" / "smartair"
 
@@ -146,13 +149,23 @@ class House:
         found = self.hass.states.get(entity_id)
         return found.state if found else None
 
-    async def memory(self, text: str | None = None) -> str:
+    async def memory(self, text: str | None = None, **config: Any) -> str:
         """Make a text helper, as the screen does; with what it held before a restart."""
         if text is not None:
             mock_restore_cache(self.hass, [State("input_text.memory", text)])
-        assert await async_setup_component(self.hass, "input_text", {"input_text": {"memory": {}}})
+        assert await async_setup_component(self.hass, "input_text", {"input_text": {"memory": config}})
         await self.settle()
         return "input_text.memory"
+
+    async def remembers(self) -> None:
+        """Set up the part of SmartAir with which automations remember."""
+        await async_setup_memory(self.hass)
+        async_setup_memory_services(self.hass)
+        await self.settle()
+
+    def remembered(self, key: str = "try") -> Any:
+        """Return what an automation remembers with SmartAir."""
+        return self.hass.states.get("smartair.memory").attributes.get(f"automation_{key}")
 
     async def phone(self, name: str) -> str:
         """Register a phone, and return its device's id; what it is sent is kept in `pushed`."""
@@ -161,13 +174,13 @@ class House:
         device = dr.async_get(self.hass).async_get_or_create(
             config_entry_id=entry.entry_id, identifiers={("mobile_app", name)}, name=name
         )
-        slug = slugify(name)
+        slug = slugify(f"mobile_app_{name}")  # as the app's own integration does
         entity = er.async_get(self.hass).async_get_or_create(
-            "notify", "mobile_app", name, device_id=device.id, suggested_object_id=slug
+            "notify", "mobile_app", name, device_id=device.id, suggested_object_id=slugify(name)
         )
         await self.put(entity.entity_id, "unknown")
         self.pushed[name] = []
-        self.hass.services.async_register("notify", f"mobile_app_{slug}", self._push(name))
+        self.hass.services.async_register("notify", slug, self._push(name))
         return device.id
 
     async def ours(self, domain: str, name: str, state: Any, **attributes: Any) -> str:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from homeassistant.const import UnitOfConductivity
+from homeassistant.util.unit_conversion import ConductivityConverter
 import pytest
 
 from .conftest import House
@@ -80,10 +82,64 @@ async def test_fifty_flaps_at_the_edge_are_one_message(house: House) -> None:
     assert len(told(house)) == 1
 
 
-@pytest.mark.parametrize(("unit", "value"), [("µS/cm", 2500), ("mS/cm", 2.5), ("S/cm", 0.0025)])
-async def test_ec_is_judged_in_its_own_unit(house: House, unit: str, value: float) -> None:
+@pytest.mark.parametrize("unit", [*UnitOfConductivity, "\u00b5S/cm"])  # the sign that Home Assistant does not write
+async def test_ec_is_judged_in_its_own_unit(house: House, unit: str) -> None:
+    known = unit if unit in set(UnitOfConductivity) else UnitOfConductivity.MICROSIEMENS_PER_CM
+    value = ConductivityConverter.convert(2.5, UnitOfConductivity.MILLISIEMENS_PER_CM, known)
     await begin(house, ec=value, unit=unit, bad_for=0)
     assert told(house) == [f"{OUT}: Tank EC 2.5 mS/cm, too high."]
+
+
+@pytest.mark.parametrize("unit", [None, "ppm", "bananas"])
+async def test_a_unit_that_is_not_known_is_not_read_and_told(house: House, unit: str | None) -> None:
+    await begin(house, ec=1.8, unit=unit)
+    [message] = told(house)
+    assert message.startswith("The nutrient solution cannot be read: Tank EC cannot be read")
+    await house.put(DOSER, "on")
+    await house.wait(minutes=6)
+    assert house.calls() == [OFF]
+    assert told(house) == []
+    await house.put(EC, 1.8, unit_of_measurement="mS/cm")
+    assert told(house) == ["clear"]
+
+
+@pytest.mark.parametrize("with_smartair", [True, False])
+async def test_dosing_stops_when_the_probe_restarts_again_and_again(house: House, with_smartair: bool) -> None:
+    if with_smartair:
+        await house.remembers()
+    await begin(house)
+    await house.put(DOSER, "on")
+    for turn in range(18):
+        await house.put(PH, ["unavailable", "unknown"][turn % 2])
+        await house.wait(seconds=20, step=20)
+    assert OFF in house.calls()
+
+
+async def test_what_is_critical_no_more_waits_for_the_morning(house: House) -> None:
+    await begin(house, 4.0, at="2026-09-22 22:30")
+    await house.wait(minutes=3)
+    assert told(house) == [f"{FAR}: Tank pH 4.0, too low."]
+    await house.put(PH, 5.3)
+    await house.wait(minutes=8 * 60 + 25)
+    assert told(house) == []
+    await house.wait(minutes=6)
+    assert told(house) == [f"{OUT}: Tank pH 5.3, too low."]
+
+
+async def test_own_sensors_are_not_asked_for_the_age_of_a_steady_value(house: House) -> None:
+    own = await house.ours("sensor", "tank_ph", 6.0)
+    await house.put(DOSER, "on")
+    await house.boot("ec_ph_watch", ph=[own], memory=await house.memory(), dosing=[DOSER], max_age=10)
+    await house.wait(minutes=30)
+    assert house.calls() == []
+
+
+async def test_a_valve_that_is_opening_is_closed(house: House) -> None:
+    house.hass.services.async_register("valve", "close_valve", lambda _: None)
+    await house.put("valve.acid", "opening")
+    await begin(house, dosing=["valve.acid"])
+    await house.put(PH, 5.0)
+    assert ("valve.close_valve", "valve.acid") in house.calls("valve.")
 
 
 async def test_far_outside_it_is_critical_at_any_hour(house: House) -> None:
