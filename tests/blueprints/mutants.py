@@ -89,7 +89,12 @@ MUTANTS = [
     Mutant("pump_guard", "else before[3] if 0 < before[3] <= clock else", "else", "counted_over_blinks"),
     Mutant("pump_guard", "states(pump) in ['on', 'unknown']", "states(pump) in ['on']", "unknown_state"),
     Mutant("pump_guard", "(moves or (current is number", "(false or (current is number", "runs_while_off"),
-    Mutant("pump_guard", "repeat.index >= 20 or (", "true or (", "repeated_even_if"),
+    Mutant(
+        "pump_guard",
+        "word in ['dry_run', 'no_flow', 'overcurrent', 'max_run', 'dry_unknown'",
+        "word in ['max_run', 'dry_unknown'",
+        "stays_locked",
+    ),
     Mutant("pump_guard", "repeat.index >= 20 or (", "false or (", "command_that_was_lost"),
     Mutant("pump_guard", "180 * 2 ** ([told, 12] | min - 1)", "180", "growing_pauses"),
     Mutant("pump_guard", "'SMARTAIR_ACK_' ~ tag: 'acknowledge'", "action: 'acknowledge'", "cleared_everywhere"),
@@ -125,9 +130,7 @@ MUTANTS = [
         "if pressed == 'snooze' else due %}",
         "silent_until_it_is_over",
     ),
-    Mutant(
-        "air_quality_alert", "{% if hot and (word", "{% if hot and (word == 'rising' and word", "becomes_critical"
-    ),
+    Mutant("air_quality_alert", "hushed | bitwise_or(seen.crit)", "0", "flaps_around_critical"),
     Mutant("air_quality_alert", "seen.rooms or before[5] %}", "seen.rooms %}", "flapping_over_the_whole_band"),
     Mutant("air_quality_alert", "if found.news else", "if true else", "missing_memory"),
     Mutant(
@@ -136,15 +139,17 @@ MUTANTS = [
     Mutant("air_quality_alert", "working and after.text != kept) or", "true) or", "nothing_is_written"),
     Mutant("device_offline", *NO_START, "restart_repeats_nothing"),
     Mutant("device_offline", *NO_TICK, "after_its_grace"),
-    Mutant("device_offline", "age >= grace | float(10) * 60 %}", "true %}", "fifty_blinks"),
+    Mutant("device_offline", "{% elif down and away >= grace | float(10) * 60 %}", "{% elif down %}", "fifty_blinks"),
     Mutant("device_offline", "age < back_for | float(2) * 60) %}", "false) %}", "short_sign_of_life"),
     Mutant("device_offline", "down or state.state == 'unknown' or", "down or", "unknown_is_neither"),
-    Mutant("device_offline", "if codes | length > room else", "if false else", "more_than_the_memory_holds"),
-    Mutant("device_offline", "elif seen.left and not seen.blind", "elif false", "deleted_while_it_is_offline"),
-    Mutant("device_offline", "seen.left if seen.blind else []", "[]", "nothing_is_forgotten"),
-    Mutant("device_offline", "not quiet %}\n    {% if known", "true %}\n    {% if known", "quiet_hours"),
+    Mutant(
+        "device_offline", "text if text | length <= limit else", "text if true else", "more_than_the_memory_holds"
+    ),
+    Mutant("device_offline", "(seen.left and not seen.blind) or seen.fewer", "false", "deleted_while_it_is_offline"),
+    Mutant("device_offline", "or (seen.blind and before.blank) else text", "else text", "nothing_is_forgotten"),
+    Mutant("device_offline", "([] if quiet and not before.many else seen.new)", "seen.new", "quiet_hours"),
     Mutant("device_offline", "if all_smartair else []", "", "nothing_is_watched"),
-    Mutant("device_offline", "cause in ['memory', 'start'] else", "true else", "missing_memory"),
+    Mutant("device_offline", "if found.news else", "if true else", "missing_memory"),
     Mutant("ec_ph_watch", *NO_START, "after_a_restart_dosing"),
     Mutant("ec_ph_watch", *NO_TICK, "taken_back"),
     Mutant("ec_ph_watch", *STALE_TURN, "decided_anew"),
@@ -178,12 +183,7 @@ MUTANTS = [
         "firmware_rollout", "(not tried or done > 1 or clock - since >= soak | float(20) * 3600)", "true", "one_first"
     ),
     Mutant("firmware_rollout", "{% set done = done if tried else 0 %}", "", "after_a_whole_rollout"),
-    Mutant(
-        "firmware_rollout",
-        "{% elif clock - since >= patience | float(30) * 60 %}",
-        "{% elif false %}",
-        "does_not_come_back",
-    ),
+    Mutant("firmware_rollout", "settled or (late and not busy)", "settled", "does_not_come_back"),
     Mutant("firmware_rollout", "(word == 'stopped' and same == [])", "word == 'stopped'", "does_not_come_back"),
     Mutant(
         "firmware_rollout",

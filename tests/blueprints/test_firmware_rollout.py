@@ -220,7 +220,7 @@ async def test_without_a_memory_nothing_is_installed_and_it_is_told(house: House
     assert (installs(house), told(house)) == ([], ["Firmware rollout does not work"])
 
 
-@pytest.mark.parametrize("text", ["", "hello", "installing a b c d", "stopped 1 2 3"])
+@pytest.mark.parametrize("text", ["", "installing a b c d", "stopped 1 2 3"])
 async def test_a_memory_with_something_else_in_it_begins_anew(house: House, text: str) -> None:
     await begin(house, memory=text)
     assert installs(house) == ["update.a"]
@@ -282,3 +282,34 @@ async def test_a_device_on_trial_has_proven_nothing(house: House) -> None:
     await offer(house, "update.a", state="off")
     await house.wait(minutes=4)
     assert installs(house) == ["update.b"]
+
+
+async def test_an_update_that_still_installs_is_waited_for_but_not_for_ever(house: House) -> None:
+    await begin(house)
+    assert installs(house) == ["update.a"]
+    await offer(house, "update.a", busy=True)
+    await house.wait(minutes=120)
+    assert told(house) == []
+    await house.wait(minutes=300)
+    assert (installs(house), told(house)) == ([], ["Firmware rollout stopped"])
+
+
+@pytest.mark.parametrize("longest", [10, 40, 51])
+async def test_nothing_is_ordered_twice_when_it_cannot_be_remembered(house: House, longest: int) -> None:
+    await house.hass.config.async_set_time_zone("Europe/Berlin")
+    await house.at(NIGHT)
+    await offer(house, *FLEET)
+    phone = await house.phone("Ann's Phone")
+    helper = await house.memory(max=longest)
+    await house.boot("firmware_rollout", updates=list(FLEET), memory=helper, phones=[phone])
+    await house.wait(minutes=60)
+    assert installs(house) == []
+    assert told(house) == ["Firmware rollout does not work"]
+
+
+async def test_hours_typed_by_hand_mean_what_they_say(house: House) -> None:
+    await begin(house, "2026-09-22 12:00:00", night_start=120, night_end="5:00:00")
+    await house.wait(minutes=60)
+    assert installs(house) == []
+    await house.at("2026-09-23 02:30:00")
+    assert installs(house) == ["update.a"]
