@@ -1,6 +1,7 @@
 """What is shown is true now, or it is not shown: time, retained messages, staleness, restarts."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -93,6 +94,51 @@ async def test_a_pump_whose_current_is_a_little_below_nothing_at_rest_shows_none
         await node.report()
     await _switch(hass, "on", fill)
     assert node.on["pump_fill"]
+
+
+@pytest.mark.parametrize(("off", "on"), [(0, 1), ("OFF", "ON"), ("false", "true"), (0.0, 1.0)])
+async def test_a_pump_whose_state_is_yes_or_no_in_another_form_is_switched_and_bounded(
+    hass: HomeAssistant, node: Node, wait: Wait, off: Any, on: Any
+) -> None:
+    fill = "switch.rack_a_fill_pump"
+
+    def report(state: Any) -> None:
+        node.say("telemetry", {"water_level": 50, "channels": {"pump_fill": {"on": state}}})
+
+    report(off)
+    await hass.async_block_till_done()
+    assert _state(hass, fill) == STATE_OFF
+    await _switch(hass, "on", fill)
+    assert node.orders("run_pump")
+    report(on)
+    await hass.async_block_till_done()
+    assert _state(hass, fill) == STATE_ON
+
+
+async def test_numbers_that_come_as_texts_are_shown(hass: HomeAssistant, hub: MockConfigEntry, say: Say) -> None:
+    await say("slow", "telemetry", {"temperature": "24.1", "humidity": "51", "co2": "612"})
+    await hub.runtime_data.async_approve(["slow"])
+    await hass.async_block_till_done()
+    await say("slow", "telemetry", {"temperature": "22,5", "humidity": "51", "co2": "612"})
+    shown = {one: _state(hass, f"sensor.slow_{one}") for one in ("temperature", "humidity", "co2")}
+    assert shown == {"temperature": "22.5", "humidity": "51", "co2": "612"}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda at: datetime.fromtimestamp(at, timezone(timedelta(hours=1))).strftime("%Y-%m-%dT%H:%M:%S%z"),
+        lambda at: at * 1000 + 534,
+        str,
+    ],
+)
+async def test_kept_values_whose_time_is_in_another_form_are_history(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, form: Callable[[int], Any]
+) -> None:
+    for minute in range(60):
+        await say(co2, "telemetry", {"co2": 2000 + minute, "timestamp": form(NOW - 7200 + 60 * minute)})
+    assert _state(hass, CO2) == "920"
+    assert hub.runtime_data.devices[co2].snapshot.buffered == 60
 
 
 async def test_a_tank_that_is_a_little_emptier_than_empty_can_be_filled(

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from .device import SmartAirDevice
-from .pysmartair import Code, DeviceEvent, without_markup
+from .pysmartair import Code, DeviceEvent, boolean, without_markup
 from .pysmartair.guard import refusal_of
 from .pysmartair.guard_data import DeviceReset, Tripped
 
@@ -20,7 +20,7 @@ def happened(pumps: Pumps, device: SmartAirDevice, event: DeviceEvent) -> None:
         case "safety_trip" if pump is not None:
             verdict = refusal_of(_text(event, "code") or "unknown", event.data, locked=True)
             if verdict is not None:
-                pump.async_take(Tripped(verdict, locked=event.data.get("locked") is not False))
+                pump.async_take(Tripped(verdict, locked=boolean(event.data.get("locked")) is not False))
         case "safety_reset" if pump is not None:
             pump.async_take(DeviceReset(_text(event, "code")))
         case "circulation_released" if pump is not None:
@@ -57,7 +57,7 @@ def _run_refused(pumps: Pumps, device: SmartAirDevice, pump: Pump | None, event:
 
 def _leak(pumps: Pumps, device: SmartAirDevice, event: DeviceEvent) -> None:
     """Raise a leak; it is over when the device says so, or when somebody resets a pump of the device."""
-    if event.data.get("active") is False:
+    if boolean(event.data.get("active")) is False:
         pumps.alerts.async_resolve(Code.LEAK, uid=device.uid)
     else:
         cause = _text(event, "cause") or _text(event, "channel")

@@ -208,11 +208,18 @@ def test_a_value_is_stale_after_three_intervals_as_configured_and_at_least_90_se
     assert story.wait(1).snapshot.values == {}
 
 
-@pytest.mark.parametrize("interval", ["60", True, 0, -5, None])
+@pytest.mark.parametrize("interval", ["a minute", True, 0, -5, None])
 def test_an_interval_that_cannot_be_is_not_believed(story: Story, interval: object) -> None:
     story.hear("config/state", {"revision": 1, "config": {"report_interval": interval}})
     assert story.snapshot.report_interval is None
     assert story.snapshot.stale_after == STALE_MINIMUM
+
+
+def test_an_interval_that_was_confirmed_as_a_text_is_that_interval(story: Story) -> None:
+    story.hear("config/state", {"revision": 1, "config": {"report_interval": "60", "alerts_enabled": "ON"}})
+    assert story.snapshot.report_interval == 60
+    assert story.snapshot.applied
+    assert story.snapshot.applied.config["alerts_enabled"] is True
 
 
 def test_the_interval_of_a_plain_script_is_learnt_even_when_it_is_longer_than_90_seconds(story: Story) -> None:

@@ -15,6 +15,7 @@ from custom_components.smartair.pysmartair import (
     DeviceEvent,
     NightSetting,
     NumberSetting,
+    Odd,
     OtaState,
     Pairing,
     ParseError,
@@ -22,6 +23,7 @@ from custom_components.smartair.pysmartair import (
     Rejection,
     ResponseStatus,
     Status,
+    Telemetry,
     ToggleSetting,
     parse,
     parse_clock,
@@ -151,7 +153,30 @@ def test_a_device_speaks_for_nobody_else(channel: str) -> None:
     assert hear(channel, {**everything, "device_uid": None}).uid == UID
     assert refusal(channel, {**everything, "device_uid": "co2_002"}) == "foreign_uid"
     assert refusal(channel, {**everything, "device_uid": 7}) == "foreign_uid"
-    assert refusal(channel, {**everything, "device_uid": "CO2_001"}) == "foreign_uid"
+    assert refusal(channel, {**everything, "device_uid": "co2-001"}) == "foreign_uid"
+
+
+@pytest.mark.parametrize(
+    ("uid", "written"),
+    [
+        ("co2_001", '"CO2_001"'),
+        ("co2_001", '" co2_001"'),
+        ("A1B2C3", '"a1b2c3"'),
+        ("4909223", "4909223"),
+        ("4909223", "4909223.0"),
+        ("0", "0"),
+    ],
+)
+def test_a_uid_in_another_case_or_as_the_number_that_it_is_speaks_for_its_topic(uid: str, written: str) -> None:
+    message = parse("devices", f"devices/{uid}/telemetry", f'{{"device_uid": {written}, "co2": 700}}')
+    assert isinstance(message, Telemetry)
+    assert (message.uid, message.sample.values) == (uid, {"co2": 700})
+
+
+@pytest.mark.parametrize("written", ["4909224", "490922.3", "true", "1e400", "[4909223]", '"04909223"', "-4909223"])
+def test_another_number_is_another_device(written: str) -> None:
+    with pytest.raises(ParseError, match="foreign_uid"):
+        parse("devices", "devices/4909223/telemetry", f'{{"device_uid": {written}, "co2": 700}}')
 
 
 def test_an_error_says_why_and_whose() -> None:
@@ -176,6 +201,11 @@ def test_no_device_writes_lines_of_its_own_into_the_log(channel: str, content: o
 @pytest.mark.parametrize(("payload", "online"), [("online", True), ("offline", False), ("Online\r\n", True)])
 def test_a_device_is_online_or_offline(payload: str, online: bool) -> None:
     assert hear("status", payload) == Status(uid=UID, online=online)
+
+
+@pytest.mark.parametrize("payload", ["asleep", "Asleep\n"])
+def test_a_device_that_is_asleep_is_not_online_and_says_that_it_will_be_back(payload: str) -> None:
+    assert hear("status", payload) == Status(uid=UID, online=False, asleep=True)
 
 
 @pytest.mark.parametrize(
@@ -230,8 +260,17 @@ def test_telemetry_is_flat_numbers_by_name_under_either_topic(channel: str) -> N
         ("60000.1", Rejection.OUT_OF_RANGE),
         ("true", Rejection.NOT_A_NUMBER),
         ("false", Rejection.NOT_A_NUMBER),
-        ('"920"', Rejection.NOT_A_NUMBER),
         ('""', Rejection.NOT_A_NUMBER),
+        ('"920 ppm"', Rejection.NOT_A_NUMBER),
+        ('"nan"', Rejection.NOT_A_NUMBER),
+        ('"inf"', Rejection.NOT_A_NUMBER),
+        ('"9 20"', Rejection.NOT_A_NUMBER),
+        ('"9_20"', Rejection.NOT_A_NUMBER),
+        ('"0x398"', Rejection.NOT_A_NUMBER),
+        ('"1.234,5"', Rejection.NOT_A_NUMBER),
+        ('"' + "9" * 400 + '"', Rejection.NOT_A_NUMBER),
+        ('"60001"', Rejection.OUT_OF_RANGE),
+        ('"1e999"', Rejection.OUT_OF_RANGE),
         ("[920]", Rejection.NOT_A_NUMBER),
         ('{"value": 920}', Rejection.NOT_A_NUMBER),
     ],
@@ -240,6 +279,60 @@ def test_a_bad_value_rejects_its_metric_and_never_the_message(written: str, why:
     sample = hear("telemetry", f'{{"co2": {written}, "temperature": 25.1}}').sample
     assert sample.values == {"temperature": 25.1}
     assert sample.rejected == {"co2": why}
+
+
+# Some devices write each number as a text, as their owner's printf or a spreadsheet did.
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("temperature", "24.1", 24.1),
+        ("humidity", "51", 51),
+        ("co2", " 612 ", 612),
+        ("temperature", "22,5", 22.5),
+        ("temperature", "-3,25", -3.25),
+        ("temperature", "+7", 7),
+        ("pm25", ".5", 0.5),
+        ("pm25", ",5", 0.5),
+        ("co2", "9.2e2", 920),
+        ("humidity", "100.4", 100.4),
+        # A comma before three digits can mean two numbers, of which only one can be.
+        ("co2", "1,234", 1234),
+        ("temperature", "22,125", 22.125),
+        ("ph", "6,125", 6.125),
+        ("pressure", "1,013", 1013),
+        ("ec", "0,125", 0.125),
+    ],
+)
+def test_a_text_that_can_mean_one_number_only_is_that_number(name: str, text: str, value: float) -> None:
+    sample = hear("telemetry", {name: text}).sample
+    assert (sample.values, sample.rejected, sample.odd) == ({name: value}, {}, {})
+
+
+@pytest.mark.parametrize(("name", "text"), [("lux", "1,234"), ("net_rx", "12,500"), ("vibration_peak", "1,500")])
+def test_a_comma_that_may_part_decimals_or_thousands_is_named_and_not_guessed(name: str, text: str) -> None:
+    sample = hear("telemetry", {name: text}).sample
+    assert (sample.values, sample.rejected) == ({}, {name: Rejection.AMBIGUOUS})
+    assert sample.odd == {name: Odd(Rejection.AMBIGUOUS, f'"{text}"')}
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('"warm"', '"warm"'),
+        ('"a\u202eb\\n"', '"ab"'),
+        ("true", "true"),
+        ("NaN", "nan"),
+        ("140", "140"),
+        ("-1e999", "-inf"),
+        ("[1, 2]", "[…]"),
+        ('{"a": 1}', "{…}"),
+        ('"' + "x" * 99 + '"', '"' + "x" * 32 + '"'),
+        ("9" * 400, "9" * 32),
+    ],
+)
+def test_what_could_not_be_taken_is_kept_as_people_can_read_it(written: str, said: str) -> None:
+    odd = hear("telemetry", f'{{"humidity": {written}}}').sample.odd
+    assert {name: one.said for name, one in odd.items()} == {"humidity": said}
 
 
 def test_only_a_bare_nan_is_no_number_one_in_a_text_stays_text() -> None:
@@ -282,11 +375,65 @@ def test_no_message_brings_more_than_64_unknown_names_of_64_letters() -> None:
 
 @pytest.mark.parametrize(
     "timestamp",
-    [0, 1, -1, 1_577_836_799, None, True, "1733612400", float("nan"), float("inf"), [], 1_733_612_400_000, 10**400],
+    [0, 1, -1, 0.0, 1_577_836_799, None, "0", "", "2019-12-31T23:59:59Z", -1e300],
 )
-def test_what_is_before_2020_or_no_time_at_all_means_that_there_is_no_clock(timestamp: object) -> None:
-    assert hear("telemetry", {"co2": 920, "timestamp": timestamp}).sample.timestamp is None
+def test_what_is_before_2020_means_that_there_is_no_clock_and_is_no_fault(timestamp: object) -> None:
+    sample = hear("telemetry", {"co2": 920, "timestamp": timestamp}).sample
+    assert (sample.timestamp, sample.odd) == (None, {})
     assert hear("telemetry", {"co2": 920}).sample.timestamp is None
+
+
+# 2024-12-08, a little before midnight in Greenwich.
+MOMENT = 1_733_612_400
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "moment"),
+    [
+        (str(MOMENT), MOMENT),
+        (f"{MOMENT}.25", MOMENT + 0.25),
+        (f" {MOMENT},5 ", MOMENT + 0.5),
+        (MOMENT * 10**3 + 534, MOMENT + 0.534),
+        (MOMENT * 10**6, MOMENT),
+        (MOMENT * 10**9, MOMENT),
+        (float(MOMENT * 1000), MOMENT),
+        (f"{MOMENT * 1000}", MOMENT),
+        ("2024-12-07T23:00:00Z", MOMENT),
+        ("2024-12-07T23:00:00z", MOMENT),
+        ("2024-12-08T00:00:00+01:00", MOMENT),
+        ("2024-12-08T00:00:00+0100", MOMENT),
+        ("2024-12-07T18:00:00.5-05:00", MOMENT + 0.5),
+        ("2024-12-08 00:00:00 +0100", MOMENT),
+        ("2024-12-07 23:00:00 UTC", MOMENT),
+        ("20241207T230000Z", MOMENT),
+    ],
+)
+def test_a_time_in_any_form_that_means_one_moment_is_that_moment(timestamp: object, moment: float) -> None:
+    sample = hear("telemetry", {"co2": 920, "timestamp": timestamp}).sample
+    assert (sample.timestamp, sample.odd) == (pytest.approx(moment, abs=1e-6), {})
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "said"),
+    [
+        ("yesterday", '"yesterday"'),
+        # Of which place?
+        ("2024-12-08T00:00:00", '"2024-12-08T00:00:00"'),
+        ("2024-12-08", '"2024-12-08"'),
+        ("2024-13-08T00:00:00Z", '"2024-13-08T00:00:00Z"'),
+        (True, "true"),
+        (float("nan"), "nan"),
+        (float("inf"), "nan"),
+        ([], "[…]"),
+        (5_000_000_000, "5000000000"),
+        (10**400, "1" + "0" * 31),
+        ("Z" * 5000, '"' + "Z" * 32 + '"'),
+    ],
+)
+def test_a_time_that_cannot_be_read_is_none_and_is_named(timestamp: object, said: str) -> None:
+    sample = hear("telemetry", {"co2": 920, "timestamp": timestamp}).sample
+    assert (sample.timestamp, sample.values, sample.rejected) == (None, {"co2": 920}, {})
+    assert sample.odd == {"timestamp": Odd(Rejection.NOT_A_NUMBER, said)}
 
 
 @pytest.mark.parametrize("timestamp", [1_577_836_800, 1_733_612_400, 1_733_612_400.25, 4_294_967_295])
@@ -296,10 +443,28 @@ def test_a_timestamp_is_whole_or_a_fraction(timestamp: float) -> None:
 
 @pytest.mark.parametrize(
     ("seq", "kept"),
-    [(0, 0), (7, 7), (2**63 - 1, 2**63 - 1), (2**63, None), (-1, None), (1.0, None), ("7", None), (True, None)],
+    [
+        (0, 0),
+        (7, 7),
+        (2**63 - 1, 2**63 - 1),
+        (2**63, None),
+        (-1, None),
+        (1.0, 1),
+        (1.5, None),
+        ("7", 7),
+        ("7a", None),
+        (True, None),
+        (float("inf"), None),
+    ],
 )
 def test_seq_is_a_whole_number_of_64_bits(seq: object, kept: int | None) -> None:
     assert hear("telemetry", {"co2": 920, "seq": seq}).seq == kept
+
+
+def test_the_number_of_a_message_may_be_called_sequence() -> None:
+    message = hear("telemetry", {"co2": 920, "sequence": 7})
+    assert (message.seq, message.sample.unknown) == (7, ())
+    assert hear("telemetry", {"co2": 920, "sequence": 7, "seq": 8}).seq == 8
 
 
 @pytest.mark.parametrize(
@@ -309,7 +474,21 @@ def test_boot_id_is_a_word_or_a_number(boot_id: object, kept: str | None) -> Non
     assert hear("telemetry", {"co2": 920, "boot_id": boot_id}).boot_id == kept
 
 
-@pytest.mark.parametrize("uptime", [-1, "1", True, float("nan"), 1e11, None])
+@pytest.mark.parametrize(("uptime", "kept"), [(60, 60), ("60", 60), ("1.5", 1.5)])
+def test_an_uptime_is_a_number_also_as_a_text(uptime: object, kept: float) -> None:
+    assert hear("telemetry", {"co2": 920, "uptime": uptime}).uptime == kept
+
+
+@pytest.mark.parametrize(("sleep", "kept"), [(150, 150), ("150", 150), (-1, None), (10**9, None), ("long", None)])
+def test_how_long_a_device_sleeps_is_said_in_seconds(sleep: object, kept: float | None) -> None:
+    message = hear("telemetry", {"co2": 920, "sleep_s": sleep})
+    assert (message.sleep_s, message.sample.unknown) == (kept, ())
+    descriptor = hear("info", {**LEAST, "sleep_s": sleep})
+    assert descriptor.sleep_s == kept
+    assert hear("info", unparse_descriptor(descriptor)) == descriptor
+
+
+@pytest.mark.parametrize("uptime", [-1, "1 day", True, float("nan"), 1e11, None])
 def test_an_uptime_that_cannot_be_is_none(uptime: object) -> None:
     assert hear("telemetry", {"co2": 920, "uptime": uptime}).uptime is None
 
@@ -330,12 +509,50 @@ def test_channels_report_inside_the_same_message() -> None:
     assert message.sample.unknown == ()
 
 
-@pytest.mark.parametrize("bad", [1, 0, "on", None, [], float("nan")])
-def test_a_pump_is_on_or_off_or_nobody_knows(bad: object) -> None:
-    assert hear("telemetry", {"channels": {"a": {"on": bad}}}).channels["a"].on is None
+@pytest.mark.parametrize("yes", [True, 1, 1.0, "1", "on", "ON", "true", "True", "yes", " YES "])
+@pytest.mark.parametrize("no", [False, 0, 0.0, "0", "off", "OFF", "false", "no"])
+def test_a_pump_that_runs_or_rests_says_so_in_any_form_of_yes_and_no(yes: object, no: object) -> None:
+    channels = hear("telemetry", {"channels": {"a": {"on": yes}, "b": {"on": no}}}).channels
+    assert (channels["a"].on, channels["b"].on) == (True, False)
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -1000, True, "812", None, 1e9])
+@pytest.mark.parametrize("bad", [2, -1, 0.5, "maybe", "", [], {}, float("nan")])
+def test_a_pump_is_on_or_off_or_nobody_knows_and_that_is_named(bad: object) -> None:
+    message = hear("telemetry", {"channels": {"a": {"on": bad}}})
+    assert message.channels["a"].on is None
+    assert set(message.sample.odd) == {"a.on"}
+
+
+def test_a_pump_that_says_nothing_of_its_state_is_not_at_fault() -> None:
+    message = hear("telemetry", {"channels": {"a": {"on": None}, "b": {"lock": None}}})
+    assert ({name: one.on for name, one in message.channels.items()}, message.sample.odd) == (
+        {"a": None, "b": None},
+        {},
+    )
+
+
+def test_a_current_and_a_flow_are_read_from_texts_too() -> None:
+    state = hear("telemetry", {"channels": {"a": {"current_ma": "812", "flow_l_min": "3,2"}}}).channels["a"]
+    assert state == ChannelState(current_ma=812, flow_l_min=3.2)
+
+
+def test_what_a_pump_says_that_cannot_be_is_named() -> None:
+    message = hear("telemetry", {"channels": {"a": {"current_ma": 99_999, "flow_l_min": "much"}}, "co2": 0})
+    assert message.sample.odd == {
+        "co2": Odd(Rejection.OUT_OF_RANGE, "0"),
+        "a.current_ma": Odd(Rejection.OUT_OF_RANGE, "99999"),
+        "a.flow_l_min": Odd(Rejection.NOT_A_NUMBER, '"much"'),
+    }
+    assert message.sample.rejected == {"co2": Rejection.OUT_OF_RANGE}
+
+
+def test_a_flow_whose_comma_means_two_numbers_is_not_guessed() -> None:
+    message = hear("telemetry", {"channels": {"a": {"current_ma": "1,234"}}})
+    assert message.channels["a"].current_ma is None
+    assert message.sample.odd == {"a.current_ma": Odd(Rejection.AMBIGUOUS, '"1,234"')}
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -1000, True, "much", None, 1e9])
 def test_a_current_or_a_flow_that_cannot_be_is_none(bad: object) -> None:
     state = hear("telemetry", {"channels": {"a": {"on": True, "current_ma": bad, "flow_l_min": bad}}}).channels["a"]
     assert state == ChannelState(on=True)
@@ -351,7 +568,10 @@ def test_both_ends_of_what_a_pump_can_draw_and_move_are_taken(current: float, fl
         assert hear("telemetry", {"channels": {"a": beyond}}).channels["a"] == ChannelState()
 
 
-@pytest.mark.parametrize("lock", [None, False, "", 0])
+@pytest.mark.parametrize(
+    "lock",
+    [None, False, "", 0, 0.0, [], " ", "none", "None", "ok", "OK", "off", "false", "0", "no", "null", "unlocked"],
+)
 def test_a_channel_without_a_lock_has_none(lock: object) -> None:
     assert hear("telemetry", {"channels": {"a": {"lock": lock}}}).channels["a"].lock is None
 
@@ -407,7 +627,7 @@ def test_a_buffered_message_is_history_sample_by_sample() -> None:
     assert message.samples[1].rejected == {"co2": Rejection.OUT_OF_RANGE}
 
 
-@pytest.mark.parametrize("mark", [True, 1, "yes"])
+@pytest.mark.parametrize("mark", [True, 1, 1.0, "yes", "true", "ON"])
 def test_a_sample_that_is_marked_as_buffered_is_history_wrapped_or_not(mark: object) -> None:
     message = hear("telemetry", {"buffered": mark, "timestamp": 1733612400, "co2": 920})
     assert isinstance(message, Buffered)
@@ -416,7 +636,33 @@ def test_a_sample_that_is_marked_as_buffered_is_history_wrapped_or_not(mark: obj
 
 def test_samples_are_history_even_where_the_mark_is_missing() -> None:
     assert isinstance(hear("telemetry", {"samples": [{"co2": 920}]}), Buffered)
-    assert isinstance(hear("telemetry", {"samples": None, "co2": 920}), Buffered)
+    assert isinstance(hear("telemetry", {"samples": [7, {"co2": 920}]}), Buffered)
+
+
+@pytest.mark.parametrize(
+    ("content", "unknown"),
+    [
+        ({"samples": 5_063_245}, ("samples",)),
+        ({"samples": "many"}, ("samples",)),
+        ({"samples": [612, 613]}, ("samples",)),
+        ({"samples": {"co2": 1}}, ("samples",)),
+        ({"samples": None}, ()),
+        ({"samples": []}, ()),
+        ({"buffered": 12}, ("buffered",)),
+        ({"buffered": "queue"}, ("buffered",)),
+        ({"buffered": None}, ()),
+        ({"buffered": False}, ()),
+        ({"buffered": 0}, ()),
+        ({"buffered": "no"}, ()),
+        ({"buffered": 12, "samples": 7}, ("buffered", "samples")),
+    ],
+)
+def test_a_marker_is_known_by_what_it_is_and_not_by_its_being_there(
+    content: dict[str, object], unknown: tuple[str, ...]
+) -> None:
+    message = hear("telemetry", {"pm25": 6.2, **content})
+    assert isinstance(message, Telemetry)
+    assert (message.sample.values, message.sample.unknown) == ({"pm25": 6.2}, unknown)
 
 
 @pytest.mark.parametrize("mark", [False, None, 0])
@@ -715,7 +961,8 @@ def test_a_state_without_a_revision_is_refused(revision: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "applied"), [(True, True), (1, True), (False, False), (0, False), (None, False), ("no", False)]
+    ("said", "applied"),
+    [(True, True), (1, True), (False, False), (0, False), (None, False), ("no", False), ("yes", True), ("?", False)],
 )
 def test_applied_is_applied_only_when_the_device_says_so(said: object, applied: bool) -> None:
     assert hear("config/state", {"revision": 1, "applied": said}).applied is applied

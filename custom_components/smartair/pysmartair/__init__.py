@@ -53,7 +53,7 @@ from .device import (
     fold,
     next_expiry,
 )
-from .fields import ParseError, without_markup
+from .fields import ParseError, boolean, without_markup
 from .history import HOUR, PAUSE, Backlog, Hours, HourStatistics, samples_of
 from .messages import (
     Buffered,
@@ -67,6 +67,7 @@ from .messages import (
     Message,
     NightSetting,
     NumberSetting,
+    Odd,
     OtaState,
     Pairing,
     PumpChannel,
@@ -159,6 +160,7 @@ __all__ = [
     "Metric",
     "NightSetting",
     "NumberSetting",
+    "Odd",
     "OtaState",
     "Pairing",
     "ParseError",
@@ -184,6 +186,7 @@ __all__ = [
     "Turn",
     "Watched",
     "acknowledge_alert",
+    "boolean",
     "command",
     "config_values",
     "configuration",

@@ -14,6 +14,7 @@ from .fields import (
     clean_text,
     json_object,
     number,
+    number_meant,
     objects,
     strings,
     type_code,
@@ -32,6 +33,8 @@ from .metrics import BY_ANY_NAME
 from .profiles import KNOWN_SETTINGS
 
 PROTOCOL_VERSION = 1
+# Nothing that sleeps for longer than a month is waited for.
+MAX_SLEEP = 31 * 86_400
 
 _HEX_SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 
@@ -59,6 +62,7 @@ def parse_descriptor(uid: str, payload: bytes) -> Descriptor:
         commands=strings(commands) if isinstance(commands, list) else None,
         pairing=_pairing(content.get("pairing")),
         signed_ota=isinstance(ota, dict) and ota.get("signed") is True,
+        sleep_s=number_meant(content.get("sleep_s"), 0, MAX_SLEEP),
     )
 
 
@@ -165,6 +169,8 @@ def unparse_descriptor(descriptor: Descriptor) -> dict[str, Any]:
         content["commands"] = list(descriptor.commands)
     if descriptor.pairing is not None:
         content["pairing"] = {"salt": descriptor.pairing.salt, "sha256": descriptor.pairing.sha256}
+    if descriptor.sleep_s is not None:
+        content["sleep_s"] = descriptor.sleep_s
     if descriptor.signed_ota:
         content["ota"] = {"signed": True}
     return content

@@ -59,10 +59,17 @@ def json_object(uid: str, payload: bytes) -> dict[str, Any]:
         content = _lenient_json(payload)
     if type(content) is not dict:
         raise ParseError("not_an_object")
-    said = content.get("device_uid")
-    if said is not None and said != uid:
-        raise ParseError("foreign_uid", detail=f"{clean_text(said)} on the topic of {uid}")
+    claimed = content.get("device_uid")
+    if claimed is not None and claimed != uid and not _same_uid(claimed, uid):
+        raise ParseError("foreign_uid", detail=f"{said(claimed)} on the topic of {uid}")
     return content
+
+
+def _same_uid(claimed: object, uid: str) -> bool:
+    """Tell whether a payload means the uid of its topic, which some write in another case or as a number."""
+    if not isinstance(claimed, str) and (whole := integer_meant(claimed)) is not None:
+        claimed = str(whole)
+    return isinstance(claimed, str) and claimed.strip().lower() == uid.lower()
 
 
 def _lenient_json(payload: bytes) -> object:
@@ -76,6 +83,24 @@ def _lenient_json(payload: bytes) -> object:
         raise ParseError("not_json", detail=str(err)) from err
 
 
+# Longer texts are no numbers that anything measures.
+_MAX_DIGITS = 32
+_PLAIN = re.compile(r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d{1,3})?", re.ASCII)
+_WHOLE = re.compile(r"[-+]?\d+", re.ASCII)
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}", re.ASCII)
+
+
+def readings(text: str) -> tuple[float, ...]:
+    """Return what a text can mean as a number: none, one, or two where a comma may part decimals or thousands."""
+    text = text.strip()
+    if len(text) > _MAX_DIGITS or not _PLAIN.fullmatch(text):
+        return ()
+    if _WHOLE.fullmatch(text):
+        return (int(text),)
+    decimal = float(text.replace(",", "."))
+    return (decimal, float(text.replace(",", ""))) if _THOUSANDS.fullmatch(text) else (decimal,)
+
+
 def number(value: object, minimum: float = -MAX_EXACT, maximum: float = MAX_EXACT) -> float | None:
     """Return a number inside the limits, which are finite, or None."""
     if (type(value) is not float and type(value) is not int) or not minimum <= value <= maximum:
@@ -83,9 +108,57 @@ def number(value: object, minimum: float = -MAX_EXACT, maximum: float = MAX_EXAC
     return float(value)
 
 
+def number_meant(value: object, minimum: float = -MAX_EXACT, maximum: float = MAX_EXACT) -> float | None:
+    """Return the only number inside the limits that a value can mean, which may be a text, or None."""
+    if not isinstance(value, str):
+        return number(value, minimum, maximum)
+    meant = [float(one) for one in readings(value) if minimum <= one <= maximum]
+    return meant[0] if len(meant) == 1 else None
+
+
 def integer(value: object) -> int | None:
     """Return a whole number that fits 64 bits and is not negative, or None."""
     return value if type(value) is int and 0 <= value < 2**63 else None
+
+
+def integer_meant(value: object) -> int | None:
+    """Return the whole number that a value means, which may be a float or a text, or None."""
+    if type(value) is float and value.is_integer():
+        return integer(int(value))
+    if isinstance(value, str) and len(value) <= _MAX_DIGITS and _WHOLE.fullmatch(value.strip()):
+        return integer(int(value))
+    return integer(value)
+
+
+_YES = frozenset({"1", "on", "true", "yes"})
+_NO = frozenset({"0", "off", "false", "no"})
+
+
+def boolean(value: object) -> bool | None:
+    """Return a yes or a no in any of the forms in which JSON carries one, or None where it is neither."""
+    if value is True or value is False:
+        return value
+    if isinstance(value, str):
+        word = value.strip().lower()
+        return True if word in _YES else False if word in _NO else None
+    return bool(value) if (type(value) is int or type(value) is float) and value in (0, 1) else None
+
+
+def said(value: object) -> str:
+    """Return a value that was sent as people can read it."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return f'"{clean_text(value, _MAX_DIGITS) or ""}"'
+        case int():
+            return str(value)[:_MAX_DIGITS]
+        case float():
+            return f"{value:g}"
+        case list():
+            return "[…]"
+        case _:
+            return "{…}"
 
 
 def objects(value: object, limit: int = MAX_NAMES) -> Iterable[dict[str, Any]]:

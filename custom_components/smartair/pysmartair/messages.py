@@ -15,6 +15,15 @@ class Rejection(StrEnum):
 
     NOT_A_NUMBER = "not_a_number"
     OUT_OF_RANGE = "out_of_range"
+    # A comma that may stand before decimals or after thousands.
+    AMBIGUOUS = "ambiguous"
+
+
+class Odd(NamedTuple):
+    """What of a good message could not be taken: why, and what was said, as people can read it."""
+
+    reason: Rejection
+    said: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +44,8 @@ class Sample(NamedTuple):
     timestamp: float | None = None
     rejected: Mapping[str, Rejection] = NONE
     unknown: tuple[str, ...] = ()
+    # Of measurements by name, of `timestamp`, and of pumps as `channel.field`.
+    odd: Mapping[str, Odd] = NONE
 
 
 class Telemetry(NamedTuple):
@@ -49,6 +60,7 @@ class Telemetry(NamedTuple):
     seq: int | None = None
     boot_id: str | None = None
     device_type: str | None = None
+    sleep_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +73,11 @@ class Buffered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Birth or last will: whether the device is connected to the broker."""
+    """Birth or last will: whether the device is connected to the broker; `asleep`, it is not, and will be back."""
 
     uid: str
     online: bool
+    asleep: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +151,7 @@ class Descriptor:
     commands: tuple[str, ...] | None = None
     pairing: Pairing | None = None
     signed_ota: bool = False
+    sleep_s: float | None = None
 
 
 ConfigValue = bool | int | float | str | Mapping[str, str] | None
@@ -204,6 +218,7 @@ class DeviceEvent:
     uid: str
     event: str
     data: Mapping[str, object] = NONE
+    timestamp: float | None = None
 
 
 Message = Telemetry | Buffered | Status | Descriptor | ConfigState | CommandResponse | OtaState | DeviceEvent

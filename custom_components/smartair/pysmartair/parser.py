@@ -2,22 +2,29 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 import re
 from typing import Any
 
-from .descriptor import parse_descriptor
+from .descriptor import MAX_SLEEP, parse_descriptor
 from .fields import (
     CHANNEL_ID,
     MAX_NAMES,
+    MAX_TEXT,
     NAME,
     NOT_SETTINGS,
     ParseError,
+    boolean,
     clean_text,
     integer,
+    integer_meant,
     json_object,
     number,
+    number_meant,
     objects,
+    readings,
+    said,
     type_code,
 )
 from .messages import (
@@ -29,14 +36,19 @@ from .messages import (
     ConfigValue,
     DeviceEvent,
     Message,
+    NumberSetting,
+    Odd,
     OtaState,
     Rejection,
     ResponseStatus,
     Sample,
+    Setting,
     Status,
     Telemetry,
+    ToggleSetting,
 )
 from .metrics import BY_ANY_NAME, CATALOGUE
+from .profiles import KNOWN_SETTINGS
 from .topics import Channel, parse_topic
 
 MAX_PAYLOAD = 64 * 1024
@@ -44,13 +56,17 @@ MAX_SAMPLES = 200
 
 # 2020-01-01: a clock that shows less was never set.
 EARLIEST_TIMESTAMP = 1_577_836_800
-# 2106-02-07: where 32 bits end; what lies beyond is not a time but noise, often milliseconds.
+# 2106-02-07: where 32 bits end; what lies beyond is counted in something smaller than seconds, or noise.
 LATEST_TIMESTAMP = 4_294_967_295
+# Milliseconds, microseconds and nanoseconds: between these two ends, no two of them can be mistaken for each other.
+_SMALLER = (10**3, 10**6, 10**9)
 
 # A channel measures what a device does.
 _CURRENT, _FLOW = CATALOGUE["pump_current"].taken, CATALOGUE["flow_rate"].taken
 
-_CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
+_CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::[0-5]\d)?", re.ASCII)
+_ZONE = re.compile(r"\s*(?:Z|UTC|GMT)$", re.ASCII | re.IGNORECASE)
+_GAP_BEFORE_ZONE = re.compile(r"\s+(?=[-+]\d\d:?\d\d$)", re.ASCII)
 _TELEMETRY_FIELDS = frozenset(
     {
         "boot_id",
@@ -62,6 +78,8 @@ _TELEMETRY_FIELDS = frozenset(
         "ip",
         "samples",
         "seq",
+        "sequence",
+        "sleep_s",
         "timestamp",
         "uptime",
     }
@@ -104,6 +122,8 @@ def _status(uid: str, payload: bytes) -> Status:
             return Status(uid=uid, online=True)
         case "offline":
             return Status(uid=uid, online=False)
+        case "asleep":
+            return Status(uid=uid, online=False, asleep=True)
         case other:
             raise ParseError("not_a_status", detail=other)
 
@@ -111,8 +131,43 @@ def _status(uid: str, payload: bytes) -> Status:
 # --- telemetry ---------------------------------------------------------------------------------
 
 
-def _timestamp(value: object) -> float | None:
-    return number(value, EARLIEST_TIMESTAMP, LATEST_TIMESTAMP)
+def parse_time(value: object) -> float | None:
+    """Return a moment in Unix seconds from any form that means one moment only, 0 for no clock, None for no time."""
+    if isinstance(value, str):
+        value = _time_of_text(value)
+    if type(value) is not int and type(value) is not float:
+        return None
+    if value < EARLIEST_TIMESTAMP:
+        return 0
+    # What is not a number is less than nothing, and no more either.
+    for parts in (1, *_SMALLER):
+        if value <= LATEST_TIMESTAMP * parts:
+            return value / parts if value >= EARLIEST_TIMESTAMP * parts else None
+    return None
+
+
+def _time_of_text(text: str) -> float | None:
+    if len(text) > MAX_TEXT:
+        return None
+    if meant := readings(text):
+        return meant[0]
+    text = _GAP_BEFORE_ZONE.sub("", _ZONE.sub("+00:00", text.strip()))
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    # A time of day without its zone may be that of any place.
+    return moment.timestamp() if moment.tzinfo is not None else None
+
+
+def _odd_time(value: object) -> tuple[float | None, Mapping[str, Odd]]:
+    """Return the time of a sample where it is no plain number of seconds, and what was wrong with it."""
+    if value is None or value == "":
+        return None, NONE
+    moment = parse_time(value)
+    if moment is None:
+        return None, {"timestamp": Odd(Rejection.NOT_A_NUMBER, said(value))}
+    return moment or None, NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,38 +197,89 @@ def _shape(names: tuple[str, ...]) -> _Shape:
 def _sample(content: Mapping[str, Any]) -> Sample:
     shape = _shape(tuple(content))
     values: dict[str, float] = {}
-    rejected: dict[str, Rejection] = {}
+    odd: dict[str, Odd] | None = None
     for sent_as, name, minimum, maximum in shape.metrics:
         value = content[sent_as]
         if (type(value) is int or type(value) is float) and minimum <= value <= maximum:
             values[name] = value
         elif value is not None:
             # A null is a sensor's honest way to have no value; it rejects nothing.
-            numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
-            rejected[name] = Rejection.OUT_OF_RANGE if numeric else Rejection.NOT_A_NUMBER
-    return Sample(
-        values=values,
-        timestamp=_timestamp(content.get("timestamp")),
-        rejected=rejected or NONE,
-        unknown=shape.unknown,
-    )
+            found = _meant(value, minimum, maximum)
+            if isinstance(found, Rejection):
+                odd = {**(odd or {}), name: Odd(found, said(value))}
+            else:
+                values[name] = found
+    rejected = NONE if odd is None else {name: one.reason for name, one in odd.items()}
+    timestamp = content.get("timestamp")
+    if type(timestamp) is int and EARLIEST_TIMESTAMP <= timestamp <= LATEST_TIMESTAMP:
+        moment: float | None = float(timestamp)
+    else:
+        moment, wrong = _odd_time(timestamp)
+        if wrong:
+            odd = {**(odd or {}), **wrong}
+    return Sample(values, moment, rejected, shape.unknown, odd or NONE)
+
+
+def _meant(value: object, minimum: float, maximum: float) -> float | Rejection:
+    """Return the number that a value means where it is not simply one in its range, or why it means none."""
+    if not isinstance(value, str):
+        numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return Rejection.OUT_OF_RANGE if numeric else Rejection.NOT_A_NUMBER
+    if not (meant := readings(value)):
+        return Rejection.NOT_A_NUMBER
+    match [one for one in meant if minimum <= one <= maximum]:
+        case [one]:
+            return one
+        case []:
+            return Rejection.OUT_OF_RANGE
+        case _:
+            return Rejection.AMBIGUOUS
 
 
 def _telemetry(uid: str, payload: bytes) -> Telemetry | Buffered:
     content = json_object(uid, payload)
-    if content.get("buffered") or "samples" in content:
-        return _buffered(uid, content)
+    unmarked: tuple[str, ...] = ()
+    if "buffered" in content or "samples" in content:
+        if _is_history(content):
+            return _buffered(uid, content)
+        unmarked = _unmarked(content)
+    sample = _sample(content)
+    channels: Mapping[str, ChannelState] = NONE
+    if "channels" in content:
+        channels, odd = _channel_states(content["channels"])
+        if odd:
+            sample = sample._replace(odd={**sample.odd, **odd})
+    if unmarked:
+        sample = sample._replace(unknown=(*sample.unknown, *unmarked)[:MAX_NAMES])
+    seq = content.get("seq")
     return Telemetry(
         uid=uid,
-        sample=_sample(content),
-        channels=_channel_states(content["channels"]) if "channels" in content else NONE,
+        sample=sample,
+        channels=channels,
         firmware_version=clean_text(content.get("firmware_version")),
         ip=clean_text(content.get("ip")),
-        uptime=number(content.get("uptime"), 0, 1e10),
-        seq=integer(content.get("seq")),
+        uptime=number_meant(content.get("uptime"), 0, 1e10),
+        seq=integer_meant(content.get("sequence") if seq is None else seq),
         boot_id=_boot_id(content.get("boot_id")),
         device_type=type_code(content.get("device_type")),
+        sleep_s=number_meant(content.get("sleep_s"), 0, MAX_SLEEP),
     )
+
+
+def _is_history(content: Mapping[str, Any]) -> bool:
+    """Tell whether a message is marked as late, by what its markers are and not by their being there."""
+    return boolean(content.get("buffered")) is True or _wrapped(content.get("samples"))
+
+
+def _wrapped(samples: object) -> bool:
+    return isinstance(samples, list) and any(isinstance(item, dict) for item in samples)
+
+
+def _unmarked(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return which markers are none: a number of samples, say, is a measurement that has no name here."""
+    mark, samples = content.get("buffered"), content.get("samples")
+    buffered = ("buffered",) if mark is not None and boolean(mark) is None else ()
+    return buffered if samples is None or samples == [] else (*buffered, "samples")
 
 
 def _buffered(uid: str, content: Mapping[str, Any]) -> Buffered:
@@ -187,27 +293,48 @@ def _buffered(uid: str, content: Mapping[str, Any]) -> Buffered:
 
 
 def _boot_id(value: object) -> str | None:
-    return str(value) if integer(value) is not None else clean_text(value)
+    if value is None or isinstance(value, str):
+        return clean_text(value)
+    whole = integer_meant(value)
+    return None if whole is None else str(whole)
 
 
-def _channel_states(value: object) -> dict[str, ChannelState]:
-    if not isinstance(value, dict):
-        return {}
-    return {
-        name: ChannelState(
-            on=state["on"] if isinstance(state.get("on"), bool) else None,
-            current_ma=number(state.get("current_ma"), *_CURRENT),
-            flow_l_min=number(state.get("flow_l_min"), *_FLOW),
-            lock=_lock(state.get("lock")),
-        )
-        for name, state in list(value.items())[:MAX_NAMES]
-        if CHANNEL_ID.fullmatch(name) and isinstance(state, dict)
-    }
+def _channel_states(value: object) -> tuple[dict[str, ChannelState], dict[str, Odd]]:
+    """Return what the pumps report, and what of it cannot be read."""
+    states: dict[str, ChannelState] = {}
+    odd: dict[str, Odd] = {}
+    for name, state in list(value.items())[:MAX_NAMES] if isinstance(value, dict) else ():
+        if CHANNEL_ID.fullmatch(name) and isinstance(state, dict):
+            on, current, flow = state.get("on"), state.get("current_ma"), state.get("flow_l_min")
+            states[name] = one = ChannelState(
+                on=on if on is True or on is False else boolean(on),
+                current_ma=number_meant(current, *_CURRENT),
+                flow_l_min=number_meant(flow, *_FLOW),
+                lock=_lock(state.get("lock")),
+            )
+            if one.on is None and on is not None:
+                odd[f"{name}.on"] = Odd(Rejection.NOT_A_NUMBER, said(on))
+            if one.current_ma is None and current is not None:
+                odd[f"{name}.current_ma"] = _odd_number(current, *_CURRENT)
+            if one.flow_l_min is None and flow is not None:
+                odd[f"{name}.flow_l_min"] = _odd_number(flow, *_FLOW)
+    return states, odd
+
+
+def _odd_number(value: object, minimum: float, maximum: float) -> Odd:
+    reason = _meant(value, minimum, maximum)
+    return Odd(reason if isinstance(reason, Rejection) else Rejection.NOT_A_NUMBER, said(value))
+
+
+# How devices say in a word that nothing is locked.
+_NO_LOCK = frozenset({"0", "clear", "false", "no", "none", "null", "off", "ok", "unlocked"})
 
 
 def _lock(value: object) -> str | None:
     """Return a safety lock's code; one that cannot be read is a lock all the same."""
-    return (clean_text(value) or "unknown") if value else None
+    if not value or (isinstance(value, str) and (not value.strip() or value.strip().lower() in _NO_LOCK)):
+        return None
+    return clean_text(value) or "unknown"
 
 
 # --- configuration -----------------------------------------------------------------------------
@@ -223,7 +350,7 @@ def _config_state(uid: str, payload: bytes) -> ConfigState:
     return ConfigState(
         uid=uid,
         revision=revision,
-        applied=content.get("applied", True) in (True, 1),
+        applied=boolean(content.get("applied", True)) is True,
         config=config_values(config) if isinstance(config, dict) else {},
         rejected={
             name: clean_text(reason, 120) or "?"
@@ -254,6 +381,9 @@ def _config_value(name: str, raw: object) -> ConfigValue:
         return _night(raw)
     if raw is None or isinstance(raw, bool):
         return raw
+    raw = in_kind(KNOWN_SETTINGS.get(name), raw)
+    if isinstance(raw, bool):
+        return raw
     if isinstance(raw, str):
         return clean_text(raw) or _UNREADABLE
     exact = number(raw)
@@ -263,8 +393,21 @@ def _config_value(name: str, raw: object) -> ConfigValue:
     return int(exact) if exact.is_integer() else exact
 
 
+def in_kind[T](setting: Setting | None, raw: T) -> T | bool | float:
+    """Return a setting's value in the form that its kind has, where it means that and came in another."""
+    found: bool | float | None = None
+    match setting:
+        case ToggleSetting():
+            found = boolean(raw)
+        case NumberSetting() if isinstance(raw, str):
+            found = number_meant(raw)
+        case _:
+            pass
+    return raw if found is None else found
+
+
 def _night(raw: object) -> ConfigValue:
-    if raw is None or raw is False:
+    if raw is None or boolean(raw) is False:
         return None
     if not isinstance(raw, dict):
         return _UNREADABLE
@@ -340,7 +483,12 @@ def _event(uid: str, payload: bytes) -> DeviceEvent:
         raise ParseError("no_event")
     rest = {name: value for name, value in content.items() if name not in {"event", "type", "device_uid"}}
     nested = rest.pop("data", rest.pop("details", None))
-    return DeviceEvent(uid=uid, event=event, data=_details(rest) | _details(nested))
+    return DeviceEvent(
+        uid=uid,
+        event=event,
+        data=_details(rest) | _details(nested),
+        timestamp=parse_time(content.get("timestamp")) or None,
+    )
 
 
 _READERS: Mapping[Channel, Callable[[str, bytes], Message]] = {
