@@ -1,5 +1,6 @@
 """What a pump is switched by: a channel of a SmartAir device, or any switch of Home Assistant."""
 
+import asyncio
 from typing import Any, Protocol, override
 
 from homeassistant.const import ATTR_ENTITY_ID, SERVICE_TURN_OFF, SERVICE_TURN_ON, STATE_UNAVAILABLE
@@ -10,6 +11,12 @@ from homeassistant.helpers import entity_registry as er
 from .const import DOMAIN
 from .device import SmartAirDevice
 from .pysmartair import CommandName, without_markup
+from .pysmartair.guard_data import CONFIRM_S
+
+# A call that hangs has this many tries of the guard to come to its end, for some radios take half a minute.
+_CALLS = 4
+# Of calls that not even cancelling ends there are never more than this.
+_DEAD_CALLS = 8
 
 
 class Actuator(Protocol):
@@ -78,6 +85,7 @@ class SwitchActuator(Actuator):
         """Name the switch."""
         self.hass = hass
         self._entity_id = entity_id
+        self._calls: dict[asyncio.Task[None], bool] = {}
         registered = er.async_get(hass).async_get(entity_id)
         self.key = registered.id if registered else entity_id
 
@@ -95,27 +103,57 @@ class SwitchActuator(Actuator):
 
     @override
     async def async_run(self, cmd_id: str, seconds: float, *, planned: bool) -> None:
-        await self._async_call(SERVICE_TURN_ON)
+        await self._async_switch(on=True)
 
     @override
     async def async_stop(self, off_s: float | None, *, water_change: bool) -> None:
-        await self._async_call(SERVICE_TURN_OFF)
+        await self._async_switch(on=False)
 
     @override
     async def async_reset(self) -> None:
         """Nothing: its lock is Home Assistant's alone."""
 
-    async def _async_call(self, service: str) -> None:
+    async def _async_switch(self, *, on: bool) -> None:
+        """Have it switched, and wait for that no longer than a device has to confirm."""
         # Off is tried even so: what Home Assistant believes of a switch may be wrong (S1).
         state = self.hass.states.get(self.entity_id)
         away = state is None or state.state == STATE_UNAVAILABLE
-        error = HomeAssistantError(
-            translation_domain=DOMAIN,
-            translation_key="switch_unavailable",
-            translation_placeholders={"entity": self.entity_id},
+        if (away and on) or not self._make_room(on=on):
+            raise self._error("switch_unavailable") if away else self._no_answer()
+        service = SERVICE_TURN_ON if on else SERVICE_TURN_OFF
+        call = self.hass.async_create_background_task(
+            self._async_call(service), f"smartair switch {self.entity_id}", eager_start=True
         )
-        if away and service == SERVICE_TURN_ON:
+        self._calls[call] = on
+        call.add_done_callback(self._forget)
+        if not call.done():
+            # It goes on when nobody waits any more: other people's integrations may take their time (S1).
+            await asyncio.wait({call}, timeout=CONFIRM_S)
+        if not call.done() or call.cancelled():
+            raise self._no_answer()
+        if (error := call.exception()) is not None:
             raise error
+        if away:
+            raise self._error("switch_unavailable")
+
+    def _make_room(self, *, on: bool) -> bool:
+        """Give up what a new order replaces; tell whether there is room for another call."""
+        for call, was_on in self._calls.items():
+            # The last word counts: what still hangs must not come true after it.
+            if was_on is not on:
+                call.cancel()
+        waiting = [call for call in self._calls if not call.cancelling()]
+        if len(waiting) >= _CALLS:
+            waiting[0].cancel()
+        return len(self._calls) < _DEAD_CALLS
+
+    def _forget(self, call: asyncio.Task[None]) -> None:
+        del self._calls[call]
+        if not call.cancelled():
+            # Nobody may be there any more to look at what went wrong.
+            call.exception()
+
+    async def _async_call(self, service: str) -> None:
         domain, _ = split_entity_id(self.entity_id)
         try:
             await self.hass.services.async_call(domain, service, {ATTR_ENTITY_ID: self.entity_id}, blocking=True)
@@ -123,16 +161,17 @@ class SwitchActuator(Actuator):
             raise
         except Exception as err:
             # Other people's integrations raise whatever their libraries do.
-            raise HomeAssistantError(
-                translation_domain=DOMAIN,
-                translation_key="switch_failed",
-                translation_placeholders={
-                    "entity": self.entity_id,
-                    "error": without_markup(str(err) or type(err).__name__),
-                },
-            ) from err
-        if away:
-            raise error
+            raise self._error("switch_failed", error=without_markup(str(err) or type(err).__name__)) from err
+
+    def _no_answer(self) -> HomeAssistantError:
+        return self._error("switch_no_answer", seconds=f"{CONFIRM_S:g}")
+
+    def _error(self, key: str, **placeholders: str) -> HomeAssistantError:
+        return HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key=key,
+            translation_placeholders={"entity": self.entity_id, **placeholders},
+        )
 
 
 def _whole(seconds: float) -> float:

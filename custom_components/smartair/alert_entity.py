@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, override
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import Platform
 from homeassistant.core import callback
 from homeassistant.helpers import entity_registry as er
@@ -101,6 +102,9 @@ def async_setup_alert_entities(
 
     @callback
     def changed(change: Change, alert: Alert) -> None:
+        if entry.state is ConfigEntryState.UNLOAD_IN_PROGRESS:
+            # What the end itself brings is in the book; an entity made now would outlive its platform.
+            return
         whole.async_tell(change, alert)
         device = hub.devices.get(alert.uid or "")
         if device is None:

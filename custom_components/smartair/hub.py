@@ -22,6 +22,7 @@ from .approval import Approval
 from .const import CONF_NAMESPACE, CONF_ROOT, DOMAIN
 from .device import SmartAirDevice
 from .infra import Infrastructure
+from .isolation import Isolation, Together, async_bounded
 from .limits import Limits
 from .ota import Updates
 from .pumps import Pumps
@@ -75,6 +76,8 @@ class SmartAirHub:
         self.root: str = entry.data[CONF_ROOT]
         self.namespace: str = entry.data[CONF_NAMESPACE]
         self.store = HubStore(hass, entry.entry_id)
+        self.isolation = Isolation()
+        self.together = Together(self.isolation)
         self.devices: dict[str, SmartAirDevice] = {}
         self.readings = Readings(self)
         self.approval = Approval(self)
@@ -169,7 +172,7 @@ class SmartAirHub:
         finally:
             # Whatever goes wrong with a zone holds up no stop (S1).
             self.pumps.async_leave()
-        await asyncio.gather(*interrupted)
+        await async_bounded(interrupted, "the stops of its zones")
 
     def async_create_task(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run something beside, ended with the entry."""
@@ -194,7 +197,8 @@ class SmartAirHub:
         now = time.time()
         device = self.devices.get(message.uid)
         if device is not None:
-            device.async_handle(message, now=now, retained=received.retain)
+            with self.together:
+                device.async_handle(message, now=now, retained=received.retain)
         elif message.uid not in self._leaving:
             self.counts["not_approved"] += 1
             self.approval.async_consider(message, now=now)

@@ -60,6 +60,8 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
+STOP_S = 15.0
+"""Seconds for which anybody waits for the answer to a stop: a device has 10 s, and its broker takes some."""
 OPPOSITE = {Role.FILL: Role.DRAIN, Role.DRAIN: Role.FILL}
 
 type RunListener = Callable[[RunRecord], None]
@@ -167,6 +169,12 @@ class Pump:
         """Whether its firmware keeps the safety rules as well."""
         return self.guard.protected
 
+    @property
+    def unanswered(self) -> bool:
+        """Whether its last stop was not answered, or did not work."""
+        stopping = self._stopping
+        return stopping is not None and (not stopping.done() or stopping.result() is not None)
+
     def reading(self, sense: Sense) -> Reading | None:
         """Return the last value of a sense, None where nothing measures it."""
         match sense:
@@ -239,7 +247,13 @@ class Pump:
         Circulation runs again after `off_s` seconds, and after its longest pause at the latest (S5).
         """
         self.async_take(StopAsked(off_s=off_s, water_change=water_change))
-        if self._stopping is not None and (error := await asyncio.shield(self._stopping)) is not None:
+        if (stopping := self._stopping) is None:
+            return
+        if not stopping.done():
+            # Whoever waits has more to do, and whatever switches the pump may never say a word.
+            await asyncio.wait({stopping}, timeout=STOP_S)
+        error = stopping.result() if stopping.done() else run_failure("stop_no_answer", self.name)
+        if error is not None:
             raise error
 
     async def async_reset(self) -> None:
@@ -311,12 +325,17 @@ class Pump:
                 self._do(effect)
         if shown(before) != shown(self.guard) or self.last_run is not last_run:
             if is_on(before.state) != self.is_on:
+                if is_on(before.state) is None and not self.guard.unconfirmed:
+                    # What was asked for before a restart is asked for no more, and nobody else would take it back.
+                    self._alarm(Alarm(Kind.RESOLVE, Code.COMMAND_UNCONFIRMED))
                 self.pumps.async_neighbours_changed(self)
             self._call()
 
     def _call(self) -> None:
+        if self.pumps.hub.together.puts_off(self._call, self.channel):
+            return
         for listener in tuple(self._listeners):
-            listener()
+            self.pumps.hub.isolation.call(f"A listener of {self.channel}", listener)
 
     @callback
     def async_tick(self) -> None:
@@ -409,7 +428,7 @@ class Pump:
         except CommandRefusedError:
             pass  # The guard has been told with the answer itself.
         except HomeAssistantError as err:
-            if err.translation_key == "no_answer":
+            if err.translation_key in {"no_answer", "switch_no_answer"}:
                 return  # The guard counts these seconds too, and sends the stop.
             self._not_sent = err
             self.async_take(NotSent(effect.lease))

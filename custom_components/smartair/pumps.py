@@ -27,6 +27,7 @@ from .pysmartair import (
     KEY_DESCRIPTOR,
     KEY_OTA,
     KEY_STATUS,
+    Code,
     CommandName,
     CommandResponse,
     RunRecord,
@@ -115,6 +116,13 @@ class Pumps(dict[PumpKey, Pump]):
 
     async def async_stop(self) -> None:
         """End all listening, and write what is not written yet."""
+        for pump in self.all():
+            if pump.unanswered:
+                # Nobody will look any more whether it stops: a person must.
+                zone = pump.zone.zone if pump.zone else None
+                self.alerts.async_note(
+                    Code.COMMAND_UNCONFIRMED, uid=pump.uid, zone=zone, channel=pump.channel, cause="stop"
+                )
         for ends in self._ends.values():
             for end in ends:
                 end()

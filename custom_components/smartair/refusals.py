@@ -67,6 +67,7 @@ FAILURES: dict[str, str] = {
     "no_answer": "run_no_answer",
     "replaced": "run_replaced",
     "stopped": "run_stopped",
+    "stop_no_answer": "stop_no_answer",
 }
 
 

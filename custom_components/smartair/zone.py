@@ -436,7 +436,7 @@ class Zone:
     @callback
     def async_tick(self) -> None:
         """Look, and let time pass."""
-        if not self.zones.started:
+        if not self.zones.started or self.hub.together.puts_off(self.async_tick, self.name):
             return
         self.async_take(Tick(self.sight()))
         self.hands.pay_circulation()

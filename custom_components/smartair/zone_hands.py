@@ -1,17 +1,19 @@
 """The hands of a zone: what the water cycle wants of its pumps, in the order that is safe."""
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util.ulid import ulid_now
 
-from .pysmartair.guard_data import Stopping
-from .pysmartair.safety import Role
+from .pysmartair.guard_data import CONFIRM_S, Stopping
+from .pysmartair.safety import Allowed, Role
 from .pysmartair.water_model import Cause, Circulate, Effect, Run, RunFailed, Stop, StopCirculation
 from .refusals import PumpRefusedError
 
 if TYPE_CHECKING:
+    from .pump import Pump
     from .zone import Zone
 
 _ENDS = {"finished": Cause.TIMEOUT, "stopped": Cause.STOPPED, "replaced": Cause.STOPPED}
@@ -35,7 +37,8 @@ class Hands:
         self.zone = zone
         self.turn = 0
         self.run_id: str | None = None
-        self._circulation_owed = False
+        self._owed = False
+        self._ask_at = 0.0
 
     def carry_out(self, effects: tuple[Effect, ...]) -> list[asyncio.Task[None]]:
         """Begin what is wanted of the pumps, stops at once."""
@@ -49,25 +52,41 @@ class Hands:
         return [self.zone.hub.pumps.async_task(work, f"zone {self.zone.name}")]
 
     def pay_circulation(self) -> None:
-        """Have circulation run that could not be asked for while nobody knew what it does (S9)."""
+        """Have circulation run that is owed, as soon as its gate lets it; seen running, it is owed no more (S5)."""
         pump = self.zone.pumps.get(Role.RECIRCULATION)
-        if self._circulation_owed and pump is not None and self.zone.on(Role.RECIRCULATION) is not None:
-            self._circulation_owed = False
+        if not self._owed or pump is None or self.zone.on(Role.RECIRCULATION) is None:
+            return
+        if self._circulates(pump):
+            self._owed = False
+        elif time.monotonic() >= self._ask_at and isinstance(pump.async_verdict(), Allowed):
             self.carry_out((Circulate(),))
+
+    def _circulates(self, pump: Pump) -> bool:
+        return self.zone.on(Role.RECIRCULATION) is True and not isinstance(pump.state, Stopping)
 
     async def _async_carry_out(
         self, stops: list[Stop | StopCirculation], runs: list[Run | Circulate], turn: int
     ) -> None:
-        """Stop at once and all together; then have written where the zone is; and only then start anything (S2)."""
-        failed = [one for one in await asyncio.gather(*map(self._async_stop_pump, stops)) if one is not None]
+        """Stop at once and all together; then have written where the zone is; and only then start anything (S2).
+
+        Circulation waits for nothing: it moves no water into the zone or out of it, and roots cannot wait (S5).
+        """
+        stopping = [asyncio.create_task(self._async_stop_pump(one)) for one in stops]
+        beside = [asyncio.create_task(self._async_start(one, turn)) for one in runs if isinstance(one, Circulate)]
+        failed = [one for one in await asyncio.gather(*stopping) if one is not None]
         if failed and turn == self.turn:
             self.zone.async_take(failed[0])
-        if any(isinstance(one, Run) for one in runs):
+        moving = [one for one in runs if isinstance(one, Run)]
+        if moving:
             await self.zone.zones.async_written()
-        for one in runs:
-            # What came meanwhile may have ended the step that wanted this run.
-            if turn == self.turn and (failure := await self._async_run_pump(one, turn)) is not None:
-                self.zone.async_take(failure)
+        for one in moving:
+            await self._async_start(one, turn)
+        await asyncio.gather(*beside)
+
+    async def _async_start(self, effect: Run | Circulate, turn: int) -> None:
+        # What came meanwhile may have ended the step that wanted this run.
+        if turn == self.turn and (failure := await self._async_run_pump(effect, turn)) is not None:
+            self.zone.async_take(failure)
 
     async def _async_stop_pump(self, effect: Stop | StopCirculation) -> RunFailed | None:
         role = effect.role if isinstance(effect, Stop) else Role.RECIRCULATION
@@ -78,7 +97,7 @@ class Hands:
             if isinstance(effect, Stop):
                 await pump.async_stop()
             else:
-                self._circulation_owed = False
+                self._owed = False
                 await pump.async_stop(water_change=effect.water_change, off_s=effect.off_s)
         except HomeAssistantError:
             return RunFailed(role, Cause.STOP_UNCONFIRMED)
@@ -90,19 +109,22 @@ class Hands:
         if pump is None:
             return RunFailed(role, Cause.PUMP_MISSING) if role in self.zone.settings.pumps else None
         if isinstance(effect, Circulate):
-            # What nobody knows of a pump is learned first (S9); a lock is told of by the pump itself.
-            ending = isinstance(pump.state, Stopping)
-            on = self.zone.on(role)
-            self._circulation_owed = on is None and not ending
-            if self._circulation_owed or (on and not ending) or pump.lock is not None:
+            # It is owed until it is seen, or accepted: what is not known of a pump is learned first (S9), and what
+            # refuses it now may not do so in a second. A lock is told of by the pump itself.
+            self._owed = not self._circulates(pump)
+            unknown = self.zone.on(role) is None and not isinstance(pump.state, Stopping)
+            if not self._owed or unknown or pump.lock is not None:
                 return None
+            self._ask_at = time.monotonic() + CONFIRM_S
         try:
             run_id = ulid_now()
             if isinstance(effect, Run):
                 # Known before it begins: it may be over before anybody is told that it has begun.
                 self.run_id = run_id
             run = await pump.async_run(seconds=effect.seconds if isinstance(effect, Run) else None, run_id=run_id)
-            if isinstance(effect, Run) and turn == self.turn:
+            if isinstance(effect, Circulate):
+                self._owed = False
+            elif turn == self.turn:
                 self.run_id = run.cmd_id
         except PumpRefusedError as err:
             return RunFailed(role, cause_of(str(err.verdict.reason)))

@@ -14,6 +14,7 @@ from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
 
 from .const import DOMAIN, SUBENTRY_ZONE
+from .isolation import async_bounded
 from .pump import Pump
 from .pysmartair.water_model import Drain, Fill, Memory, Stabilize
 from .pysmartair.water_record import parse_memory, unparse_memory
@@ -137,7 +138,7 @@ class Zones(dict[str, Zone]):
 
     async def _async_remove(self, subentry_id: str) -> None:
         zone = self.pop(subentry_id)
-        await asyncio.gather(*zone.async_interrupt())
+        await async_bounded(zone.async_interrupt(), f"the stops of {zone.name}")
         zone.async_let_go()
         for alert in self.hub.alerts.active(zone=subentry_id):
             # A pump of a device stays locked, whatever it served.
