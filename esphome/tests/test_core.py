@@ -88,7 +88,9 @@ def test_the_gate_says_what_the_shared_vectors_say(case: dict) -> None:
 @pytest.mark.parametrize("case", VECTORS["reset"], ids=lambda c: c["name"])
 def test_a_reset_is_allowed_exactly_where_the_shared_vectors_allow_it(case: dict) -> None:
     line = f"kind=reset lock={case['lock']} lock_cause={case['lock_cause']} "
-    assert answers([line + " ".join(pairs(case["limits"]) + pairs(case["readings"]))]) == [said(case["verdict"])]
+    more = {key: case.get(key) for key in ("running", "lock_value")}
+    rest = pairs(case["limits"]) + pairs(case["readings"]) + pairs(more)
+    assert answers([line + " ".join(rest)]) == [said(case["verdict"])]
 
 
 @pytest.mark.parametrize("case", VECTORS["run"], ids=lambda c: c["name"])
@@ -104,6 +106,39 @@ def test_a_run_trips_when_the_shared_vectors_say(case: dict) -> None:
     assert (code, cause, lock) == (trip["code"], trip["cause"], "locked" if trip["locks"] else "open")
     low, high = trip["between_s"]
     assert low <= float(at) <= high
+
+
+@pytest.mark.parametrize("case", VECTORS["freshness"], ids=lambda c: c["name"])
+def test_a_source_is_believed_for_as_long_as_the_shared_vectors_say(case: dict) -> None:
+    asked = {key: case[key] for key in ("interval_s", "measured_rate")}
+    [answer] = answers([" ".join(["kind=freshness", *pairs(case["limits"]), *pairs(asked)])])
+    term, slow, limit = answer.split()
+    assert (float(term), slow) == (pytest.approx(case["term_s"], abs=0.01), "1" if case["slow"] else "0")
+    if "limit_s" in case:
+        assert float(limit) == pytest.approx(case["limit_s"], abs=0.01)
+
+
+@pytest.mark.parametrize("case", VECTORS["tank"], ids=lambda c: c["name"])
+def test_a_tank_at_rest_is_told_when_the_shared_vectors_say(case: dict) -> None:
+    head = f"kind=tank quiet_from_s={case['quiet_from_s']} segments={len(case['segments'])}"
+    [answer] = answers([" ".join([head, *pairs(case["limits"])]), *(" ".join(pairs(s)) for s in case["segments"])])
+    if case["alert"] is None:
+        assert answer == "none"
+        return
+    cause, at = answer.split()
+    low, high = case["alert"]["between_s"]
+    assert (cause, low <= float(at) <= high) == (case["alert"]["cause"], True), at
+
+
+@pytest.mark.parametrize("case", VECTORS["pause"], ids=lambda c: c["name"])
+def test_circulation_runs_again_when_the_shared_vectors_say(case: dict) -> None:
+    lines = [" ".join([f"kind=pause events={len(case['events'])}", *pairs(case["limits"])])]
+    for event in case["events"]:
+        given = {"contact": int(event["contact"])} if "contact" in event else event["stop"]
+        lines.append(" ".join([f"at={event['at']}", *pairs(given)]))
+    [answer] = answers(lines)
+    low, high = case["released_between_s"]
+    assert low <= float(answer) <= high
 
 
 @pytest.mark.parametrize("size", [0, 1, 55, 56, 57, 63, 64, 65, 119, 120, 1000, 100_003])

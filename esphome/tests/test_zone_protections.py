@@ -310,6 +310,33 @@ def test_a_damaged_lock_in_flash_is_no_lock_and_no_crash(zone: Zone) -> None:
     assert zone.device.pins[RECIRC] is False
 
 
+def test_a_tank_that_is_full_at_rest_is_told_and_not_filled(zone: Zone) -> None:
+    since = zone.ears.mark()
+    zone.device.set(level=96)
+    event = zone.ears.wait("event", {"event": "overflow_at_rest", "channel": "pump_fill"}, since=since, timeout=6)
+    assert (event["cause"], event["value"], event["limit"]) == ("measured", 96, 95)
+    # A moment below the limit makes no room.
+    zone.device.set(level=94.5)
+    time.sleep(0.3)
+    assert zone.run("pump_fill")["error_code"] == "overflow"
+    assert (zone.lock("pump_fill"), zone.device.pins[RECIRC]) == (None, False)
+    zone.device.set(level=90)
+    time.sleep(0.3)
+    zone.start("pump_fill", FILL)
+    assert len(zone.ears.all("event", {"event": "overflow_at_rest"}, since=since)) == 1
+
+
+def test_a_lock_by_a_fault_of_one_pump_bars_fill_and_drain_of_its_zone(zone: Zone) -> None:
+    time.sleep(1)
+    zone.trips("no flow, for the zone", RECIRC, high=True, within=5, code="no_flow", channel="pump_recirc", flow=0.1)
+    for channel in ("pump_fill", "pump_drain"):
+        answer = zone.run(channel)
+        assert (answer["status"], answer["error_code"]) == ("ERROR", "zone_locked")
+    zone.device.set(flow=3)
+    assert zone.ears.command("reset_safety_lock", channel="pump_recirc")["status"] == "DONE"
+    zone.start("pump_fill", FILL)
+
+
 def test_the_third_run_in_an_hour_that_exceeds_its_bound_locks(zone: Zone) -> None:
     for _ in range(3):
         zone.start("pump_fill", FILL, max_run_s=1)

@@ -78,6 +78,11 @@ def percent(value):
     return cv.float_range(min=0, max=100)(cv.float_(str(value).removesuffix("%")))
 
 
+def percent_per_minute(value):
+    """How fast the pump moves the level; the rules reckon by the second."""
+    return cv.positive_not_null_float(value) / 60.0
+
+
 def _relay(config):
     role, contact = config[CONF_ROLE], config[CONF_RELAY_CONTACT]
     if role == "recirculation" and contact != NORMALLY_CLOSED:
@@ -154,6 +159,7 @@ CONFIG_SCHEMA = cv.All(
             cv.Optional(CONF_MAX_CURRENT): current_ma,
             cv.Optional("idle_current", default="50mA"): current_ma,
             cv.Optional("level_step", default=1): cv.positive_not_null_float,
+            cv.Optional("level_rate"): percent_per_minute,
             cv.Optional(CONF_MAX_RUN): bounded(1000, 6 * HOUR),
             cv.Optional(CONF_MAX_OFF): bounded(1000, 2 * HOUR),
             cv.Optional(CONF_DRAIN_OFF, default="30min"): bounded(1000, 2 * HOUR),
@@ -244,6 +250,7 @@ def _limits_struct(config):
         (CONF_MAX_CURRENT, "max_current_ma"),
         ("idle_current", "idle_current_ma"),
         ("level_step", "level_step"),
+        ("level_rate", "rate"),
     ):
         if key in config:
             fields.append((field, config[key]))

@@ -1,264 +1,23 @@
 #pragma once
-// The pump safety contract (safety.md), in firmware. No ESPHome types and no heap: the same file is compiled into
-// the device and, with sanitizers, into a test that lives through days in milliseconds.
+// The pump safety contract (safety.md), in firmware: what a channel does between two looks.
 //
 // Time is millis_64(): it does not wrap, so no comparison below has to survive a wrap.
-#include <cmath>
-#include <cstddef>
-#include <cstdint>
-#include <initializer_list>
+#include "pump_gate.h"
+#include "still_water.h"
 
 namespace esphome::smartair {
 
-enum class Role : uint8_t { RECIRCULATION, FILL, DRAIN };
-
-/// Why a pump may not run. Up to TOO_MANY_FAILURES these are the codes of safety.md, without their prefix `biz_`.
-enum class Reason : uint8_t {
-  NONE,
-  DRY_RUN,
-  NO_FLOW,
-  OVERCURRENT,
-  PUMP_STUCK_ON,
-  OVERFLOW,
-  MAX_RUN,
-  TOO_MANY_FAILURES,
-  INTERLOCK,
-  UPDATE_IN_PROGRESS,
-  MAX_RUN_MISSING,
-};
-
-/// What about the reason was the case: a value was measured to be unsafe, or no value was there that could be safe.
-enum class Cause : uint8_t { NONE, MEASURED, FLOAT_OPEN, LEAK, UNKNOWN };
-
-inline const char *word(Reason reason) {
-  static const char *const WORDS[] = {"none",    "dry_run", "no_flow",           "overcurrent", "pump_stuck_on",     "overflow",
-                                      "max_run", "too_many_failures", "interlock",   "update_in_progress", "max_run_missing"};
-  return WORDS[static_cast<size_t>(reason)];
-}
-inline const char *word(Cause cause) {
-  static const char *const WORDS[] = {"none", "measured", "float_open", "leak", "unknown"};
-  return WORDS[static_cast<size_t>(cause)];
-}
-
-/// Allowed, or refused with a reason: never a bare bool, so that lock, log, screen and test say the same word.
-struct Verdict {
-  Reason reason{Reason::NONE};
-  Cause cause{Cause::NONE};
-  float value{NAN}, limit{NAN};
-  bool allowed() const { return this->reason == Reason::NONE; }
-};
-
-struct Limits {
-  Role role{Role::FILL};
-  float min_level{NAN};       // %; at or below this a pump that draws from the reservoir would run dry
-  float max_level{NAN};       // %
-  float min_flow{0.3f};       // L/min
-  float max_current_ma{1500};
-  float idle_current_ma{50};
-  float level_step{1};        // %; what the level must move in progress_ms where there is no flow sensor
-  uint32_t max_run_ms{0};
-  uint32_t max_off_ms{0};     // recirculation only
-  uint32_t drain_off_ms{0};   // recirculation only: the drain step of a water change
-  uint32_t contact_timeout_ms{120000};
-  uint32_t start_grace_ms{10000};
-  uint32_t flow_dwell_ms{5000};
-  uint32_t dry_dwell_ms{3000};
-  uint32_t inrush_ms{500};
-  uint32_t current_dwell_ms{300};
-  uint32_t stuck_dwell_ms{5000};
-  uint32_t stale_after_ms{15000};
-  uint32_t stale_grace_ms{5000};
-  uint32_t progress_ms{60000};
-  bool normally_closed() const { return this->role == Role::RECIRCULATION; }
-  bool draws() const { return this->role != Role::FILL; }
-};
-
-/// One input. How often it was updated is counted, because a trip needs more than one reading (S7).
-struct Input {
-  bool wired{false};
-  float value{NAN};
-  uint64_t at{0};
-  uint32_t count{0};
-  /// False on the level of a shared sensor that another pump moves just now.
-  bool ours{true};
-
-  /// A sensor that says that it cannot tell is believed at once, but that is no reading.
-  void update(float v, uint64_t now) {
-    if (!std::isfinite(v)) {
-      this->value = NAN;
-      return;
-    }
-    this->value = v;
-    this->at = now;
-    this->count++;
-  }
-  /// Whether its last word was that it cannot tell.
-  bool gave_up() const { return this->count != 0 && std::isnan(this->value); }
-  /// NaN unless it is fresh and could be true (S6).
-  float known(uint64_t now, uint32_t stale_after_ms, float lowest, float highest) const {
-    const bool fresh = this->count != 0 && now - this->at <= stale_after_ms;
-    return fresh && this->value >= lowest && this->value <= highest ? this->value : NAN;
-  }
-};
-
-/// A switch: a float that must be closed, a leak detector that must be dry.
-struct Contact {
-  bool wired{false}, known{false}, on{false};
-};
-
-struct Inputs {
-  Input level, flow, current;
-  Contact float_switch, leak;
-};
-
-/// What the gate must know beside the limits and the inputs.
-struct Situation {
-  Verdict lock;
-  bool interlocked{false};  // the opposite pump runs
-  bool zone_stuck{false};   // another pump of the zone cannot be switched off
-  bool updating{false};
-};
-
-enum class Asked : uint8_t { ORDER, FAIL_SAFE };
-
-/// The checks that do not depend on what happened before.
-class Gate {
- public:
-  Gate(const Limits &limits, const Inputs &inputs, uint64_t now) : limits_(limits), in_(inputs), now_(now) {}
-
-  // What lies a little beyond the possible is measured, by a sensor that is a little off: below empty is dry, above
-  // full is full (sound at 5 °C is 2.5 % slower than an ultrasonic sensor reckons). Far beyond, it is broken.
-  float level() const { return this->in_.level.known(this->now_, this->limits_.stale_after_ms, -10, 120); }
-  float flow() const { return this->in_.flow.known(this->now_, this->limits_.stale_after_ms, -5, 500); }
-  float current() const { return this->in_.current.known(this->now_, this->limits_.stale_after_ms, -200, 60000); }
-
-  Verdict reservoir() const {
-    if (!this->limits_.draws())
-      return {};
-    const Contact &f = this->in_.float_switch;
-    if (f.wired && !f.known)
-      return {Reason::DRY_RUN, Cause::UNKNOWN};
-    if (f.wired && !f.on)
-      return {Reason::DRY_RUN, Cause::FLOAT_OPEN};
-    if (!this->in_.level.wired || std::isnan(this->limits_.min_level))
-      return {};
-    const float level = this->level();
-    if (std::isnan(level))
-      return {Reason::DRY_RUN, Cause::UNKNOWN, NAN, this->limits_.min_level};
-    if (level < this->limits_.min_level)
-      return {Reason::DRY_RUN, Cause::MEASURED, level, this->limits_.min_level};
-    return {};
-  }
-
-  Verdict room() const {
-    if (this->limits_.role != Role::FILL)
-      return {};
-    const Contact &l = this->in_.leak;
-    if (l.wired && !l.known)
-      return {Reason::OVERFLOW, Cause::UNKNOWN};
-    if (l.wired && l.on)
-      return {Reason::OVERFLOW, Cause::LEAK};
-    const float level = this->level();
-    if (std::isnan(level))
-      return {Reason::OVERFLOW, Cause::UNKNOWN, NAN, this->limits_.max_level};
-    if (level >= this->limits_.max_level)
-      return {Reason::OVERFLOW, Cause::MEASURED, level, this->limits_.max_level};
-    return {};
-  }
-
-  /// The sensors that watch a run. Circulation goes on without them (S5: whatever is broken).
-  Verdict watched() const {
-    if (this->limits_.normally_closed())
-      return {};
-    if (this->in_.current.wired && std::isnan(this->current()))
-      return {Reason::OVERCURRENT, Cause::UNKNOWN, NAN, this->limits_.max_current_ma};
-    if (this->in_.flow.wired && std::isnan(this->flow()))
-      return {Reason::NO_FLOW, Cause::UNKNOWN, NAN, this->limits_.min_flow};
-    return {};
-  }
-
-  Verdict overcurrent() const {
-    if (!this->in_.current.wired)
-      return {};
-    const float current = this->current();
-    if (current > this->limits_.max_current_ma)
-      return {Reason::OVERCURRENT, Cause::MEASURED, current, this->limits_.max_current_ma};
-    return {};
-  }
-
-  /// Something still flows although the pump is off.
-  Verdict stuck() const {
-    const float current = this->in_.current.wired && this->in_.current.ours ? this->current() : NAN;
-    if (current > this->limits_.idle_current_ma)
-      return {Reason::PUMP_STUCK_ON, Cause::MEASURED, current, this->limits_.idle_current_ma};
-    const float flow = this->in_.flow.wired && this->in_.flow.ours ? this->flow() : NAN;
-    if (flow > this->limits_.min_flow)
-      return {Reason::PUMP_STUCK_ON, Cause::MEASURED, flow, this->limits_.min_flow};
-    return {};
-  }
-
-  /// What cannot be seen now is not gone (S3).
-  Verdict maybe_stuck() const {
-    const Verdict stuck = this->stuck();
-    if (!stuck.allowed())
-      return stuck;
-    const bool blind = (this->in_.current.wired && !this->in_.current.ours) || (this->in_.flow.wired && !this->in_.flow.ours);
-    if (blind || (this->in_.current.wired && std::isnan(this->current())) || (this->in_.flow.wired && std::isnan(this->flow())))
-      return {Reason::PUMP_STUCK_ON, Cause::UNKNOWN};
-    return {};
-  }
-
-  /// The one gate (S2): every path that energises a pump asks it.
-  Verdict may_run(const Situation &s, Asked asked) const {
-    if (asked == Asked::FAIL_SAFE)
-      return holds_circulation(s.lock) ? s.lock : Verdict{};
-    if (!s.lock.allowed())
-      return s.lock;
-    if (s.updating)
-      return {Reason::UPDATE_IN_PROGRESS};
-    if (s.zone_stuck)
-      return {Reason::PUMP_STUCK_ON};
-    if (s.interlocked)
-      return {Reason::INTERLOCK};
-    for (const Verdict &v : {this->reservoir(), this->room(), this->watched()}) {
-      if (!v.allowed())
-        return v;
-    }
-    return {};
-  }
-
-  /// May this lock be taken away? Refused with the cause while the cause is still there (S3).
-  Verdict may_reset(const Verdict &lock) const {
-    switch (lock.reason) {
-      case Reason::DRY_RUN:
-        return this->reservoir();
-      case Reason::OVERFLOW:
-        return this->room();
-      case Reason::OVERCURRENT:
-        if (this->in_.current.wired && std::isnan(this->current()))
-          return {Reason::OVERCURRENT, Cause::UNKNOWN, NAN, this->limits_.max_current_ma};
-        return this->overcurrent();
-      case Reason::PUMP_STUCK_ON:
-        return this->maybe_stuck();
-      default:
-        return {};
-    }
-  }
-
-  /// The locks that keep a recirculation pump off for longer than max_off (S5). That nothing is known of the
-  /// level is none of them: a dead sensor must not kill the plants.
-  static bool holds_circulation(const Verdict &lock) {
-    return lock.reason == Reason::OVERCURRENT || (lock.reason == Reason::DRY_RUN && lock.cause != Cause::UNKNOWN);
-  }
-
- protected:
-  const Limits &limits_;
-  const Inputs &in_;
-  uint64_t now_;
-};
-
 /// Why a run came to its end, or why circulation came back by itself.
-enum class Happened : uint8_t { NOTHING, STOPPED, FINISHED, TRIPPED, CONTACT_LOST, RELEASED_MAX_OFF, RELEASED_CONTACT };
+enum class Happened : uint8_t {
+  NOTHING,
+  STOPPED,
+  FINISHED,
+  TRIPPED,
+  CONTACT_LOST,
+  RELEASED_MAX_OFF,
+  RELEASED_CONTACT,
+  RUNS_OVER,  // a tank at rest is full, or fills by itself
+};
 
 /// One pump channel: what it does now, and what has to happen next.
 class PumpRules {
@@ -269,6 +28,7 @@ class PumpRules {
   void begin(uint64_t now, const Verdict &kept) {
     this->lock_ = kept;
     this->stuck_on_ = kept.reason == Reason::PUMP_STUCK_ON;
+    this->begun_ = this->quiet_since_ = now;
     this->off_limit_ms_ = this->limits.max_off_ms;
     this->set_(this->limits.normally_closed() && !Gate::holds_circulation(kept), now);
   }
@@ -277,7 +37,9 @@ class PumpRules {
   Verdict start(uint64_t now, const Inputs &in, uint32_t bound_ms, uint32_t duration_ms, const Situation &around) {
     Situation s = around;
     s.lock = this->lock_;
-    const Verdict v = Gate(this->limits, in, now).may_run(s, Asked::ORDER);
+    const Verdict gate = Gate(this->limits, in, now).may_run(s, Asked::ORDER);
+    // What is known of the tank speaks against an order as well, after all that says more.
+    const Verdict v = gate.allowed() && !this->running_ ? this->still_water_.trouble() : gate;
     if (!v.allowed())
       return v;
     if (!this->limits.normally_closed() && bound_ms == 0 && duration_ms == 0)
@@ -308,10 +70,10 @@ class PumpRules {
 
   Verdict reset(uint64_t now, const Inputs &in) {
     const Gate gate(this->limits, in, now);
-    Verdict v = this->lock_.reason == Reason::PUMP_STUCK_ON ? Verdict{} : gate.may_reset(this->lock_);
     // While it runs by right, what flows is no proof that it cannot be switched off.
-    if (v.allowed() && this->stuck_on_ && !this->running_)
-      v = gate.maybe_stuck();
+    Verdict v = gate.may_reset(this->lock_, this->running_);
+    if (v.allowed() && this->stuck_on_)
+      v = gate.may_reset({Reason::PUMP_STUCK_ON, Cause::MEASURED}, this->running_);
     if (!v.allowed())
       return v;
     this->lock_ = {};
@@ -331,6 +93,10 @@ class PumpRules {
       return this->watch_run_(now, gate, in, lost);
     return this->watch_rest_(now, gate, in, lost);
   }
+
+  /// A pump of the same tank was switched: its water takes a while to come to rest.
+  void stirred(uint64_t now) { this->quiet_since_ = now; }
+  const Verdict &still_water() const { return this->still_water_.trouble(); }
 
   /// A fault that only the glue can see, such as a main loop that stood still: ends the run as a failed one.
   void fail(uint64_t now, const Verdict &why) { this->end_failed_(now, why, false); }
@@ -357,27 +123,6 @@ class PumpRules {
   }
 
  protected:
-  // A condition that must hold for a time and over several readings before it trips (S7).
-  struct Dwell {
-    static constexpr uint64_t MUTE_MS = 5000;
-    bool active{false};
-    uint64_t since{0}, seen{0};
-    uint32_t from{0};
-    /// `mute`: just now nothing can be told, which for a while neither proves nor disproves it.
-    bool held(bool now_true, uint64_t now, uint32_t count, uint32_t ms, bool mute = false) {
-      if (!now_true) {
-        this->active = this->active && mute && now - this->seen <= MUTE_MS;
-        return false;
-      }
-      this->seen = now;
-      if (!this->active) {
-        this->active = true;
-        this->since = now;
-        this->from = count;
-      }
-      return now - this->since >= ms && count != this->from;
-    }
-  };
   static constexpr size_t FAILED_RUNS = 3;
   static constexpr uint64_t FAILED_WINDOW_MS = 3600000;
 
@@ -385,7 +130,7 @@ class PumpRules {
     if (on == this->running_)
       return;
     this->running_ = on;
-    (on ? this->started_ : this->stopped_) = now;
+    (on ? this->started_ : this->stopped_) = this->quiet_since_ = now;
     if (on)
       this->water_change_ = false;
     this->dry_ = this->flow_ = this->current_ = this->idle_ = this->stuck_ = this->stale_ = {};
@@ -430,11 +175,11 @@ class PumpRules {
     // Circulation that came back although it is locked is stopped only by what may hold it off.
     if (nc && !this->lock_.allowed())
       return Happened::NOTHING;
-    const Verdict unknown = !dry.allowed() ? dry : !room.allowed() ? room : gate.watched();
     // Circulation runs from power up, when no sensor has spoken yet.
-    const bool blind = !unknown.allowed() && unknown.cause == Cause::UNKNOWN && (!nc || ran >= this->limits.start_grace_ms);
-    if (this->stale_.held(blind, now, this->ticks_, this->limits.stale_grace_ms))
-      return this->end_failed_(now, unknown, unknown.reason == Reason::DRY_RUN);
+    const Verdict blind = gate.blind();
+    const bool waits = nc && (ran < this->limits.start_grace_ms || this->awaited_(gate.source(blind), now));
+    if (this->stale_.held(!blind.allowed() && !waits, now, this->ticks_, gate.grace_ms(blind)))
+      return this->end_failed_(now, blind, blind.reason == Reason::DRY_RUN && blind.cause == Cause::UNKNOWN);
     if (ran >= this->limits.start_grace_ms) {
       const Verdict flow = this->no_flow_(now, gate, in);
       if (!flow.allowed())
@@ -454,6 +199,11 @@ class PumpRules {
     }
     return this->end_failed_(now, {Reason::MAX_RUN, Cause::MEASURED, ran / 1000.0f, (this->ends_at_ - this->started_) / 1000.0f},
                              false);
+  }
+
+  /// A source that has not spoken since the start, or only once, has its term first (S6).
+  bool awaited_(const Input &input, uint64_t now) const {
+    return (input.at <= this->begun_ || input.gap_count == 0) && now - this->begun_ <= this->limits.stale_after_ms;
   }
 
   Verdict no_flow_(uint64_t now, const Gate &gate, const Inputs &in) {
@@ -486,8 +236,12 @@ class PumpRules {
         this->lock_ = stuck;
       return Happened::TRIPPED;
     }
-    if (!this->limits.normally_closed())
-      return Happened::NOTHING;
+    if (!this->limits.normally_closed()) {
+      const bool fills = this->limits.role == Role::FILL && in.level.wired;
+      // Its own overflow has been told already.
+      const bool news = fills && this->still_water_.look(now, this->limits, in, this->quiet_since_);
+      return news && this->lock_.reason != Reason::OVERFLOW ? Happened::RUNS_OVER : Happened::NOTHING;
+    }
     if (lost && !this->water_change_ && this->release_(now))
       return Happened::RELEASED_CONTACT;
     if (now - this->stopped_ >= this->off_limit_ms_ && this->release_(now))
@@ -519,7 +273,8 @@ class PumpRules {
 
   bool running_{false}, planned_end_{false}, water_change_{false}, stuck_on_{false};
   Verdict lock_, trip_;
-  uint64_t started_{0}, stopped_{0}, ends_at_{0}, failed_at_[FAILED_RUNS]{};
+  StillWater still_water_;
+  uint64_t begun_{0}, quiet_since_{0}, started_{0}, stopped_{0}, ends_at_{0}, failed_at_[FAILED_RUNS]{};
   uint32_t off_limit_ms_{0}, ticks_{0}, window_count_{0};
   uint64_t window_at_{0};
   float window_level_{NAN};

@@ -28,7 +28,7 @@ void SmartAirPump::setup() {
   StoredLock stored{};
   Verdict lock;
   if (this->lock_store_.load(&stored) && stored.reason <= static_cast<uint8_t>(Reason::TOO_MANY_FAILURES) &&
-      stored.cause <= static_cast<uint8_t>(Cause::UNKNOWN))
+      stored.cause <= static_cast<uint8_t>(Cause::RISING))
     lock = {static_cast<Reason>(stored.reason), static_cast<Cause>(stored.cause), stored.value, stored.limit};
   this->saved_lock_ = lock;
   this->contact_lost_at_ = millis_64();
@@ -112,6 +112,7 @@ Situation SmartAirPump::situation_() const {
   s.updating = this->held_;
   s.interlocked = std::any_of(this->interlocks_.begin(), this->interlocks_.end(), [](auto *o) { return o->running(); });
   s.zone_stuck = std::any_of(this->zone_.begin(), this->zone_.end(), [](auto *o) { return o->stuck(); });
+  s.zone_locked = std::any_of(this->zone_.begin(), this->zone_.end(), [](auto *o) { return o->bars_the_zone(); });
   return s;
 }
 
@@ -243,6 +244,15 @@ void SmartAirPump::act_on_(Happened happened) {
       });
       this->end_run_("tripped", &trip);
       break;
+    case Happened::RUNS_OVER:
+      this->hub_->event("overflow_at_rest", [&](JsonObject o) {
+        const Verdict &trouble = this->rules_.still_water();
+        o["channel"] = this->channel_;
+        o["cause"] = word(trouble.cause);
+        o["value"] = trouble.value;
+        o["limit"] = trouble.limit;
+      });
+      break;
     case Happened::RELEASED_MAX_OFF:
     case Happened::RELEASED_CONTACT:
       this->hub_->event("circulation_released", [&](JsonObject o) {
@@ -289,6 +299,8 @@ void SmartAirPump::write_() {
   if (this->written_ && coil == this->coil_ && this->was_running_ == this->rules_.running())
     return;
   this->written_ = true;
+  for (auto *other : this->zone_)
+    other->rules_.stirred(millis_64());
   this->coil_ = coil;
   this->was_running_ = this->rules_.running();
   this->relay_->set_state(coil);

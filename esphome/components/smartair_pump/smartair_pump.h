@@ -45,6 +45,11 @@ class SmartAirPump : public Component, public Participant {
 
   bool running() const { return this->rules_.running(); }
   bool stuck() const { return this->rules_.stuck(); }
+  /// Locked by what also speaks against filling and draining in the same zone.
+  bool bars_the_zone() const {
+    const Reason lock = this->rules_.lock().reason;
+    return lock == Reason::OVERCURRENT || lock == Reason::NO_FLOW || lock == Reason::DRY_RUN;
+  }
 
   bool handle_command(const Command &command, Answer &answer) override;
   void describe(JsonArray channels) override;

@@ -29,6 +29,9 @@ static std::string text(const Words &w, const char *key, const char *otherwise) 
   auto it = w.find(key);
   return it == w.end() ? otherwise : it->second;
 }
+static uint64_t milliseconds(const Words &w, const char *key, float otherwise) {
+  return static_cast<uint64_t>(number(w, key, otherwise) * 1000.0f + 0.5f);
+}
 static Limits limits(const Words &w) {
   Limits l;
   const std::string role = text(w, "role", "");
@@ -37,7 +40,13 @@ static Limits limits(const Words &w) {
   l.max_level = number(w, "max_level", NAN);
   l.min_flow = number(w, "min_flow", 0.3f);
   l.max_current_ma = number(w, "max_current_ma", 1500);
-  l.max_run_ms = l.max_off_ms = l.drain_off_ms = 3600000;
+  l.max_run_ms = 3600000;
+  l.max_off_ms = milliseconds(w, "max_off_s", 3600);
+  l.drain_off_ms = milliseconds(w, "drain_off_s", 3600);
+  l.contact_timeout_ms = milliseconds(w, "contact_timeout_s", 120);
+  l.stale_after_ms = milliseconds(w, "stale_after_s", 15);
+  l.rate = number(w, "rate", NAN);
+  l.wrong_relay = w.count("wrong_relay");
   return l;
 }
 template<typename E> static E named(const std::string &name, E last) {
@@ -76,6 +85,82 @@ static void say(const Verdict &v) {
     printf("%s %s\n", word(v.reason), word(v.cause));
 }
 
+// For how long a source of this pace is believed, and whether it is too slow.
+static void freshness(const Words &w, const Limits &l) {
+  Inputs in;
+  in.level.wired = true;
+  in.rate = number(w, "measured_rate", NAN);
+  const uint64_t interval = milliseconds(w, "interval_s", 0);
+  for (uint64_t i = 0; i < (interval != 0 ? 4 : 1); i++)
+    in.level.update(50, 1000 + i * interval);
+  const Gate gate(l, in, in.level.at);
+  const Verdict slow = gate.slow();
+  assert(slow.allowed() || slow.cause == Cause::SLOW);
+  printf("%.3f %d %.3f\n", gate.term_ms(in.level) / 1000.0, !slow.allowed(), slow.allowed() ? NAN : slow.limit);
+}
+// What a level says while nothing fills: when it is told, and by what.
+static void tank(const Words &w, const Limits &l) {
+  PumpRules rules;
+  rules.limits = l;
+  Inputs in;
+  in.level.wired = true;
+  const uint64_t begin = 10000000;
+  rules.begin(begin, {});
+  rules.stirred(begin + static_cast<int64_t>(number(w, "quiet_from_s", 0) * 1000));
+  uint64_t at = begin, next = begin;
+  int sign = 1;
+  std::string line, answer = "none";
+  for (int n = atoi(text(w, "segments", "0").c_str()); n > 0; n--) {
+    std::getline(std::cin, line);
+    const Words s = words(line);
+    const uint64_t from = at, length = milliseconds(s, "for_s", 0);
+    for (; at < from + length; at += 50) {
+      if (at >= next) {
+        const float share = static_cast<float>(at - from) / length, first = number(s, "from", 0);
+        in.level.update(first + (number(s, "to", 0) - first) * share + sign * number(s, "noise", 0), at);
+        sign = -sign;
+        next = at + milliseconds(s, "every_s", 1);
+      }
+      if (rules.tick(at, in, true, 0) != Happened::RUNS_OVER || answer != "none")
+        continue;
+      // Told once, a fill is refused and nothing locked.
+      assert(rules.lock().allowed() && !rules.start(at, in, 60000, 0, {}).allowed());
+      char buffer[64];
+      snprintf(buffer, sizeof(buffer), "%s %.2f", word(rules.still_water().cause), (at - begin) / 1000.0);
+      answer = buffer;
+    }
+    next = at;
+  }
+  puts(answer.c_str());
+}
+// When circulation that was switched off runs again.
+static void pause(const Words &w, const Limits &l) {
+  PumpRules rules;
+  rules.limits = l;
+  rules.limits.role = Role::RECIRCULATION;
+  const Inputs in;
+  bool contact = true;
+  uint64_t lost_at = 0, at = 10000000;
+  const uint64_t begin = at;
+  rules.begin(begin - 1000, {});
+  std::string line;
+  for (int n = atoi(text(w, "events", "0").c_str()); n > 0; n--) {
+    std::getline(std::cin, line);
+    const Words e = words(line);
+    for (; at < begin + milliseconds(e, "at", 0); at += 50)
+      rules.tick(at, in, contact, lost_at);
+    if (e.count("contact")) {
+      contact = number(e, "contact", 0) != 0;
+      lost_at = at;
+    } else {
+      rules.stop(at, milliseconds(e, "off_s", 0), e.count("water_change"));
+    }
+  }
+  while (!rules.running())
+    rules.tick(at += 50, in, contact, lost_at);
+  printf("%.2f\n", (at - begin) / 1000.0);
+}
+
 // Each line is a case; the answer is one line.
 static void vectors() {
   std::string line;
@@ -84,19 +169,25 @@ static void vectors() {
     const std::string kind = text(w, "kind", "");
     const Limits l = limits(w);
     const uint64_t now = 10000000;
-    const Verdict lock{named(text(w, "lock", "none"), Reason::MAX_RUN_MISSING), named(text(w, "lock_cause", "none"), Cause::UNKNOWN)};
+    const Verdict lock{named(text(w, "lock", "none"), Reason::WRONG_RELAY), named(text(w, "lock_cause", "none"), Cause::RISING),
+                       number(w, "lock_value", NAN)};
+    if (kind == "freshness" || kind == "tank" || kind == "pause") {
+      (kind == "freshness" ? freshness : kind == "tank" ? tank : pause)(w, l);
+      continue;
+    }
     if (kind == "start" || kind == "reset") {
       Inputs in;
       feed(in, w, now);
       const Gate gate(l, in, now);
       if (kind == "reset") {
-        say(gate.may_reset(lock));
+        say(gate.may_reset(lock, w.count("running")));
         continue;
       }
       Situation s;
       s.lock = lock;
       s.interlocked = w.count("interlocked");
       s.zone_stuck = w.count("zone_stuck");
+      s.zone_locked = w.count("zone_locked");
       s.updating = w.count("updating");
       say(gate.may_run(s, w.count("fail_safe") ? Asked::FAIL_SAFE : Asked::ORDER));
       continue;
