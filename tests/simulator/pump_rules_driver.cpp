@@ -38,7 +38,7 @@ int main() {
     } else if (word == "start") {
       uint32_t bound, duration;
       Situation around;
-      std::cin >> bound >> duration >> around.interlocked >> around.zone_stuck >> around.updating;
+      std::cin >> bound >> duration >> around.interlocked >> around.zone_stuck >> around.zone_locked >> around.updating;
       verdict = rules.start(now, in, bound, duration, around);
     } else if (word == "stop") {
       uint32_t off;

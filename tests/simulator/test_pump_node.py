@@ -461,6 +461,23 @@ def test_a_pump_that_an_overcurrent_has_welded_is_told_once_and_bars_the_others(
     assert story.order("reset_safety_lock", channel="pump_recirc")["error_code"] in {"overcurrent", "pump_stuck_on"}
 
 
+def test_a_tank_that_fills_by_itself_is_told_and_not_filled(story: Story) -> None:
+    story.rack.break_(Fault.OVERFLOW)
+    story.pass_(240)
+
+    assert story.events("overflow_at_rest")[0]["channel"] == "pump_fill"
+    assert story.order("run_pump", channel="pump_fill", max_run_s=5)["error_code"] == "overflow"
+    assert (story.lock("pump_fill"), story.runs("pump_recirc")) == (None, True)
+
+
+def test_a_lock_by_a_fault_of_one_pump_bars_fill_and_drain_of_its_zone(story: Story) -> None:
+    story.rack.break_(Fault.STALLED, "pump_recirc")
+    story.pass_(3)
+
+    for channel in ("pump_fill", "pump_drain"):
+        assert story.order("run_pump", channel=channel, max_run_s=5)["error_code"] == "zone_locked"
+
+
 def test_the_third_run_that_fails_within_an_hour_locks(story: Story) -> None:
     for _ in range(3):
         assert story.lock("pump_fill") is None

@@ -37,13 +37,13 @@ class PumpRules {
   Verdict start(uint64_t now, const Inputs &in, uint32_t bound_ms, uint32_t duration_ms, const Situation &around) {
     Situation s = around;
     s.lock = this->lock_;
-    const Verdict gate = Gate(this->limits, in, now).may_run(s, Asked::ORDER);
-    // What is known of the tank speaks against an order as well, after all that says more.
-    const Verdict v = gate.allowed() && !this->running_ ? this->still_water_.trouble() : gate;
+    const Verdict v = Gate(this->limits, in, now).may_run(s, Asked::ORDER);
     if (!v.allowed())
       return v;
     if (!this->limits.normally_closed() && bound_ms == 0 && duration_ms == 0)
       return {Reason::MAX_RUN_MISSING};
+    if (!this->running_ && !this->still_water_.trouble().allowed())
+      return this->still_water_.trouble();
     if (!this->running_) {
       this->set_(true, now);
       this->level_at_start_(in, now);

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from lab.simulator.rules import safety
+from lab.simulator.rules import safety, still_water
 
 if TYPE_CHECKING:
     from custom_components.smartair.pysmartair.safety import (
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Verdict,
         Watch,
     )
+    from custom_components.smartair.pysmartair.still_water import StillWater
 
 LEVEL_STEP = 1.0
 """Percent that a pump without a flow meter must move the level by."""
@@ -35,6 +36,8 @@ class Happened(Enum):
     CONTACT_LOST = auto()
     RELEASED_MAX_OFF = auto()
     RELEASED_CONTACT = auto()
+    RUNS_OVER = auto()
+    """A tank at rest is full, or fills by itself."""
 
 
 @dataclass(slots=True)
@@ -59,6 +62,8 @@ class Channel:
     _water_change: bool = False
     _off_until: float = 0.0
     _watch: Watch = field(default_factory=lambda: safety.Watch(since=0.0))
+    _still_water: StillWater = field(default_factory=still_water.StillWater)
+    _quiet_since: float = 0.0
     _idle: Dwell = field(default_factory=safety.Dwell)
     _progress: tuple[float, float | None, int] = (0.0, None, 0)
     _failed_at: deque[float] = field(default_factory=lambda: deque(maxlen=3))
@@ -74,7 +79,8 @@ class Channel:
         self._water_change = False
         self.stuck = self.lock is not None and self.lock.reason is safety.Reason.PUMP_STUCK_ON
         self.running = self.limits.circulates and safety.may_release(self.lock) == safety.ALLOWED
-        self.started = self.stopped = now
+        self.started = self.stopped = self._quiet_since = now
+        self._still_water = still_water.StillWater()
         self._off_until = safety.off_until(self.limits, now)
         self._watch = safety.Watch(since=now)
 
@@ -88,6 +94,8 @@ class Channel:
         situation = replace(around, lock=self.lock, updating=self.updating)
         if self.protected:
             verdict = safety.may_start(self.limits, readings, situation, now, longest)
+            if verdict == safety.ALLOWED and not self.running:
+                verdict = still_water.may_fill(self._still_water)
             if verdict != safety.ALLOWED:
                 return verdict
         elif longest is None and not self.limits.circulates:
@@ -115,19 +123,28 @@ class Channel:
 
     def reset(self, now: float, readings: Readings) -> Verdict:
         """Take the lock away when its cause is gone (S3)."""
-        verdict: Verdict = safety.ALLOWED
-        if self.lock is not None and self.lock.reason is not safety.Reason.PUMP_STUCK_ON:
-            verdict = safety.may_reset(self.lock, self.limits, readings, now)
         # While it runs by right, what flows is no proof that it cannot be switched off.
-        if verdict == safety.ALLOWED and self.stuck and not self.running:
-            verdict = self._maybe_stuck(now, readings)
-        if verdict != safety.ALLOWED:
-            return verdict
+        unopened = safety.Refused(safety.Reason.PUMP_STUCK_ON, safety.Cause.MEASURED) if self.stuck else None
+        for lock in (self.lock, unopened):
+            if lock is None:
+                continue
+            verdict = safety.may_reset(lock, self.limits, readings, now, by_right=self.running)
+            if verdict != safety.ALLOWED:
+                return verdict
         self.lock, self.stuck = None, False
         self._failed_at.clear()
         if self.limits.circulates and not self._water_change:
             self._release(now)
         return safety.ALLOWED
+
+    def stirred(self, now: float) -> None:
+        """Learn that a pump of the same tank was switched: its water takes a while to come to rest."""
+        self._quiet_since = now
+
+    @property
+    def trouble(self) -> Refused | None:
+        """Return what is wrong with the tank at rest."""
+        return self._still_water.trouble
 
     def to_fail_safe(self, now: float) -> None:
         """Let go of the relay."""
@@ -184,22 +201,6 @@ class Channel:
             return None
         return safety.Refused(safety.Reason.OVERCURRENT, safety.Cause.UNKNOWN, drawn, limits.idle_current_ma)
 
-    def _maybe_stuck(self, now: float, readings: Readings) -> Verdict:
-        """Judge a pump that could not be switched off: what cannot be seen now is not gone."""
-        lock = safety.Refused(safety.Reason.PUMP_STUCK_ON)
-        verdict = safety.may_reset(lock, self.limits, readings, now)
-        seen = (
-            value
-            for reading, value in (
-                (readings.current_ma, safety.known_current(self.limits, readings, now)),
-                (readings.flow, safety.known_flow(self.limits, readings, now)),
-            )
-            if reading is not None
-        )
-        if verdict == safety.ALLOWED and any(value is None for value in seen):
-            return safety.Refused(safety.Reason.PUMP_STUCK_ON, safety.Cause.UNKNOWN)
-        return verdict
-
     def _still(self, now: float, readings: Readings) -> Refused | None:
         """Return what is wrong when a pump without a flow meter does not move the level."""
         at, before, count = self._progress
@@ -230,19 +231,30 @@ class Channel:
                     self.lock = trip.verdict
                 return Happened.TRIPPED
         if not self.limits.circulates:
-            return Happened.NOTHING
+            return self._look_at_tank(now, readings)
         if lost and not self._water_change and self._release(now):
             return Happened.RELEASED_CONTACT
         if now >= self._off_until and self._release(now):
             return Happened.RELEASED_MAX_OFF
         return Happened.NOTHING
 
+    def _look_at_tank(self, now: float, readings: Readings) -> Happened:
+        if not self.protected or self.limits.role is not safety.Role.FILL:
+            return Happened.NOTHING
+        before = self.trouble
+        self._still_water = still_water.watch_still_water(
+            self._still_water, self.limits, readings, now, self._quiet_since
+        )
+        # Its own overflow has been told already.
+        told = before is not None or (self.lock is not None and self.lock.reason is safety.Reason.OVERFLOW)
+        return Happened.NOTHING if told or self.trouble is None else Happened.RUNS_OVER
+
     # Changes
 
     def _set(self, now: float, *, on: bool) -> None:
         if on == self.running:
             return
-        self.running = on
+        self.running, self._quiet_since = on, now
         if on:
             self.started, self._water_change = now, False
         else:

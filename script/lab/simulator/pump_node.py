@@ -48,6 +48,8 @@ _TIGHTEST: dict[str, tuple[float, frozenset[safety.Role]]] = {
     "max_run_s": (1.0, frozenset({safety.Role.FILL, safety.Role.DRAIN})),
 }
 _OPPOSITE = {"fill": "drain", "drain": "fill"}
+_BAR_THE_ZONE = frozenset({safety.Reason.OVERCURRENT, safety.Reason.NO_FLOW, safety.Reason.DRY_RUN})
+"""Locks of one pump that also speak against filling and draining in its zone."""
 _VALUE_KEYS = {
     safety.Reason.OVERCURRENT: "current_ma",
     safety.Reason.NO_FLOW: "flow_l_min",
@@ -234,6 +236,9 @@ class PumpNode(Device):
                 told = {"code": trip.reason, "cause": trip.cause, **known, "locked": rule.lock is not None, **ran}
                 self.happened("safety_trip", channel=channel, **told)
                 self._end(channel, "tripped", trip)
+            case Happened.RUNS_OVER if (trouble := rule.trouble) is not None:
+                values = {"value": trouble.value, "limit": trouble.limit}
+                self.happened("overflow_at_rest", channel=channel, cause=trouble.cause, **values)
             case Happened.RELEASED_MAX_OFF:
                 self.happened("circulation_released", channel=channel, cause="max_off")
             case Happened.RELEASED_CONTACT:
@@ -272,6 +277,9 @@ class PumpNode(Device):
     def _drive(self) -> None:
         """Let the relays be what the rules say."""
         for channel, rule in self.rules.items():
+            if self.pumps[channel].on != rule.running and self._looked is not None:
+                for other in self.rules.values():
+                    other.stirred(self._looked)
             self.pumps[channel].on = rule.running
 
     def _hurry(self, now: float) -> None:
@@ -286,6 +294,7 @@ class PumpNode(Device):
         return safety.Situation(
             interlocked=any(rule.running and rule.limits.role == opposite for rule in others),
             zone_stuck=any(rule.stuck for rule in others),
+            zone_locked=any(rule.lock is not None and rule.lock.reason in _BAR_THE_ZONE for rule in others),
         )
 
     def _run(self, params: Json, now: float) -> Answer:

@@ -9,11 +9,11 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from custom_components.smartair.pysmartair import safety
+    from custom_components.smartair.pysmartair import safety, still_water
 else:
     _FOLDER = Path(__file__).resolve().parents[3] / "custom_components/smartair/pysmartair"
 
-    def _load():  # noqa: ANN202 (a module, which the type checker sees above)
+    def _load():  # noqa: ANN202 (modules, which the type checker sees above)
         """Load `pysmartair` as a package of its own: its parent would bring Home Assistant along."""
         if "pysmartair" not in sys.modules:
             spec = spec_from_file_location(
@@ -21,10 +21,10 @@ else:
             )
             sys.modules["pysmartair"] = module = module_from_spec(spec)
             spec.loader.exec_module(module)
-        from pysmartair import safety  # noqa: PLC0415 (importable only now)
+        from pysmartair import safety, still_water  # noqa: PLC0415 (importable only now)
 
-        return safety
+        return safety, still_water
 
-    safety = _load()
+    safety, still_water = _load()
 
-__all__ = ["safety"]
+__all__ = ["safety", "still_water"]
