@@ -81,9 +81,10 @@ class SwitchActuator(Actuator):
 
     ends_itself = False
 
-    def __init__(self, hass: HomeAssistant, entity_id: str) -> None:
-        """Name the switch."""
+    def __init__(self, hass: HomeAssistant, entity_id: str, *, inverted: bool = False) -> None:
+        """Name the switch; with `inverted` its coil opens the contact, and the pump runs while the switch is off."""
         self.hass = hass
+        self.inverted = inverted
         self._entity_id = entity_id
         self._calls: dict[asyncio.Task[None], bool] = {}
         registered = er.async_get(hass).async_get(entity_id)
@@ -120,7 +121,7 @@ class SwitchActuator(Actuator):
         away = state is None or state.state == STATE_UNAVAILABLE
         if (away and on) or not self._make_room(on=on):
             raise self._error("switch_unavailable") if away else self._no_answer()
-        service = SERVICE_TURN_ON if on else SERVICE_TURN_OFF
+        service = SERVICE_TURN_ON if on is not self.inverted else SERVICE_TURN_OFF
         call = self.hass.async_create_background_task(
             self._async_call(service), f"smartair switch {self.entity_id}", eager_start=True
         )

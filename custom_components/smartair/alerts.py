@@ -9,6 +9,7 @@ from typing import Any
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.util.ulid import ulid_now
 
+from .isolation import Isolation
 from .pysmartair import (
     Alert,
     Book,
@@ -45,6 +46,7 @@ class AlertLog:
         self._file = SharedSave(concern_store(hass, entry_id, "alerts"), self._data)
         self._run = run
         self._listeners: list[AlertListener] = []
+        self._isolation = Isolation()
         # Whether nothing is said of a device, or of a channel of it.
         self.muted: Callable[[str | None, str | None], bool] = _nobody
         self.book = Book()
@@ -151,7 +153,7 @@ class AlertLog:
         else:
             self._file.async_save_soon(_SAVE_DELAY)
         for listener in tuple(self._listeners):
-            listener(step.change, step.alert)
+            self._isolation.call("A listener for alerts", listener, step.change, step.alert)
 
     def _data(self) -> dict[str, Any]:
         return {"alerts": unparse_alerts(self.book)}

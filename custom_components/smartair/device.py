@@ -168,7 +168,7 @@ class SmartAirDevice:
             return False
         if self._report_listeners and isinstance(message, Telemetry) and not retained:
             for listener in tuple(self._report_listeners):
-                listener(message)
+                self.hub.isolation.call(f"The report of {self.uid}", listener, message)
         return True
 
     @callback
@@ -177,7 +177,7 @@ class SmartAirDevice:
         if self.disabled:
             return
         for listener in tuple(self._event_listeners):
-            listener(event)
+            self.hub.isolation.call(f"The event of {self.uid}", listener, event)
 
     @callback
     def async_connection_changed(self) -> None:
@@ -308,7 +308,7 @@ class SmartAirDevice:
         """Call listeners, who may end themselves or others meanwhile, and let them share one context."""
         self.context = Context()
         for listener in listeners:
-            listener()
+            self.hub.isolation.call(f"A listener of {self.uid}", listener)
         self.context = None
 
     # --- what grows stale -----------------------------------------------------------------------
@@ -515,7 +515,7 @@ class SmartAirDevice:
         if answer is not None and not answer.done():
             answer.set_result(response)
         for listener in tuple(self._response_listeners):
-            listener(response)
+            self.hub.isolation.call(f"The answer of {self.uid}", listener, response)
 
     @property
     def name(self) -> str:

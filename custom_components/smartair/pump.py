@@ -48,6 +48,7 @@ from .pysmartair.guard_data import (
     State,
     StopAnswered,
     StopAsked,
+    Stopping,
     Tick,
     WasReset,
 )
@@ -111,6 +112,8 @@ class Pump:
         self._leases: dict[str, int] = {}
         self._not_sent: HomeAssistantError | None = None
         self._stopping: asyncio.Task[HomeAssistantError | None] | None = None
+        # Whether a stop is owed that could not even be sent.
+        self._stop_not_sent = False
         self._resetting: asyncio.Future[None] | None = None
 
     # --- what is known --------------------------------------------------------------------------
@@ -322,7 +325,8 @@ class Pump:
         for event in events:
             self.guard, effects = step(self.guard, event, now)
             for effect in effects:
-                self._do(effect)
+                # A stop comes after its alarm, and whatever goes wrong with that, it goes out.
+                self.pumps.hub.isolation.call(f"The pump {self.channel}", self._do, effect)
         if shown(before) != shown(self.guard) or self.last_run is not last_run:
             if is_on(before.state) != self.is_on:
                 if is_on(before.state) is None and not self.guard.unconfirmed:
@@ -330,6 +334,7 @@ class Pump:
                     self._alarm(Alarm(Kind.RESOLVE, Code.COMMAND_UNCONFIRMED))
                 self.pumps.async_neighbours_changed(self)
             self._call()
+        self._look_for_owed_stop()
 
     def _call(self) -> None:
         if self.pumps.hub.together.puts_off(self._call, self.channel):
@@ -380,9 +385,29 @@ class Pump:
             case Save(memory):  # pragma: no branch - the union is closed
                 self.pumps.async_keep(self, memory)
 
+    def _owe_stop(self, why: str | None) -> None:
+        """Tell that a stop could not be sent, which the guard sends when its pump can be reached again (S10)."""
+        self._stop_not_sent = True
+        self._alarm(Alarm(Kind.RAISE, Code.STOP_NOT_SENT, cause=why))
+
+    def _stop_went_out(self) -> None:
+        self._stop_not_sent = False
+        self._alarm(Alarm(Kind.RESOLVE, Code.STOP_NOT_SENT))
+
+    def _look_for_owed_stop(self) -> None:
+        """Send a stop that is owed once its pump is heard again; one that is seen as it should be is owed none."""
+        guard = self.guard
+        if not self._stop_not_sent or not guard.contact or guard.heard_at < guard.contact_at or self.is_on is None:
+            return
+        if self.is_on is self.limits.circulates and not isinstance(guard.state, Stopping):
+            self._stop_went_out()
+        elif isinstance(guard.state, Running) and not self.left:
+            self.async_take(StopAsked())
+
     @callback
     def async_restore_alert(self) -> None:
         """Say again that the pump is locked, where that is said no more: after a restart, or under a new name."""
+        self._stop_not_sent |= bool(self._raised(Code.STOP_NOT_SENT))
         if self.guard.lock is not None:
             code = alarm_code(self.guard.lock.reason)
             if not self._raised(Code(code)):
@@ -445,7 +470,10 @@ class Pump:
             await self.actuator.async_stop(off_s, water_change=effect.water_change)
         except HomeAssistantError as err:
             _LOGGER.warning("The stop of %s is not confirmed: %s", self.name, err)
+            if not isinstance(err, CommandRefusedError) and err.translation_key not in _UNANSWERED:
+                self._owe_stop(err.translation_key)
             return err
+        self._stop_went_out()
         self.async_take(StopAnswered())
         self.pumps.async_follow(self)
         return None
@@ -531,7 +559,7 @@ class Pump:
         )
         self.pumps.async_record(record)
         for listener in tuple(self._run_listeners):
-            listener(record)
+            self.pumps.hub.isolation.call(f"A listener of {self.channel}", listener, record)
 
     # --- beginning and end ----------------------------------------------------------------------
 
@@ -559,6 +587,8 @@ _ANSWERS = {
     ResponseStatus.EXPIRED: Answer.ERROR,
 }
 _LEASES = 50
+# What went out and was not answered; whatever else goes wrong with a stop, it has not reached its pump.
+_UNANSWERED = frozenset({"no_answer", "switch_no_answer"})
 # What a device's account of a run can be at most; a lifetime counter must not believe just anything.
 _LONGEST_RUN_S = 86_400.0
 _LARGEST_RUN_L = 100_000.0

@@ -49,6 +49,7 @@ from .pysmartair.guard_data import (
 )
 from .pysmartair.guard_memory import memory_as_dict, memory_from_dict
 from .pysmartair.safety import Limits, Role
+from .released import Released, debt_of
 from .store import SharedSave, concern_store
 from .usage import UsageLog
 
@@ -75,7 +76,8 @@ class Pumps(dict[PumpKey, Pump]):
         self.hass: HomeAssistant = hub.hass
         self.usage = UsageLog(hub.hass, hub.entry.entry_id)
         self.switches: dict[str, Pump] = {}
-        self._file = SharedSave(concern_store(hub.hass, hub.entry.entry_id, "pumps"), lambda: {"pumps": self._kept})
+        self.released = Released(self)
+        self._file = SharedSave(concern_store(hub.hass, hub.entry.entry_id, "pumps"), self._data)
         self._kept: dict[str, dict[str, Any]] = {}
         self._ends: dict[str, list[CALLBACK_TYPE]] = {}
         self._of: dict[str, list[Pump]] = {}
@@ -97,7 +99,9 @@ class Pumps(dict[PumpKey, Pump]):
 
     async def async_load(self) -> None:
         """Read locks, limits and the record of runs; before any pump is made."""
-        kept = (await self._file.async_load()).get("pumps")
+        stored = await self._file.async_load()
+        self.released.async_load(stored.get("released"))
+        kept = stored.get("pumps")
         self._kept = {name: one for name, one in kept.items() if isinstance(one, dict)} if kept else {}
         await self.usage.async_load()
 
@@ -112,7 +116,7 @@ class Pumps(dict[PumpKey, Pump]):
     def async_leave(self) -> None:
         """Let go of every pump, and start none any more that nobody would end."""
         for pump in self.all():
-            pump.async_leave()
+            self.hub.isolation.call(f"Leaving {pump.channel}", pump.async_leave)
 
     async def async_stop(self) -> None:
         """End all listening, and write what is not written yet."""
@@ -136,8 +140,10 @@ class Pumps(dict[PumpKey, Pump]):
 
     @callback
     def _tick(self, _now: datetime) -> None:
+        # What goes wrong with one pump keeps no other from its second.
         for pump in self.all():
-            pump.async_tick()
+            self.hub.isolation.call(f"The pump {pump.channel}", pump.async_tick)
+        self.released.async_tick()
 
     @callback
     def async_task[T](self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
@@ -171,7 +177,7 @@ class Pumps(dict[PumpKey, Pump]):
             pump.async_leave(for_good=True)
             del self[uid, pump.channel]
             self._kept.pop(_name(uid, pump.channel), None)
-        self._save()
+        self.async_save()
 
     def of(self, device: SmartAirDevice) -> Sequence[Pump]:
         """Return the pumps of a device."""
@@ -185,12 +191,18 @@ class Pumps(dict[PumpKey, Pump]):
         return partial(self._listeners.remove, listener)
 
     @callback
-    def async_switch_pump(self, entity_id: str, role: Role, limits: Mapping[str, float]) -> Pump:
+    def async_switch_pump(
+        self, entity_id: str, role: Role, limits: Mapping[str, float], *, inverted: bool = False
+    ) -> Pump:
         """Return the pump that a switch of Home Assistant is, which Home Assistant alone guards."""
         if (pump := self.switches.get(entity_id)) is not None:
             pump.async_take(Configured(limits_of(role, limits), protected=False))
+            if isinstance(pump.actuator, SwitchActuator) and pump.actuator.inverted is not inverted:
+                pump.actuator.inverted = inverted
+                self.async_follow(pump)
             return pump
-        actuator = SwitchActuator(self.hass, entity_id)
+        actuator = SwitchActuator(self.hass, entity_id, inverted=inverted)
+        self.released.async_forget(actuator.key)
         guard = begin(limits_of(role, limits), self._memory(_name("", actuator.key)), self.now, ends_itself=False)
         pump = Pump(self, uid=None, channel=entity_id, guard=guard, actuator=actuator)
         self.switches[entity_id] = pump
@@ -206,11 +218,16 @@ class Pumps(dict[PumpKey, Pump]):
         pump = self.switches.pop(entity_id)
         for end in self._ends.pop(_name("", entity_id)):
             end()
+        debt = debt_of(pump)
         pump.async_leave(for_good=True)
         # Nobody looks after it any more, or under another name.
         for alert in self.alerts.active():
             if (alert.uid, alert.channel) == (None, entity_id):
                 self.alerts.async_resolve(alert.code, zone=alert.zone, channel=entity_id)
+        renamed = any(one.actuator.key == pump.actuator.key for one in self.switches.values())
+        if debt is not None and not renamed:
+            self.released.async_owe(pump.actuator.key, debt)
+            self.async_save()
 
     def _grow(self, device: SmartAirDevice) -> None:
         added: list[Pump] = []
@@ -349,38 +366,44 @@ class Pumps(dict[PumpKey, Pump]):
 
     @callback
     def _report(self, device: SmartAirDevice, message: Telemetry) -> None:
-        values = message.sample.values
         descriptor = device.snapshot.descriptor
         if message.channels and (descriptor is None or not descriptor.channels):
             self._grow(device)
         for pump in self.of(device):
-            events: list[GuardEvent] = []
-            state = message.channels.get(pump.channel)
-            lends = pump.zone.lends if pump.zone is not None else frozenset()
-            if state is not None:
-                told = {Sense.FLOW: state.flow_l_min, Sense.CURRENT_MA: state.current_ma}
-                own = {sense for sense, value in told.items() if value is not None}
-                if not own <= pump.own_senses:
-                    self._learn_senses(pump, own)
-                # What is reported first is what the readings are of.
-                events.append(Reported(on=state.on, lock=state.lock, run_id=ulid_now()))
-                pump.async_take(*events)
-                self._refit(pump)
-                events = [Sensed(sense, told[sense]) for sense in own - lends]
-            events += [
-                Sensed(sense, values[metric])
-                for sense, metric in _NODE.items()
-                if metric in values and sense not in lends and sense not in pump.own_senses
-            ]
-            if events:
-                pump.async_take(*events)
+            self.hub.isolation.call(f"The report of {pump.channel}", self._report_pump, pump, message)
+
+    def _report_pump(self, pump: Pump, message: Telemetry) -> None:
+        values = message.sample.values
+        events: list[GuardEvent] = []
+        state = message.channels.get(pump.channel)
+        lends = pump.zone.lends if pump.zone is not None else frozenset()
+        if state is not None:
+            told = {Sense.FLOW: state.flow_l_min, Sense.CURRENT_MA: state.current_ma}
+            own = {sense for sense, value in told.items() if value is not None}
+            if not own <= pump.own_senses:
+                self._learn_senses(pump, own)
+            if state.on and not pump.is_on:
+                # One that is found running is judged as a start is.
+                self.async_look_around(pump, message)
+            # What is reported first is what the readings are of.
+            events.append(Reported(on=state.on, lock=state.lock, run_id=ulid_now()))
+            pump.async_take(*events)
+            self._refit(pump)
+            events = [Sensed(sense, told[sense]) for sense in own - lends]
+        events += [
+            Sensed(sense, values[metric])
+            for sense, metric in _NODE.items()
+            if metric in values and sense not in lends and sense not in pump.own_senses
+        ]
+        if events:
+            pump.async_take(*events)
 
     def _learn_senses(self, pump: Pump, own: set[Sense]) -> None:
         """Remember what a channel measures by itself: when it no longer does, that is no answer but a lack (S6)."""
         pump.own_senses |= own
         kept = self._kept.setdefault(_name(pump.uid or "", pump.channel), {})
         kept["senses"] = sorted(pump.own_senses)
-        self._save()
+        self.async_save()
         self._refit(pump)
         pump.async_grown()
 
@@ -400,14 +423,17 @@ class Pumps(dict[PumpKey, Pump]):
             self._follow_switch(pump, self.hass.states.get(pump.channel))
 
     def _follow_switch(self, pump: Pump, state: State | None) -> None:
-        known = {STATE_ON: True, STATE_OFF: False}
+        inverted = isinstance(pump.actuator, SwitchActuator) and pump.actuator.inverted
+        known = {STATE_ON: not inverted, STATE_OFF: inverted}
         if state is None or state.state in {STATE_UNAVAILABLE, STATE_UNKNOWN}:
             pump.async_take(Contacted(contact=False))
         elif state.state in known:
+            if known[state.state] and not pump.is_on:
+                self.async_look_around(pump)
             pump.async_take(Contacted(contact=True), Reported(on=known[state.state], run_id=ulid_now()))
 
     @callback
-    def async_look_around(self, pump: Pump) -> None:
+    def async_look_around(self, pump: Pump, message: Telemetry | None = None) -> None:
         """Tell a pump what the others and its device do, before it asks its gate."""
         near: dict[int, Pump] = {}
         updating = False
@@ -421,7 +447,7 @@ class Pumps(dict[PumpKey, Pump]):
         pump.async_take(
             Around(
                 interlocked=any(
-                    other.role is OPPOSITE.get(pump.role) and (other.is_on is not False or other.starting)
+                    other.role is OPPOSITE.get(pump.role) and (_may_run(other, message) or other.starting)
                     for other in others
                 ),
                 zone_stuck=any(other.stuck for other in others),
@@ -463,7 +489,7 @@ class Pumps(dict[PumpKey, Pump]):
         """Write what must survive, at once, and without anybody waiting for the disk."""
         name = _name(pump.uid or "", pump.actuator.key)
         self._kept[name] = self._kept.get(name, {}) | memory_as_dict(memory)
-        self._save()
+        self.async_save()
 
     @callback
     def async_record(self, record: RunRecord) -> None:
@@ -473,8 +499,21 @@ class Pumps(dict[PumpKey, Pump]):
     def _memory(self, name: str) -> Memory:
         return memory_from_dict(self._kept.get(name, {}))
 
-    def _save(self) -> None:
+    @callback
+    def async_save(self) -> None:
+        """Write what is kept, at once, and without anybody waiting for the disk."""
         self.async_task(self._file.async_save(), "keep pumps")
+
+    def _data(self) -> dict[str, Any]:
+        return {"pumps": self._kept, "released": self.released.as_dict()}
+
+
+def _may_run(pump: Pump, message: Telemetry | None) -> bool:
+    """Tell whether a pump may be running; of one of which nothing is known, its device may say so just now."""
+    if pump.is_on is None and message is not None and pump.uid == message.uid:
+        said = message.channels.get(pump.channel)
+        return said is None or said.on is not False
+    return pump.is_on is not False
 
 
 def _name(uid: str, channel: str) -> str:

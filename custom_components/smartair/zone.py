@@ -169,7 +169,8 @@ class Zone:
             "max_off_s": rules.max_off_s,
             "drain_off_s": rules.change_off_s,
         }
-        return self.hub.pumps.async_switch_pump(entity_id, role, limits)
+        inverted = role in self.settings.inverted
+        return self.hub.pumps.async_switch_pump(entity_id, role, limits, inverted=inverted)
 
     @callback
     def async_let_go(self) -> None:
@@ -247,7 +248,7 @@ class Zone:
         """Lend a pump what is measured for it, as far as it may go by it now."""
         lends = self._lent(role, pump)
         if pump.zone is None or pump.zone.lends != lends:
-            pump.bind(ZoneContext(zone=self.zone_id, pumps=self.pumps.values, lends=lends))
+            pump.bind(ZoneContext(zone=self.zone_id, pumps=partial(self.zones.pumps_around, self), lends=lends))
 
     def _is_own(self, what: str, pump: Pump) -> bool:
         source = self.sources.get(what)
@@ -474,7 +475,7 @@ class Zone:
             self.zones.async_keep(self.zone_id, self.memory)
         if type(self.memory.state) is not type(before.state):
             self.hands.turn += 1
-            self._tell_trouble()
+            self.hub.isolation.call(f"The alert of {self.name}", self._tell_trouble)
         tasks = self._carry_out(effects)
         if not kept or effects:
             self._call()
@@ -517,11 +518,11 @@ class Zone:
         self._problem = self.pump_problem
         self._refreshed = time.monotonic()
         for listener in tuple(self._listeners):
-            listener()
+            self.hub.isolation.call(f"A listener of {self.name}", listener)
 
     def _tell(self, happened: Happened) -> None:
         for listener in tuple(self._happening_listeners):
-            listener(happened)
+            self.hub.isolation.call(f"A listener of {self.name}", listener, happened)
 
     # --- alerts ---------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ SECTION_SENSORS = "sensors"
 SECTION_LIMITS = "limits"
 SECTION_CYCLE = "water_cycle"
 
+CONF_INVERTED = "pumps_inverted"
 CONF_FLOW_OF = "flow_of"
 # What of the sensors is no sensor.
 CONF_FROM_ABOVE = "level_from_above"
@@ -74,6 +75,7 @@ class ZoneSettings:
     ec: Band
     rules: Rules
     tank: Tank
+    inverted: frozenset[Role] = frozenset()
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
@@ -89,6 +91,9 @@ class ZoneSettings:
             min_level=limits[CONF_MIN],
             ph=Band(limits.get(CONF_PH_LOW), limits.get(CONF_PH_HIGH), PH_HYSTERESIS),
             ec=Band(limits.get(CONF_EC_LOW), limits.get(CONF_EC_HIGH), EC_HYSTERESIS),
+            inverted=frozenset(
+                role for name, role in PUMPS.items() if name in data[SECTION_PUMPS].get(CONF_INVERTED, ())
+            ),
             rules=_rules(pumps, sensors, limits, DEFAULTS | data[SECTION_CYCLE]),
             tank=tank_of(data),
         )

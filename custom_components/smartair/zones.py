@@ -18,6 +18,7 @@ from .isolation import async_bounded
 from .pump import Pump
 from .pysmartair.water_model import Drain, Fill, Memory, Stabilize
 from .pysmartair.water_record import parse_memory, unparse_memory
+from .sources import entity_id_of
 from .store import SharedSave, concern_store
 from .zone import Zone
 
@@ -79,7 +80,15 @@ class Zones(dict[str, Zone]):
         for end in self._ends:
             end()
         self._ends.clear()
-        return [task for zone in self.values() for task in zone.async_interrupt()]
+        tasks: list[asyncio.Task[None]] = []
+
+        def interrupt(zone: Zone) -> None:
+            tasks.extend(zone.async_interrupt())
+
+        # One that fails keeps no other from being interrupted.
+        for zone in self.values():
+            self.hub.isolation.call(f"The zone {zone.name}", interrupt, zone)
+        return tasks
 
     async def async_stop(self) -> None:
         """Let go of everything, and write what is not written yet."""
@@ -155,13 +164,32 @@ class Zones(dict[str, Zone]):
             self.hub.pumps.async_release_switch(entity_id)
 
     def other_change(self, zone: Zone) -> Zone | None:
-        """Return another zone that changes its water with one of this zone's pumps."""
+        """Return another zone that changes its water in the same tank, or with one of this zone's pumps."""
         mine = list(zone.pumps.values())
         for other in self.values():
             busy = isinstance(other.memory.state, Drain | Fill | Stabilize)
-            if other is not zone and busy and any(pump in mine for pump in other.pumps.values()):
+            shared = any(pump in mine for pump in other.pumps.values()) or self._same_tank(zone, other)
+            if other is not zone and busy and shared:
                 return other
         return None
+
+    def pumps_around(self, zone: Zone) -> list[Pump]:
+        """Return the pumps of a zone, and those of the zones that share its tank."""
+        return [
+            pump
+            for other in self.values()
+            if other is zone or self._same_tank(zone, other)
+            for pump in other.pumps.values()
+        ]
+
+    def _same_tank(self, one: Zone, other: Zone) -> bool:
+        """Tell whether two zones are of one tank, which is what their level sensor measures."""
+        tanks = [self._tank(zone) for zone in (one, other)]
+        return tanks[0] is not None and tanks[0] == tanks[1]
+
+    def _tank(self, zone: Zone) -> str | None:
+        reference = zone.settings.sensors.get("level")
+        return None if reference is None else entity_id_of(self.hass, reference) or reference
 
     # --- pumps by their switches ----------------------------------------------------------------
 
@@ -184,8 +212,9 @@ class Zones(dict[str, Zone]):
 
     @callback
     def _pass_time(self, _now: datetime) -> None:
-        for zone in self.values():
-            zone.async_pass_time()
+        # What goes wrong in one zone keeps no other from its second.
+        for zone in tuple(self.values()):
+            self.hub.isolation.call(f"The zone {zone.name}", zone.async_pass_time)
 
     @callback
     def _registry_updated(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:
@@ -199,16 +228,16 @@ class Zones(dict[str, Zone]):
             names.add(entry.id)
         for zone in self.values():
             if not names.isdisjoint(zone.references):
-                zone.async_bind()
-                zone.async_tick()
+                self.hub.isolation.call(f"The zone {zone.name}", zone.async_bind)
+                self.hub.isolation.call(f"The zone {zone.name}", zone.async_tick)
         self._release_switches()
 
     @callback
     def _look_for_missing(self, _: object) -> None:
         for zone in self.values():
             if zone.missing:
-                zone.async_bind()
-                zone.async_tick()
+                self.hub.isolation.call(f"The zone {zone.name}", zone.async_bind)
+                self.hub.isolation.call(f"The zone {zone.name}", zone.async_tick)
 
     @callback
     def async_report_missing(self, zone: Zone) -> None:

@@ -65,6 +65,7 @@ class Code(StrEnum):
     TOO_MANY_FAILURES = "biz_too_many_failures"
     DEVICE_LOCK = "biz_device_lock"
     COMMAND_UNCONFIRMED = "biz_command_unconfirmed"
+    STOP_NOT_SENT = "biz_stop_not_sent"
     RUN_REFUSED = "biz_run_refused"
     LOCK_RESET = "biz_lock_reset"
     CIRCULATION_RELEASED = "biz_circulation_released"
@@ -125,6 +126,7 @@ TROUBLES: Mapping[Code, Trouble] = MappingProxyType(
             Code.TOO_MANY_FAILURES,
             Code.DEVICE_LOCK,
             Code.LEAK,
+            Code.STOP_NOT_SENT,
             Code.WATER_CHANGE_FAILED,
         ),
         _BIZ_CRITICAL,
