@@ -265,6 +265,37 @@ async def test_a_zone_that_is_deleted_leaves_nothing(
     assert hass_storage[f"{DOMAIN}.{hub.entry_id}.zones"]["data"]["zones"] == {}
 
 
+@pytest.mark.usefixtures("house")
+async def test_pumps_whose_switch_opens_the_contact_are_named_and_only_those_of_other_people(
+    hass: HomeAssistant, broker: MqttMockHAClient, hub: MockConfigEntry, entity_registry: er.EntityRegistry
+) -> None:
+    flow = await start(hass, hub)
+    wrong = changed(pumps={"drain": None, "pumps_inverted": ["drain"]})
+    result = await answer(hass, flow, wrong)
+    assert result["errors"] == {"pumps_inverted": "inverted_without_pump", "pumps": "inverted_without_pump"}
+    node = await begin(hass, broker, hub.runtime_data)
+    ours = entity_registry.async_get_or_create("switch", DOMAIN, f"{node.uid}-pump_drain:pump", config_entry=hub)
+    result = await answer(hass, flow, changed(pumps={"drain": ours.entity_id, "pumps_inverted": ["drain"]}))
+    assert result["errors"] == {"pumps_inverted": "inverted_of_device", "pumps": "inverted_of_device"}
+    result = await answer(hass, flow, changed(pumps={"pumps_inverted": ["recirculation"]}))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    zone_id = str(list(hub.subentries)[-1])
+    assert hub.subentries[zone_id].data["pumps"] == SWITCHES | {"pumps_inverted": ["recirculation"]}
+    result = await answer(hass, await start(hass, hub), changed(name="Other", pumps={"pumps_inverted": []}))
+    assert result["errors"]["drain"] == "pump_of_other_zone"
+
+
+@pytest.mark.usefixtures("house")
+async def test_a_fill_rate_needs_the_volume_of_the_tank(hass: HomeAssistant, hub: MockConfigEntry) -> None:
+    flow = await start(hass, hub)
+    result = await answer(hass, flow, changed(limits={"fill_rate": 6}))
+    assert result["errors"] == {"tank_volume": "volume_for_rate", "limits": "volume_for_rate"}
+    result = await answer(hass, flow, changed(limits={"fill_rate": 6, "tank_volume": 20}))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    zone = hub.runtime_data.zones[str(list(hub.subentries)[-1])]
+    assert zone.settings.rules.fill_rate == 0.5
+
+
 def unit(hass: HomeAssistant, entity_id: str, unit: str | None, state: str = "40") -> None:
     """Give a sensor a unit."""
     hass.states.async_set(entity_id, state, {} if unit is None else {"unit_of_measurement": unit})

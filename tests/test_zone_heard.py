@@ -1,5 +1,6 @@
 """Zones on levels from Home Assistant's own integrations: not heard yet, steady, lost, in other units, too slow."""
 
+import contextlib
 from typing import Any
 from unittest.mock import patch
 
@@ -14,6 +15,7 @@ from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 from custom_components.smartair.pump import Pump
 from custom_components.smartair.pysmartair import Code
 from custom_components.smartair.pysmartair.safety import Role
+from custom_components.smartair.pysmartair.water_model import Failed
 from custom_components.smartair.refusals import PumpRefusedError
 from custom_components.smartair.zone import Zone
 
@@ -306,3 +308,38 @@ async def test_a_unit_that_changes_into_one_that_is_not_understood_stops_a_fill(
     assert not tank.on("fill")
     with pytest.raises(PumpRefusedError):
         await pump(zone).async_run(seconds=60)
+
+
+@pytest.mark.parametrize(("every", "rate"), [(30, 0.67), (60, 0.67), (60, 0.22)])
+async def test_a_level_that_comes_too_seldom_spills_nothing(
+    hass: HomeAssistant, hub: MockConfigEntry, tank: TankHouse, every: int, rate: float
+) -> None:
+    await discover(hass, unit_of_measurement="%", force_update=True)
+    tank.level, tank.fill_rate = 14.0, rate
+    zone = await add_zone(hass, hub, DATA | {"limits": {"stale_after": 200}})
+    for tank.every in (5, every):
+        await tank.second(every * 3)
+    with contextlib.suppress(ServiceValidationError):
+        await zone.async_start_change()
+    await tank.second(400)
+    assert tank.spilled == 0
+    assert not tank.on("fill")
+
+
+async def test_an_overflow_that_comes_with_the_arrival_fails_the_change(
+    hass: HomeAssistant, hub: MockConfigEntry, tank: TankHouse
+) -> None:
+    await discover(hass, unit_of_measurement="%", force_update=True)
+    tank.level = 20.0
+    zone = await add_zone(hass, hub, DATA)
+    await tank.second(30)
+    await zone.async_start_change()
+    await tank.until(zone, "Fill")
+    while tank.level < 81:
+        await tank.second()
+    tank.level = 97.0
+    await tank.second(10)
+    failed = zone.memory.state
+    assert isinstance(failed, Failed)
+    assert str(failed.cause) == "overflow"
+    assert zone.memory.made is None

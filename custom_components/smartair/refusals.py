@@ -50,6 +50,7 @@ CHANGES: dict[Refusal, str] = {
     Refusal.NO_FILL: "change_refused_no_fill",
     Refusal.NO_LEVEL: "change_refused_no_level",
     Refusal.LEVEL_UNKNOWN: "change_refused_level_unknown",
+    Refusal.LEVEL_TOO_SLOW: "change_refused_level_too_slow",
     Refusal.CHANGE_RUNNING: "change_refused_change_running",
     Refusal.FAILED: "change_refused_failed",
     Refusal.NOTHING_TO_RESUME: "change_refused_nothing_to_resume",
@@ -71,6 +72,10 @@ FAILURES: dict[str, str] = {
 }
 
 
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
 class PumpRefusedError(HomeAssistantError):
     """The pump must not run, or its lock must stay; `verdict` says why."""
 
@@ -81,8 +86,8 @@ class PumpRefusedError(HomeAssistantError):
             translation_key=SPECIAL.get((verdict.reason, verdict.cause), SENTENCES[verdict.reason]),
             translation_placeholders={
                 "pump": name,
-                "value": "–" if verdict.value is None else f"{verdict.value:g}",
-                "limit": "–" if verdict.limit is None else f"{verdict.limit:g}",
+                "value": _number(verdict.value),
+                "limit": _number(verdict.limit),
             },
         )
         self.verdict = verdict
@@ -99,8 +104,10 @@ def run_failure(why: str, name: str) -> HomeAssistantError:
 
 def change_refused(hindrance: Hindrance) -> ServiceValidationError:
     """Return the error of a water change that does not begin, or does not go on."""
+    told = {"value": hindrance.value, "limit": hindrance.limit}
+    numbers = {name: _number(value) for name, value in told.items() if value is not None}
     return ServiceValidationError(
         translation_domain=DOMAIN,
         translation_key=CHANGES[hindrance.refusal],
-        translation_placeholders={"pump": hindrance.detail or "–"},
+        translation_placeholders={"pump": hindrance.detail or "–", **numbers},
     )

@@ -349,6 +349,7 @@ class Zone:
         return Sight(
             level=self._level(),
             level_count=level.count if level is not None else 0,
+            level_pace=level.hearing.pace if level is not None else None,
             ph=self.value("ph"),
             ec=self.value("ec"),
             temperature=self.value("temperature"),
@@ -391,7 +392,7 @@ class Zone:
             if pump.stuck:
                 yield Hindrance(Refusal.PUMP_STUCK_ON, None, pump.name)
             if pump.lock is not None:
-                yield Hindrance(Refusal.PUMP_LOCKED, role, pump.name)
+                yield Hindrance(Refusal.PUMP_LOCKED, role, pump.name, cause_of(str(pump.lock.reason)))
             if isinstance(watched(pump.limits, pump.guard.readings, self.hub.pumps.now), Refused):
                 yield Hindrance(Refusal.PUMP_UNWATCHED, role, pump.name)
 
@@ -460,7 +461,7 @@ class Zone:
     def _ended(self, role: Role, record: RunRecord) -> None:
         if isinstance(self.memory.state, Drain | Fill | Stabilize | Failed):
             # The account of a run may come when its pump runs for the next change already.
-            own = record.cmd_id == self.hands.run_id
+            own = record.cmd_id in {self.hands.run_id, self.hands.run_before}
             self.async_take(RunEnded(role, record.litres, cause_of(record.ended_by) if own else None))
 
     @callback

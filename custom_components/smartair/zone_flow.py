@@ -12,6 +12,7 @@ from homeassistant.const import (
     UnitOfLength,
     UnitOfTime,
     UnitOfVolume,
+    UnitOfVolumeFlowRate,
 )
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
@@ -41,12 +42,14 @@ from .zone_settings import (
     CONF_EC_HIGH,
     CONF_EC_LOW,
     CONF_EMPTY,
+    CONF_FILL_RATE,
     CONF_FILL_TIMEOUT,
     CONF_FLOW_OF,
     CONF_FROM_ABOVE,
     CONF_GAP,
     CONF_HEIGHT,
     CONF_INTERVAL,
+    CONF_INVERTED,
     CONF_MAX,
     CONF_MAX_AGE,
     CONF_MAX_OFF,
@@ -105,6 +108,7 @@ LIMITS: dict[str, NumberSelector] = {
     CONF_TANK: _number(1, 100_000, UnitOfVolume.LITERS),
     CONF_HEIGHT: _number(1, 1000, UnitOfLength.CENTIMETERS, step=0.1),
     CONF_GAP: _number(0, 1000, UnitOfLength.CENTIMETERS, step=0.1),
+    CONF_FILL_RATE: _number(0.1, 1000, UnitOfVolumeFlowRate.LITERS_PER_MINUTE, step=0.1),
     CONF_MIN: _LEVEL,
     CONF_EMPTY: _LEVEL,
     CONF_TARGET: _LEVEL,
@@ -141,7 +145,7 @@ CYCLE: dict[str, NumberSelector | TimeSelector | ObjectSelector] = {
     CONF_STABILIZE: _number(1, 120, UnitOfTime.MINUTES),
 }
 _FIELDS: dict[str, tuple[str, ...]] = {
-    SECTION_PUMPS: tuple(PUMPS),
+    SECTION_PUMPS: (*PUMPS, CONF_INVERTED),
     SECTION_SENSORS: (*SENSORS, CONF_FROM_ABOVE),
     SECTION_LIMITS: tuple(LIMITS),
     SECTION_CYCLE: tuple(CYCLE),
@@ -155,6 +159,9 @@ def _field(name: str) -> vol.Marker:
 def _schema() -> vol.Schema:
     pump = EntitySelector(EntitySelectorConfig(domain="switch"))
     flow_of = SelectSelector(SelectSelectorConfig(options=list(PUMPS), translation_key=CONF_FLOW_OF))
+    inverted = SelectSelector(SelectSelectorConfig(options=list(PUMPS), multiple=True, translation_key=CONF_FLOW_OF))
+    pumps: dict[vol.Marker, Any] = {vol.Optional(name): pump for name in PUMPS}
+    pumps[vol.Optional(CONF_INVERTED)] = inverted
     sensors: dict[vol.Marker, Any] = {}
     for name in SENSORS:
         sensors[vol.Optional(name)] = _sensor(name)
@@ -164,7 +171,7 @@ def _schema() -> vol.Schema:
     return vol.Schema(
         {
             vol.Required(CONF_NAME): TextSelector(),
-            vol.Required(SECTION_PUMPS): section(vol.Schema({vol.Optional(name): pump for name in PUMPS})),
+            vol.Required(SECTION_PUMPS): section(vol.Schema(pumps)),
             vol.Required(SECTION_SENSORS): section(vol.Schema(sensors)),
             vol.Required(SECTION_LIMITS): section(
                 vol.Schema({_field(name): selector for name, selector in LIMITS.items()}), {"collapsed": True}
@@ -245,14 +252,16 @@ class ZoneFlow(ConfigSubentryFlow):
             errors[CONF_NAME] = "name_missing"
         elif name.casefold() in {other.title.casefold() for other in others}:
             errors[CONF_NAME] = "name_taken"
-        taken = {entity for other in others for entity in other.data[SECTION_PUMPS].values()}
+        taken = {other.data[SECTION_PUMPS].get(role) for other in others for role in PUMPS}
         for role in PUMPS:
             entity = data[SECTION_PUMPS].get(role)
-            if entity in taken:
+            if entity and entity in taken:
                 errors[role] = "pump_of_other_zone"
             elif entity and self._has_other_role(user_input[SECTION_PUMPS][role], PUMPS[role]):
                 errors[role] = "pump_has_other_role"
-        if not data[SECTION_PUMPS] and data[SECTION_SENSORS].keys().isdisjoint(SENSORS):
+        if (inverted := self._inverted(user_input[SECTION_PUMPS])) is not None:
+            errors[CONF_INVERTED] = inverted
+        if data[SECTION_PUMPS].keys().isdisjoint(PUMPS) and data[SECTION_SENSORS].keys().isdisjoint(SENSORS):
             errors["base"] = "nothing_chosen"
         errors |= self._judge_units(user_input[SECTION_SENSORS], tank_of(data))
         for name, fields in _FIELDS.items():
@@ -279,6 +288,16 @@ class ZoneFlow(ConfigSubentryFlow):
             if what == "level" and sensors.get(CONF_FROM_ABOVE) and unit_of(self.hass, entity_id) and not length:
                 errors[CONF_FROM_ABOVE] = "not_a_distance"
         return errors
+
+    def _inverted(self, pumps: Mapping[str, Any]) -> str | None:
+        """Return what is wrong with the pumps whose switch opens the contact when it is on."""
+        hub = getattr(self._get_entry(), "runtime_data", None)
+        for role in pumps.get(CONF_INVERTED, ()):
+            if not pumps.get(role):
+                return "inverted_without_pump"
+            if hub is not None and hub.zones.is_ours(pumps[role]):
+                return "inverted_of_device"
+        return None
 
     def _zones(self) -> Iterator[ConfigSubentry]:
         for entry in self.hass.config_entries.async_entries(DOMAIN):

@@ -29,7 +29,8 @@ def cause_of(word: str) -> Cause:
 class Hands:
     """What is done about the pumps of one zone.
 
-    `turn` counts its steps: an order of an earlier one is void. `run_id` is the run that the step began.
+    `turn` counts its steps: an order of an earlier one is void. `run_id` is the run that the step began, and
+    `run_before` that of the step before, whose end may be told late.
     """
 
     def __init__(self, zone: Zone) -> None:
@@ -37,6 +38,7 @@ class Hands:
         self.zone = zone
         self.turn = 0
         self.run_id: str | None = None
+        self.run_before: str | None = None
         self._owed = False
         self._ask_at = 0.0
 
@@ -47,7 +49,7 @@ class Hands:
         if not stops and not runs:
             return []
         if any(isinstance(effect, Run) for effect in runs):
-            self.run_id = None
+            self.run_before, self.run_id = self.run_id, None
         work = self._async_carry_out(stops, runs, self.turn)
         return [self.zone.hub.pumps.async_task(work, f"zone {self.zone.name}")]
 

@@ -16,13 +16,15 @@ SECTION_SENSORS = "sensors"
 SECTION_LIMITS = "limits"
 SECTION_CYCLE = "water_cycle"
 
-CONF_INVERTED = "pumps_inverted"
 CONF_FLOW_OF = "flow_of"
+# What of the pumps is no pump: those whose switch opens the contact when it is on.
+CONF_INVERTED = "pumps_inverted"
 # What of the sensors is no sensor.
 CONF_FROM_ABOVE = "level_from_above"
 CONF_TANK = "tank_volume"
 CONF_HEIGHT = "tank_height"
 CONF_GAP = "sensor_gap"
+CONF_FILL_RATE = "fill_rate"
 CONF_MIN = "min_level"
 CONF_EMPTY = "empty_level"
 CONF_TARGET = "target_level"
@@ -94,7 +96,7 @@ class ZoneSettings:
             inverted=frozenset(
                 role for name, role in PUMPS.items() if name in data[SECTION_PUMPS].get(CONF_INVERTED, ())
             ),
-            rules=_rules(pumps, sensors, limits, DEFAULTS | data[SECTION_CYCLE]),
+            rules=_rules(pumps, sensors, limits, DEFAULTS | data[SECTION_CYCLE], tank_of(data)),
             tank=tank_of(data),
         )
 
@@ -111,7 +113,11 @@ def tank_of(data: Mapping[str, Any]) -> Tank:
 
 
 def _rules(
-    pumps: Mapping[Role, str], sensors: Mapping[str, str], limits: Mapping[str, Any], cycle: Mapping[str, Any]
+    pumps: Mapping[Role, str],
+    sensors: Mapping[str, str],
+    limits: Mapping[str, Any],
+    cycle: Mapping[str, Any],
+    tank: Tank,
 ) -> Rules:
     return Rules(
         recirculates=Role.RECIRCULATION in pumps,
@@ -122,6 +128,7 @@ def _rules(
         target_level=limits[CONF_TARGET],
         max_level=limits[CONF_MAX],
         tank_l=limits.get(CONF_TANK),
+        fill_rate=tank.rate(limits.get(CONF_FILL_RATE)),
         drain_timeout_s=cycle[CONF_DRAIN_TIMEOUT] * 60,
         fill_timeout_s=cycle[CONF_FILL_TIMEOUT] * 60,
         stabilize_s=cycle[CONF_STABILIZE] * 60,
@@ -165,6 +172,8 @@ def _judge_limits(limits: Mapping[str, Any]) -> Errors:
         errors[CONF_EMPTY] = "empty_not_above_min"
     if limits[CONF_TARGET] <= limits[CONF_EMPTY]:
         errors[CONF_TARGET] = "target_not_above_empty"
+    if limits.get(CONF_FILL_RATE) and not limits.get(CONF_TANK):
+        errors[CONF_TANK] = "volume_for_rate"
     if limits[CONF_TARGET] >= limits[CONF_MAX]:
         errors[CONF_TARGET] = "target_not_below_max"
     for low, high in ((CONF_PH_LOW, CONF_PH_HIGH), (CONF_EC_LOW, CONF_EC_HIGH)):

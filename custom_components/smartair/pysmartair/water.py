@@ -9,7 +9,19 @@ from typing import assert_never
 from .safety import Role
 from .schedule import Moment, interval_due, next_due, too_old, turns
 from .solution import DRIFT_DWELL_S, drift
-from .water_change import Outcome, enter, fail, insist, pump, stabilize, stop_again, stop_water, stopped
+from .water_change import (
+    ENDS,
+    Outcome,
+    enter,
+    fail,
+    fill_rate,
+    insist,
+    pump,
+    stabilize,
+    stop_again,
+    stop_water,
+    stopped,
+)
 from .water_model import (
     Abort,
     Automatic,
@@ -183,7 +195,7 @@ def hindrance(rules: Rules, memory: Memory, sight: Sight) -> Hindrance | None:
     """Return what speaks against beginning a change now, or None."""
     match memory.state:
         case NormalRecirc():
-            return _against(rules, Step.DRAIN, sight)
+            return _against(rules, memory, Step.DRAIN, sight)
         case Failed():
             return Hindrance(Refusal.FAILED)
         case Drain() | Fill() | Stabilize():
@@ -192,7 +204,7 @@ def hindrance(rules: Rules, memory: Memory, sight: Sight) -> Hindrance | None:
             assert_never(unreachable)
 
 
-def _against(rules: Rules, first: Step, sight: Sight) -> Hindrance | None:
+def _against(rules: Rules, memory: Memory, first: Step, sight: Sight) -> Hindrance | None:
     """Return what speaks against a change from this step on: what it needs must be there, known and at rest."""
     if rules.lacks is not None:
         return Hindrance(rules.lacks)
@@ -204,7 +216,20 @@ def _against(rules: Rules, first: Step, sight: Sight) -> Hindrance | None:
             return Hindrance(Refusal.PUMP_UNKNOWN if on is None else Refusal.PUMP_RUNNING, role)
     if rules.recirculates and sight.recirculating is None:
         return Hindrance(Refusal.PUMP_UNKNOWN, Role.RECIRCULATION)
-    return Hindrance(Refusal.LEVEL_UNKNOWN) if sight.level is None else None
+    if sight.level is None:
+        return Hindrance(Refusal.LEVEL_UNKNOWN)
+    return _too_slow(rules, memory, sight) if Role.FILL in _NEEDS[first] else None
+
+
+def _too_slow(rules: Rules, memory: Memory, sight: Sight) -> Hindrance | None:
+    """Return that the level comes too seldom for this pump and tank: it would be told of an overflow afterwards."""
+    rate = fill_rate(rules, memory)
+    if rate is None or sight.level_pace is None:
+        return None
+    longest = (rules.max_level - rules.target_level) / rate
+    if sight.level_pace <= longest:
+        return None
+    return Hindrance(Refusal.LEVEL_TOO_SLOW, Role.FILL, value=sight.level_pace, limit=longest)
 
 
 def _start(rules: Rules, memory: Memory, why: Why, sight: Sight, now: Moment) -> Outcome:
@@ -220,7 +245,7 @@ def _resume(rules: Rules, memory: Memory, sight: Sight, now: Moment) -> Outcome:
     failed = memory.state
     if not isinstance(failed, Failed):
         return memory, (Denied(Why.OWNER, Hindrance(Refusal.NOTHING_TO_RESUME)),)
-    against = _against(rules, failed.step, sight)
+    against = _against(rules, memory, failed.step, sight)
     if against is not None:
         return memory, (Denied(Why.OWNER, against),)
     memory, effects = enter(rules, memory, sight, now, first=failed.step, change=failed.change)
@@ -256,9 +281,12 @@ def _run_ended(memory: Memory, role: Role, litres: float | None, cause: Cause | 
     if isinstance(state, NormalRecirc):
         return memory, ()
     memory = replace(memory, state=replace(state, change=state.change.moved(role, litres)))
-    if cause is None or not isinstance(state, Drain | Fill) or role is not state.role or state.stopping is not None:
+    if cause is None:
         return memory, ()
-    return fail(memory, cause, now)
+    own = isinstance(state, Drain | Fill) and role is state.role and state.stopping is None
+    # A run that is over as the step wanted it fails nothing; a trip does, whichever of the two was heard first.
+    tripped = cause not in ENDS and role is not Role.RECIRCULATION
+    return fail(memory, cause, now) if own or tripped else (memory, ())
 
 
 def _see_circulation(memory: Memory, sight: Sight, now: Moment) -> Memory:

@@ -41,14 +41,22 @@ UNSEEN_S = 30.0
 PROGRESS_PERCENT = 1.0
 WRONG_WAY_PERCENT = 5.0
 WRONG_WAY_DWELL_S = 3.0
+# What is measured over less than this, or of less than this many percent, is no rate yet.
+RATE_S = 10.0
+RATE_PERCENT = 2.0
 # Circulation must be seen again within this after the tank is full.
 CIRCULATION_S = 60.0
 # What a flow meter may be off by before the water that went in counts as more than the tank can hold.
 METER_ERROR = 1.15
+# Closer to the brim nothing is filled that only time and rate speak of.
+BRIM_PERCENT = 98.0
 # How often circulation that does not come back is asked for again.
 REMIND_S = 60.0
 # How often a pump that is not seen off after a step failed is stopped again.
 STOP_AGAIN_S = 10.0
+
+# How a run ends that did what was wanted of it, or was ended by somebody; every other end is a trip.
+ENDS = frozenset({Cause.TIMEOUT, Cause.STOPPED, Cause.PUMP_OFF})
 
 type Outcome = tuple[Memory, tuple[Effect, ...]]
 type Pumping = Drain | Fill
@@ -117,7 +125,7 @@ def enter(rules: Rules, memory: Memory, sight: Sight, now: Moment, *, first: Ste
 
 
 def _outset(sight: Sight, now: Moment) -> dict[str, Any]:
-    return {"level": sight.level, "marked_at": now.elapsed, "seen_at": now.elapsed}
+    return {"level": sight.level, "marked_at": now.elapsed, "seen_at": now.elapsed, "level_at": now.elapsed}
 
 
 def _begin_drain(rules: Rules, memory: Memory, drain: Drain, told: Happened) -> Outcome:
@@ -135,7 +143,22 @@ def _begin_drain(rules: Rules, memory: Memory, drain: Drain, told: Happened) -> 
 def _begin_fill(rules: Rules, memory: Memory, fill: Fill, told: Happened) -> Outcome:
     if _is_there(rules, fill, fill.level):
         return replace(memory, state=replace(fill, stopping=fill.began)), (told, *stop_water())
-    return replace(memory, state=fill), (told, Stop(Role.DRAIN), Run(Role.FILL, _timeout(rules, fill)))
+    told_circulation = _end_exemption(rules, memory, fill.began)
+    return replace(memory, state=fill), (
+        told,
+        Stop(Role.DRAIN),
+        *told_circulation,
+        Run(Role.FILL, _timeout(rules, fill)),
+    )
+
+
+def _end_exemption(rules: Rules, memory: Memory, now: float) -> tuple[Effect, ...]:
+    """Make the stop of circulation a plain one again: only while water goes out it may last longer (S5)."""
+    off_since = memory.circulation.off_since
+    if not rules.recirculates or off_since is None:
+        return ()
+    over = now - off_since >= rules.max_off_s
+    return (Circulate(),) if over else (StopCirculation(rules.max_off_s, water_change=False),)
 
 
 def _is_there(rules: Rules, state: Pumping, level: float | None) -> bool:
@@ -155,16 +178,57 @@ def pump(rules: Rules, memory: Memory, state: Pumping, sight: Sight, now: Moment
     """Look at a step that moves water: what speaks against it comes before what ends it."""
     if (sight.filling if isinstance(state, Drain) else sight.draining) is True:
         return fail(memory, Cause.INTERLOCK, now)
+    if (cause := _tripped(state, sight)) is not None:
+        return fail(memory, cause, now, level=sight.level)
     if state.stopping is not None:
         return _stop(rules, memory, state, sight, now)
     state = _look(rules, state, sight, now)
     memory = replace(memory, state=state)
-    cause = _fault(rules, state, sight, now)
+    cause = _fault(rules, memory, state, sight, now)
     if cause is not None:
-        return fail(memory, cause, now, level=sight.level)
-    if state.arrived.over(now.elapsed, sight.level_count, ARRIVED_DWELL_S):
+        return fail(memory, cause, now, **_numbers(rules, memory, state, sight, now))
+    full = _full_by_now(rules, memory, state, now)
+    if state.arrived.over(now.elapsed, sight.level_count, ARRIVED_DWELL_S) or full:
         return replace(memory, state=replace(state, stopping=now.elapsed)), (Stop(state.role),)
-    return insist(rules, memory, now, rules.change_off_s)
+    return insist(rules, memory, now, _allowed_off(rules, state))
+
+
+def _allowed_off(rules: Rules, state: Pumping) -> float:
+    return rules.change_off_s if isinstance(state, Drain) else rules.max_off_s
+
+
+def _tripped(state: Pumping, sight: Sight) -> Cause | None:
+    """Return what locked the pump of the step: its lock may be seen before its run is told to be over."""
+    locks = (one.cause for one in sight.hindrances if one.role is state.role and one.cause is not None)
+    return next(locks, None)
+
+
+def fill_rate(rules: Rules, memory: Memory) -> float | None:
+    """Return how fast the tank fills at most, as far as that is stated or was learned, in percent a second."""
+    state = memory.state
+    now = state.rate if isinstance(state, Fill) else None
+    return max((one for one in (rules.fill_rate, memory.fill_rate, now) if one), default=None)
+
+
+def _expected(rules: Rules, memory: Memory, state: Pumping, now: Moment) -> float | None:
+    """Return where the level of a fill may be by now, going by its last report and the rate."""
+    rate = fill_rate(rules, memory)
+    if not isinstance(state, Fill) or rate is None or state.previous is None or state.on_since is None:
+        return None
+    return state.previous + rate * (now.elapsed - max(state.level_at, state.on_since))
+
+
+def _full_by_now(rules: Rules, memory: Memory, state: Pumping, now: Moment) -> bool:
+    """Tell whether a fill that has arrived cannot wait for another report."""
+    expected = _expected(rules, memory, state, now)
+    return expected is not None and expected >= rules.max_level and state.arrived.since is not None
+
+
+def _numbers(rules: Rules, memory: Memory, state: Pumping, sight: Sight, now: Moment) -> dict[str, float | None]:
+    """Return what a person is told of a fault."""
+    expected = _expected(rules, memory, state, now)
+    told = {} if expected is None else {"expected_level": round(expected, 1)}
+    return {"level": sight.level, **told}
 
 
 def _seen(state: Pumping, sight: Sight) -> bool | None:
@@ -175,7 +239,8 @@ def _look(rules: Rules, state: Pumping, sight: Sight, now: Moment) -> Pumping:
     """Return the step with what this look adds to what is known of level and pump."""
     on = _seen(state, sight)
     if on:
-        state = replace(state, seen_on=True, seen_at=now.elapsed)
+        since = now.elapsed if state.on_since is None else state.on_since
+        state = replace(state, seen_on=True, seen_at=now.elapsed, on_since=since)
     if sight.level is None:
         blind = now.elapsed if state.blind_since is None else state.blind_since
         return replace(state, blind_since=blind, arrived=Dwell(), wrong_way=Dwell())
@@ -200,13 +265,21 @@ def _follow_level(state: Pumping, level: float, count: int, now: Moment) -> Pump
     """Move the mark to where two readings in succession have come, so that a single wrong one moves nothing."""
     previous = level if state.previous is None else state.previous
     steady = max(previous, level) if isinstance(state, Drain) else min(previous, level)
-    state = replace(state, previous=level, count=count)
+    state = replace(state, previous=level, count=count, level_at=now.elapsed, rate=_rate(state, level, now))
     if state.mark is None or _gained(state, state.mark, steady) >= PROGRESS_PERCENT:
         return replace(state, mark=steady, marked_at=now.elapsed)
     return state
 
 
-def _fault(rules: Rules, state: Pumping, sight: Sight, now: Moment) -> Cause | None:
+def _rate(state: Pumping, level: float, now: Moment) -> float | None:
+    """Return how fast the level has moved since the pump was seen on, where that can be told."""
+    if state.level is None or state.on_since is None or now.elapsed - state.on_since < RATE_S:
+        return state.rate
+    gained = _gained(state, state.level, level)
+    return gained / (now.elapsed - state.on_since) if gained >= RATE_PERCENT else state.rate
+
+
+def _fault(rules: Rules, memory: Memory, state: Pumping, sight: Sight, now: Moment) -> Cause | None:
     """Return why the step cannot go on, or None."""
     if now.elapsed - state.began >= _timeout(rules, state):
         return Cause.TIMEOUT
@@ -215,17 +288,24 @@ def _fault(rules: Rules, state: Pumping, sight: Sight, now: Moment) -> Cause | N
     wrong = state.wrong_way.over(now.elapsed, sight.level_count, WRONG_WAY_DWELL_S)
     if wrong or now.elapsed - state.marked_at >= rules.progress_s:
         return Cause.LEVEL_NOT_FALLING if isinstance(state, Drain) else Cause.LEVEL_NOT_RISING
-    if isinstance(state, Fill) and _too_much(rules, state, sight):
+    if isinstance(state, Fill) and _too_much(rules, memory, state, sight, now):
         return Cause.TOO_MUCH_WATER
+    expected = _expected(rules, memory, state, now)
+    if expected is not None and expected >= rules.max_level and state.arrived.since is None:
+        return Cause.LEVEL_TOO_SLOW
     return _pump_fault(state, sight, now)
 
 
-def _too_much(rules: Rules, state: Fill, sight: Sight) -> bool:
-    """Tell whether more went in than the tank can hold: it runs out again somewhere."""
-    if rules.tank_l is None or sight.litres is None:
+def _too_much(rules: Rules, memory: Memory, state: Fill, sight: Sight, now: Moment) -> bool:
+    """Tell whether more went in than the tank can hold, as metered or else by its rate: it runs out somewhere."""
+    level = state.level or 0.0
+    fits = min((rules.max_level - level) * METER_ERROR, BRIM_PERCENT - level)
+    if rules.tank_l is not None and sight.litres is not None:
+        return sight.litres > rules.tank_l * fits / 100
+    rate = max((one for one in (rules.fill_rate, memory.fill_rate) if one), default=None)
+    if rate is None or state.on_since is None:
         return False
-    room = rules.max_level - (state.level or 0.0)
-    return sight.litres > rules.tank_l * room / 100 * METER_ERROR
+    return rate * (now.elapsed - state.on_since) > fits
 
 
 def _pump_fault(state: Pumping, sight: Sight, now: Moment) -> Cause | None:
@@ -246,12 +326,14 @@ def _stop(rules: Rules, memory: Memory, state: Pumping, sight: Sight, now: Momen
     """Go on only when the pump is seen off: drain and fill never run together."""
     if _seen(state, sight) is False and sight.level is not None:
         done = replace(state.change, done=(*state.change.done, state.step))
+        if isinstance(state, Fill) and state.rate is not None:
+            memory = replace(memory, fill_rate=state.rate)
         following = Step.FILL if isinstance(state, Drain) else Step.STABILIZE
         return enter(rules, memory, sight, now, first=following, change=done)
     if state.stopping is not None and now.elapsed - state.stopping >= CONFIRM_S:
         cause = Cause.STOP_UNCONFIRMED if _seen(state, sight) is not False else Cause.LEVEL_UNKNOWN
         return fail(memory, cause, now)
-    return insist(rules, memory, now, rules.change_off_s)
+    return insist(rules, memory, now, _allowed_off(rules, state))
 
 
 # --- the new solution ---------------------------------------------------------------------------

@@ -36,6 +36,7 @@ class Cause(StrEnum):
     LEVEL_NOT_FALLING = auto()
     LEVEL_NOT_RISING = auto()
     TOO_MUCH_WATER = auto()
+    LEVEL_TOO_SLOW = auto()
     CIRCULATION_OFF = auto()
     STOP_UNCONFIRMED = auto()
     PUMP_OFF = auto()
@@ -65,6 +66,7 @@ class Refusal(StrEnum):
     NO_FILL = auto()
     NO_LEVEL = auto()
     LEVEL_UNKNOWN = auto()
+    LEVEL_TOO_SLOW = auto()
     CHANGE_RUNNING = auto()
     FAILED = auto()
     NOTHING_TO_RESUME = auto()
@@ -80,16 +82,25 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hindrance:
-    """What speaks against a change; with a role, only against one that needs this pump."""
+    """What speaks against a change; with a role, only against one that needs this pump.
+
+    `cause` is what locked the pump; `value` and `limit` are the numbers of it, in seconds.
+    """
 
     refusal: Refusal
     role: Role | None = None
     detail: str = ""
+    cause: Cause | None = None
+    value: float | None = None
+    limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What the owner set for a zone. Levels are in percent, volumes in litres, times in seconds."""
+    """What the owner set for a zone. Levels are in percent, volumes in litres, times in seconds.
+
+    `fill_rate` is how fast the fill pump fills the tank, in percent a second, where that is stated.
+    """
 
     recirculates: bool = True
     drains: bool = True
@@ -99,6 +110,7 @@ class Rules:
     target_level: float = 80.0
     max_level: float = 95.0
     tank_l: float | None = None
+    fill_rate: float | None = None
     drain_timeout_s: float = 1200.0
     fill_timeout_s: float = 1200.0
     stabilize_s: float = 600.0
@@ -182,7 +194,10 @@ class NormalRecirc:
 
 @dataclass(frozen=True, slots=True)
 class Pumping:
-    """A step that moves water until the level is there; `since` is in Unix seconds, other times only go forward."""
+    """A step that moves water until the level is there; `since` is in Unix seconds, other times only go forward.
+
+    `rate` is how fast the level has moved since the pump was first seen on, in percent a second.
+    """
 
     since: float
     began: float
@@ -197,6 +212,9 @@ class Pumping:
     blind_since: float | None = None
     seen_on: bool = False
     seen_at: float = 0.0
+    on_since: float | None = None
+    level_at: float = 0.0
+    rate: float | None = None
     stopping: float | None = None
 
 
@@ -277,13 +295,17 @@ class Stopping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """All that is remembered of a zone; what only goes forward is not kept over a restart."""
+    """All that is remembered of a zone; what only goes forward is not kept over a restart.
+
+    `fill_rate` is how fast the last fill went, in percent a second.
+    """
 
     state: State = field(default=NormalRecirc())
     automatic: bool = False
     solution_started_at: float | None = None
     made: Recorded | None = None
     aborted_at: float | None = None
+    fill_rate: float | None = None
     clock: Clock | None = None
     circulation: Circulation = field(default=Circulation())
     stopping: Stopping = field(default=Stopping())
@@ -297,10 +319,14 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What is seen of a zone now; None is not known. `level_count` grows with each report of the level."""
+    """What is seen of a zone now; None is not known.
+
+    `level_count` grows with each report of the level, and `level_pace` is the interval in which these come.
+    """
 
     level: float | None = None
     level_count: int = 0
+    level_pace: float | None = None
     ph: float | None = None
     ec: float | None = None
     temperature: float | None = None

@@ -31,6 +31,7 @@ def unparse_memory(memory: Memory) -> dict[str, Any]:
         "solution_started_at": memory.solution_started_at,
         "made": None if memory.made is None else {"at": memory.made.at, **memory.made.facts()},
         "aborted_at": memory.aborted_at,
+        **({} if memory.fill_rate is None else {"fill_rate": memory.fill_rate}),
     }
 
 
@@ -75,6 +76,7 @@ def parse_memory(content: object) -> Memory:
         solution_started_at=_number(stored.get("solution_started_at")),
         made=None if stored.get("made") is None else _parse_recorded(_mapping(stored["made"])),
         aborted_at=_number(stored.get("aborted_at")),
+        fill_rate=_number(stored.get("fill_rate")),
     )
 
 
