@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 MAX_CARDS = 20
 # A flood of invented uids may push out other candidates, which come back with their next word, but not fill memory.
 MAX_CANDIDATES = 5_000
+MAX_BYTES = 8 * 1024 * 1024
+"""What their messages may come to: a description is 2 kB, and of what is invented each may be 64."""
+FORGET_NAME = 86_400
+FORGET_DEVICE = 7 * 86_400
+"""Seconds of silence after which a mere name, or a device, waits no longer; with its next word it is back."""
 MAX_TRIES = 5
 TRIES_PAUSE = 300
 _LOOK_AGAIN = timedelta(seconds=30)
@@ -52,6 +57,8 @@ class Candidate:
     uid: str
     known: Snapshot
     words: int = 0
+    size: int = 0
+    heard: float = 0
     tries: list[float] = field(default_factory=list)
 
     @property
@@ -83,6 +90,7 @@ class Approval:
         self._hub = hub
         self._hass = hub.hass
         self.candidates: dict[str, Candidate] = {}
+        self._bytes = 0
         self._offer: asyncio.TimerHandle | None = None
         self._ends: list[CALLBACK_TYPE] = []
         self._started = False
@@ -117,12 +125,13 @@ class Approval:
         for uid in self.candidates:
             self._withdraw_card(uid)
         self.candidates.clear()
+        self._bytes = 0
         ir.async_delete_issue(self._hass, DOMAIN, self._issue_id)
 
     # --- who waits ------------------------------------------------------------------------------
 
     @callback
-    def async_consider(self, message: Message, *, now: float) -> None:
+    def async_consider(self, message: Message, *, now: float, size: int) -> None:
         """Note that an unknown device spoke: it waits for approval once it has said something sensible."""
         candidate = self.candidates.get(message.uid)
         if candidate is None:
@@ -131,25 +140,44 @@ class Approval:
             candidate = self._add(message.uid)
         worth = candidate.worth_a_card
         candidate.words += 1
+        candidate.heard = now
+        if size > candidate.size:
+            self._bytes += size - candidate.size
+            candidate.size = size
+            self._make_room(candidate)
         candidate.known, _ = fold(candidate.known, message, now=now, retained=True)
         if candidate.worth_a_card is not worth:
             self._schedule_offer()
 
     def _add(self, uid: str) -> Candidate:
         if len(self.candidates) >= MAX_CANDIDATES:
-            oldest = next(iter(self.candidates))
-            self._withdraw_card(oldest)
-            del self.candidates[oldest]
+            self._forget(self._least())
         candidate = self.candidates[uid] = Candidate(uid, Snapshot(uid=uid))
         self._schedule_offer()
         return candidate
+
+    def _least(self, kept: Candidate | None = None) -> str:
+        """Return who gives way to others: the oldest mere name, or else the oldest of all."""
+        others = [uid for uid, one in self.candidates.items() if one is not kept]
+        return next((uid for uid in others if not self.candidates[uid].worth_a_card), others[0])
+
+    def _make_room(self, kept: Candidate) -> None:
+        while self._bytes > MAX_BYTES and len(self.candidates) > 1:
+            self._forget(self._least(kept))
+
+    def _forget(self, uid: str) -> None:
+        self._withdraw_card(uid)
+        self._bytes -= self.candidates.pop(uid).size
 
     @callback
     def async_release(self, uid: str, flow_id: str | None = None) -> Candidate | None:
         """Let a device go from among those who wait, and its card with it unless that is this very flow."""
         self._withdraw_card(uid, flow_id)
         self._schedule_offer()
-        return self.candidates.pop(uid, None)
+        candidate = self.candidates.pop(uid, None)
+        if candidate is not None:
+            self._bytes -= candidate.size
+        return candidate
 
     # --- cards ----------------------------------------------------------------------------------
 
@@ -166,6 +194,10 @@ class Approval:
 
     @callback
     def _async_look_again(self, _now: datetime) -> None:
+        now = time.time()
+        for uid, one in list(self.candidates.items()):
+            if now - one.heard > (FORGET_DEVICE if one.worth_a_card else FORGET_NAME):
+                self._forget(uid)
         self.async_reconsider()
 
     @callback

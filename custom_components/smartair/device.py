@@ -45,6 +45,7 @@ from .pysmartair import (
     samples_of,
     without_markup,
 )
+from .pysmartair.budget import CHANGES, Bucket
 from .readings import Reading
 from .store import DeviceRecord, Night
 
@@ -115,6 +116,9 @@ class SmartAirDevice:
         self._held: set[str] = set()
         self._flush: asyncio.TimerHandle | None = None
         self._published = 0.0
+        self._changes = Bucket(CHANGES, time.monotonic())
+        self._put_off: tuple[Snapshot, frozenset[str]] | None = None
+        self._settle: asyncio.TimerHandle | None = None
 
     @property
     def unique_prefix(self) -> str:
@@ -199,8 +203,7 @@ class SmartAirDevice:
     def _after_change(self, before: Snapshot, changed: frozenset[str], now: float) -> None:
         after = self.snapshot
         if after.metrics is not before.metrics or not changed.isdisjoint(_SELDOM):
-            self._keep(before, changed)
-            self._complain(changed)
+            self._change_seldom(before, changed)
         if KEY_CHANNELS in changed and not after.channels.keys() <= before.channels.keys():
             self.async_grow()
         if self._expiry is None:
@@ -209,6 +212,26 @@ class SmartAirDevice:
             self.async_refresh_availability()
         else:
             self._notify(changed, now)
+
+    def _change_seldom(self, before: Snapshot, changed: frozenset[str]) -> None:
+        """Change what registry, store and repairs hold of the device: at once, or each second if it never rests."""
+        if self._put_off is None and self._changes.take(time.monotonic(), 0):
+            self._keep(before, changed)
+            self._complain(changed)
+        elif self._put_off is None:
+            self._put_off = before, changed
+            self._settle = self.hub.hass.loop.call_later(1, self._change_now)
+        else:
+            since, more = self._put_off
+            self._put_off = since, more | changed
+
+    @callback
+    def _change_now(self) -> None:
+        if self._put_off is not None:
+            before, changed = self._put_off
+            self._put_off = self._settle = None
+            self._keep(before, changed)
+            self._complain(changed)
 
     @callback
     def async_complain_again(self) -> None:
@@ -534,6 +557,9 @@ class SmartAirDevice:
         if self._flush is not None:
             self._flush.cancel()
             self._flush = None
+        if self._settle is not None:
+            self._settle.cancel()
+            self.record.learn(self.snapshot)
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_exception(TimeoutError())

@@ -21,6 +21,7 @@ from .announce import Announcer
 from .approval import Approval
 from .const import CONF_NAMESPACE, CONF_ROOT, DOMAIN
 from .device import SmartAirDevice
+from .flood import Floodgate
 from .infra import Infrastructure
 from .isolation import Isolation, Together, async_bounded
 from .limits import Limits
@@ -90,6 +91,7 @@ class SmartAirHub:
         self.zones = Zones(self)
         self.silence = Silence(self)
         self.unheard = Unheard(self)
+        self.flood = Floodgate(self, self._take_in)
         self.import_turn = asyncio.Lock()
         self.connected = False
         self.counts: Counter[str] = Counter()
@@ -151,6 +153,7 @@ class SmartAirHub:
         await self._async_leave()
         self.approval.async_stop()
         self.unheard.async_stop()
+        self.flood.async_stop()
         await self.readings.async_save()
         await self.zones.async_stop()
         self.infra.async_stop()
@@ -183,6 +186,11 @@ class SmartAirHub:
     @callback
     def _async_receive(self, received: mqtt.ReceiveMessage) -> None:
         self.counts["received"] += 1
+        if self.flood.async_admit(received):
+            self._take_in(received)
+
+    @callback
+    def _take_in(self, received: mqtt.ReceiveMessage) -> None:
         try:
             # The subscription asks for no decoding, so that a payload that is not text is ours to judge.
             message = parse(self.root, received.topic, cast("bytes", received.payload))
@@ -201,7 +209,7 @@ class SmartAirHub:
                 device.async_handle(message, now=now, retained=received.retain)
         elif message.uid not in self._leaving:
             self.counts["not_approved"] += 1
-            self.approval.async_consider(message, now=now)
+            self.approval.async_consider(message, now=now, size=len(received.payload))
 
     def _look_at_foreign(self, received: mqtt.ReceiveMessage) -> None:
         """Our own messages come back to us by the wildcard; a retained command among them is a danger."""
@@ -356,6 +364,7 @@ class SmartAirHub:
         self._leaving.add(uid)
         device = self.devices.pop(uid)
         self.pumps.async_remove_device(uid)
+        self.flood.async_forget(uid)
         device.async_stop()
         self.updates.async_forget(uid)
         del self.store.devices[uid]

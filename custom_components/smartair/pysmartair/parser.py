@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 import re
 from typing import Any
 
@@ -182,7 +183,8 @@ class _Shape:
 @lru_cache(maxsize=128)
 def _shape(names: tuple[str, ...]) -> _Shape:
     known = {name: BY_ANY_NAME[name] for name in names if name in BY_ANY_NAME}
-    unknown = [name for name in names if name not in known and name not in _TELEMETRY_FIELDS]
+    # What is beyond the cap is not even looked at.
+    unknown = islice((name for name in names if name not in known and name not in _TELEMETRY_FIELDS), MAX_NAMES)
     return _Shape(
         tuple(
             (name, metric.name, metric.lowest, metric.highest)
@@ -190,7 +192,7 @@ def _shape(names: tuple[str, ...]) -> _Shape:
             # A canonical name outranks its alias, whichever comes first.
             if name == metric.name or metric.name not in known
         ),
-        tuple(clean_text(name) or "?" for name in unknown[:MAX_NAMES]),
+        tuple(clean_text(name) or "?" for name in unknown),
     )
 
 
