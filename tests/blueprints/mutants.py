@@ -42,17 +42,17 @@ MUTANTS = [
     Mutant("ventilation", "worst < stop_below %}stop", "worst < start_above %}stop", "fifty_flaps"),
     Mutant("ventilation", "off_below | float(1000)] | max }}", "0] | max }}", "swapped_values"),
     Mutant("ventilation", "lowest if lowest < upper else upper * 0.9", "lowest", "equal_values"),
-    Mutant("ventilation", " and is_number(states(sensor)) %}", " %}", "blink_changes_nothing"),
-    Mutant("ventilation", "or age <= max_age | float(60) * 60 %}", "or true %}", "too_old"),
+    Mutant("ventilation", "before.missing if 0 < before.missing <= clock else", "", "restarts_again_and_again"),
+    Mutant("ventilation", "(now() - state.last_reported).total_seconds() <= age_s", "true", "too_old"),
     Mutant("ventilation", "last_reported", "last_changed", "same_reading_again"),
-    Mutant("ventilation", "< 300 %}{% set found.short", "< 0 %}{% set found.short", "blink_changes_nothing"),
-    Mutant("ventilation", "(readings | max)", "(readings | min)", "worst_of_several"),
+    Mutant("ventilation", "clock - since < 300", "false", "blink_changes_nothing"),
+    Mutant("ventilation", "(values | max)", "(values | min)", "worst_of_several"),
     Mutant(
         "ventilation", "selectattr('age', 'ge', (min_off", "selectattr('age', 'lt', 1e9 or (min_off", "whole_band"
     ),
     Mutant("ventilation", "selectattr('age', 'ge', (min_on", "selectattr('age', 'lt', 1e9 or (min_on", "whole_band"),
-    Mutant("ventilation", "(states[one].context.user_id is none", "(true", "somebody_switched"),
-    Mutant("ventilation", "night_start != night_end and", "", "night_without_length"),
+    Mutant("ventilation", "state.context.user_id is not none and age <", "false and age <", "somebody_switched"),
+    Mutant("ventilation", "hours[0] != hours[1] and", "", "night_without_length"),
     Mutant(
         "ventilation",
         "[night_above | float(2000), upper] | max if resting",
@@ -222,7 +222,7 @@ MUTANTS = [
     Mutant("recirculation_duty_cycle", "or quiet_s >= limit_s)", ")", "blinking_cannot_add_up"),
     Mutant(
         "recirculation_duty_cycle",
-        "0 if states[pump] and states[pump].context.user_id else",
+        "0 if working or (states[pump] and states[pump].context.user_id) else",
         "",
         "somebody_switched_off",
     ),
@@ -230,6 +230,15 @@ MUTANTS = [
     Mutant("recirculation_duty_cycle", "(lock is string and is_state(lock, 'on'))", "false", "locked_pump"),
     Mutant("recirculation_duty_cycle", "is_state(lock, 'on')", "not is_state(lock, 'off')", "locked_pump"),
     Mutant("recirculation_duty_cycle", "and rest_s > 0 and", "and", "without_a_rest"),
+    Mutant("ventilation", "mine and code not in others", "mine", "of_one_fan_agree"),
+    Mutant("ventilation", "or state.state == 'fan_only'", "or true", "thermostat_that_heats"),
+    Mutant("ventilation", "sensor in own", "false", "own_sensors"),
+    Mutant("planned_water_change", "yesterday if late else today", "today", "over_midnight"),
+    Mutant(
+        "planned_water_change", "(not taken if before.ours else", "(false if before.ours else", "did_something_else"
+    ),
+    Mutant("recirculation_duty_cycle", "if now_busy or away else 0", "if now_busy else 0", "blinks_while_it_drains"),
+    Mutant("morning_digest", "and not settling", "", "come_back_after_a_late_start"),
 ]
 SAMPLE = [
     next(one for one in MUTANTS if one.blueprint == name) for name in sorted({one.blueprint for one in MUTANTS})

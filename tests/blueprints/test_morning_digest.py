@@ -24,14 +24,13 @@ async def begin(house: House, at: str = "2026-09-22 07:00:00", *, boot: bool = F
 
     @callback
     def statistics(call: ServiceCall) -> dict[str, Any]:
-        [sensor] = call.data["statistic_ids"]
         if house.deaf:
             raise HomeAssistantError("the recorder is busy")
         rows: list[dict[str, Any]] = [
             {"start": f"2026-09-22T{hour:02}:00:00+00:00", "end": "", "mean": mean, "max": mean, "change": 2.5}
             for hour, mean in HOURS
         ]
-        return {"statistics": {sensor: rows} if sensor in {CO2, WATER} else {}}
+        return {"statistics": {sensor: rows for sensor in call.data["statistic_ids"] if sensor in {CO2, WATER}}}
 
     house.hass.services.async_register(
         "recorder", "get_statistics", statistics, supports_response=SupportsResponse.ONLY
@@ -188,4 +187,45 @@ async def test_a_missing_phone_does_not_stop_the_other(house: House) -> None:
 async def test_inputs_of_the_wrong_type_fall_back_to_the_defaults(house: House) -> None:
     await begin(house, night_hours="x", low_battery=None, air=CO2, water=WATER, problems="binary_sensor.x")
     await house.wait(minutes=30)
+    assert len(told(house)) == 1
+
+
+async def test_devices_may_come_back_after_a_late_start_before_they_are_called_offline(house: House) -> None:
+    await house.hass.config.async_set_time_zone("Europe/Berlin")
+    await house.at("2026-09-22 07:44:50")
+    online = await house.ours("binary_sensor", "greenhouse_online", "unavailable", device_class="connectivity")
+    await begin(house, "2026-09-22 07:45:00", boot=True)
+    await house.wait(minutes=2)
+    assert told(house) == []
+    await house.put(online, "on")
+    await house.wait(minutes=1)
+    assert told(house) == ["Good morning\nNothing is wrong."]
+
+
+async def test_a_device_that_stays_away_after_a_late_start_is_called_offline(house: House) -> None:
+    await house.ours("binary_sensor", "greenhouse_online", "off", device_class="connectivity")
+    await begin(house, "2026-09-22 07:45:00", boot=True)
+    await house.wait(minutes=6)
+    assert told(house) == ["Good morning\nOffline: Greenhouse"]
+
+
+async def test_a_battery_that_only_says_that_it_is_low_is_in_it(house: House) -> None:
+    await house.put("binary_sensor.door", "on", device_class="battery", friendly_name="Front door battery")
+    await begin(house)
+    await house.wait(minutes=31)
+    assert told(house) == ["Good morning\nLow batteries: Front door battery"]
+
+
+async def test_two_hundred_rooms_are_a_message_that_a_phone_takes(house: House) -> None:
+    await begin(house, air=[f"sensor.room_{number}_with_a_long_name" for number in range(200)])
+    await house.wait(minutes=31)
+    assert len(house.pushes()[0]["message"]) < 4000
+
+
+@pytest.mark.parametrize("time", [27000, 450, "7:30"])
+async def test_a_time_typed_by_hand_means_what_it_says(house: House, time: object) -> None:
+    await begin(house, time_of_day=time)
+    await house.wait(minutes=29)
+    assert told(house) == []
+    await house.wait(minutes=2)
     assert len(told(house)) == 1

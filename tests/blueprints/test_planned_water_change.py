@@ -3,7 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from homeassistant.core import HomeAssistant, State
+from homeassistant.const import UnitOfTime
+from homeassistant.core import HomeAssistant, ServiceCall, State, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.util.unit_conversion import DurationConverter
 import pytest
 from pytest_homeassistant_custom_component.common import mock_restore_cache
 
@@ -220,4 +223,92 @@ async def test_inputs_of_the_wrong_type_fall_back_to_the_defaults(house: House) 
     await house.put(AGE, 15, unit_of_measurement="d")
     await begin(house, f"{TUESDAY} 10:00:30", age=AGE, max_age_days="x", max_drift=None, window="y", weekdays=[2])
     await house.wait(minutes=1)
+    assert house.calls() == [PRESS]
+
+
+async def test_a_window_over_midnight_is_one_window(house: House) -> None:
+    await house.remembers()
+    await house.put(ZONE, "failed")
+    await begin(house, f"{TUESDAY} 22:00:00", weekdays=["2"], time_of_day="23:00:00")
+    await house.wait(minutes=120)
+    assert told(house) == []
+    await house.put(ZONE, "normal")
+    await house.wait(minutes=1)
+    assert house.calls() == [PRESS]
+    await changed(house)
+    await house.wait(minutes=24 * 60, step=300)
+    assert house.calls() == []
+
+
+async def test_what_was_missed_after_midnight_is_told(house: House) -> None:
+    await house.put(ZONE, "failed")
+    await begin(house, f"{TUESDAY} 22:00:00", weekdays=["2"], time_of_day="23:00:00")
+    await house.wait(minutes=5 * 60)
+    assert told(house) == ["Water change is due, and the zone is not ready"]
+
+
+@pytest.mark.parametrize("other", ["unavailable", "normal_recirc"])
+async def test_a_zone_that_did_something_else_has_not_taken_the_start(house: House, other: str) -> None:
+    await house.remembers()
+    await begin(house, f"{TUESDAY} 10:00:00", weekdays=["2"])
+    await house.wait(minutes=1)
+    house.calls()
+    await house.put(ZONE, other)
+    await house.put(ZONE, "normal")
+    await house.wait(minutes=12)
+    assert house.calls() == [PRESS]
+    assert told(house) == ["Water change", "Water change did not start"]
+
+
+async def test_a_change_that_was_taken_is_not_repeated_after_a_restart(house: House) -> None:
+    await house.remembers()
+    await begin(house, f"{TUESDAY} 10:00:00", weekdays=["2"])
+    await house.wait(minutes=1)
+    await changed(house)
+    house.calls()
+    await house.remove(ZONE)
+    await house.put(ZONE, "normal")
+    await house.started()
+    await house.wait(minutes=150)
+    assert house.calls() == []
+
+
+async def test_a_start_that_is_refused_is_not_told_as_started(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    @callback
+    def refuse(_call: ServiceCall) -> None:
+        raise HomeAssistantError("locked")
+
+    await house.remembers()
+    house.hass.services.async_register("input_button", "press", refuse)
+    await house.put("input_button.change", "unknown")
+    await begin(house, f"{TUESDAY} 10:00:00", begin="input_button.change", weekdays=["2"])
+    await house.wait(minutes=5)
+    assert told(house) == []
+    caplog.clear()  # Home Assistant logs the refusal as an error, which is right
+
+
+@pytest.mark.parametrize("unit", [one for one in UnitOfTime if one in DurationConverter.VALID_UNITS])
+async def test_the_age_is_read_in_every_unit_of_time(house: House, unit: str) -> None:
+    for age, expected in ((13, []), (15, [PRESS])):
+        value = DurationConverter.convert(age, UnitOfTime.DAYS, unit)
+        await house.put(AGE, value, unit_of_measurement=unit, device_class="duration")
+        if not house.hass.states.async_entity_ids("automation"):
+            await begin(house, f"{TUESDAY} 10:00:30", age=AGE)
+        await house.wait(minutes=2)
+        assert house.calls() == expected
+
+
+async def test_an_age_in_no_unit_of_time_starts_nothing_and_is_told_once_a_day(house: House) -> None:
+    await house.remembers()
+    await house.put(AGE, 9999, unit_of_measurement="bananas")
+    await begin(house, f"{TUESDAY} 10:00:30", age=AGE)
+    await house.wait(minutes=60)
+    assert (house.calls(), told(house)) == ([], ["Water change cannot read the age"])
+
+
+@pytest.mark.parametrize("time", [36000, 600, "10:00", "10:0:0"])
+async def test_a_time_typed_by_hand_means_what_it_says(house: House, time: object) -> None:
+    await begin(house, f"{TUESDAY} 09:59:00", weekdays=["2"], time_of_day=time)
+    assert house.calls() == []
+    await house.wait(minutes=2)
     assert house.calls() == [PRESS]

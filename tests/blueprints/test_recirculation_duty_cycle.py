@@ -193,3 +193,46 @@ async def test_inputs_of_the_wrong_type_fall_back_to_the_defaults(house: House) 
 async def test_a_run_of_no_length_still_moves_water(house: House) -> None:
     await begin(house, "off", run=0, rest=5, max_off=0)
     assert await spans(house, 4) == [(1, "on"), (2, "off"), (3, "on"), (4, "off")]
+
+
+@pytest.mark.parametrize("away", ["unavailable", "unknown", "gone"])
+async def test_a_zone_that_blinks_while_it_drains_does_not_start_the_pump(house: House, away: str) -> None:
+    await house.remembers()
+    await house.put("sensor.zone", "drain")
+    await begin(house, "off", busy="sensor.zone", rest=10, busy_most=60)
+    await house.wait(minutes=20)
+    if away == "gone":
+        await house.remove("sensor.zone")
+    else:
+        await house.put("sensor.zone", away)
+    await house.started()  # as after a restart in which the zone comes late
+    await house.wait(seconds=30, step=30)
+    await house.put("sensor.zone", "drain")
+    assert await spans(house, 38) == []
+    assert (await spans(house, 4))[0][1] == "on"
+
+
+async def test_blinks_do_not_make_a_run_longer(house: House) -> None:
+    await house.remembers()
+    await begin(house, run=15, rest=5)
+    minutes = 0
+    while house.state(PUMP) == "on":
+        await house.put(PUMP, "unavailable")
+        await house.put(PUMP, "on")
+        await house.wait(minutes=1)
+        minutes += 1
+    assert minutes in {15, 16}
+
+
+async def test_a_helper_that_is_on_keeps_its_hands_off_by_default(house: House) -> None:
+    await house.put("input_boolean.busy", "on")
+    await begin(house, "off", busy="input_boolean.busy", rest=5)
+    assert await spans(house, 20) == []
+
+
+@pytest.mark.parametrize("begins", [79200, 1320, "22:00"])
+async def test_a_night_typed_by_hand_means_what_it_says(house: House, begins: object) -> None:
+    await house.hass.config.async_set_time_zone("Europe/Berlin")
+    await house.at("2026-09-22 23:00:00")
+    await begin(house, run=10, rest=5, max_off=30, night_start=begins, night_end="6:00:00")
+    assert await spans(house, 41) == [(10, "off"), (40, "on")]

@@ -1,6 +1,7 @@
 """Ventilation: on above, off below, and nothing in between, whatever happens in the house."""
 
 from homeassistant.core import HomeAssistant, State
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import mock_restore_cache
 
@@ -318,3 +319,119 @@ async def test_inputs_of_the_wrong_type_fall_back_to_what_is_safe(house: House) 
     assert house.calls() == [ON]
     await house.put(CO2, 500)
     assert house.calls() == [OFF]
+
+
+async def remembering(house: House, co2: object = 700, fan: str = "off", **inputs: object) -> None:
+    await house.remembers()
+    await begin(house, co2, fan, **inputs)
+
+
+async def test_a_steady_bad_value_is_no_missing_one(house: House) -> None:
+    co2 = await house.ours("sensor", "office_co2", 5000, unit_of_measurement="ppm")
+    await begin(house, sensors=[co2])
+    await house.wait(minutes=180)
+    assert house.state(FAN) == "on"
+
+
+async def test_own_sensors_are_not_asked_for_the_age_of_a_steady_value(house: House) -> None:
+    humidity = await house.ours("sensor", "tent_humidity", 90, unit_of_measurement="%")
+    await begin(house, sensors=[humidity], on_above=65, off_below=60, max_age=2)
+    await house.wait(minutes=10)
+    assert house.state(FAN) == "on"
+
+
+async def test_a_sensor_that_restarts_again_and_again_counts_as_missing(house: House) -> None:
+    await remembering(house, 1200)
+    assert house.calls() == []
+    await house.wait(minutes=1)
+    for turn in range(24):
+        await house.put(CO2, ["unavailable", "unknown"][turn % 2])
+        await house.wait(seconds=20, step=20)
+    assert house.state(FAN) == "off"
+
+
+async def test_a_hand_is_remembered_for_its_time_whatever_attributes_do(house: House) -> None:
+    await remembering(house, 500)
+    await house.put(FAN, "on", context=OWNER)
+    for minute in range(58):
+        await house.put(FAN, "on", current_temperature=minute)
+        await house.wait(minutes=1)
+    assert house.calls() == []
+    await house.wait(minutes=4)
+    assert house.calls() == [OFF]
+
+
+@pytest.mark.parametrize("with_smartair", [True, False])
+async def test_a_thermostat_that_heats_is_left_alone(house: House, with_smartair: bool) -> None:
+    if with_smartair:
+        await house.remembers()
+    await house.put("climate.room", "heat", hvac_modes=["off", "heat", "fan_only"])
+    await begin(house, 500, ventilators=["climate.room"])
+    for value in (1500, 500):
+        await house.put(CO2, value)
+        await house.wait(minutes=30)
+    assert house.state("climate.room") == "heat"
+
+
+async def test_what_it_did_not_switch_on_is_not_switched_off(house: House) -> None:
+    await remembering(house, 500)
+    await house.put(FAN, "on")
+    await house.wait(minutes=300, step=600)
+    assert house.calls() == []
+
+
+@pytest.mark.parametrize("after", ["unavailable", "on"])
+async def test_what_it_switched_on_it_switches_off_after_a_restart(house: House, after: str) -> None:
+    await remembering(house, 1200)
+    await house.put(CO2, 1300)
+    assert house.calls() == [] or house.state(FAN) == "on"
+    await house.put(FAN, after)
+    await house.put(FAN, "on")
+    await house.started()
+    await house.put(CO2, 500)
+    assert house.calls()[-1] == OFF
+
+
+async def test_two_automations_of_one_fan_agree(house: House) -> None:
+    await house.remembers()
+    await house.put(FAN, "off")
+    await house.put(CO2, 1500, unit_of_measurement="ppm")
+    await house.put("sensor.humidity", 50, unit_of_measurement="%")
+    shared = {"ventilators": [FAN], "min_on": 10, "min_off": 5}
+    inputs = {
+        "air": {"sensors": [CO2], **shared},
+        "damp": {"sensors": ["sensor.humidity"], "on_above": 65, "off_below": 60, **shared},
+    }
+    config = [
+        {"id": name, "alias": name, "use_blueprint": {"path": "smartair/ventilation.yaml", "input": one}}
+        for name, one in inputs.items()
+    ]
+    assert await async_setup_component(house.hass, "automation", {"automation": config})
+    await house.wait(minutes=240)
+    assert house.calls() == [ON]
+    await house.put("sensor.humidity", 80)
+    await house.put(CO2, 500)
+    await house.wait(minutes=30)
+    assert house.calls() == []  # the other one still asks for it
+    await house.put("sensor.humidity", 50)
+    await house.wait(minutes=2)
+    assert house.calls() == [OFF]
+
+
+async def test_a_unit_that_cannot_be_read_is_left_out_and_told(house: House) -> None:
+    await house.put("sensor.other", 9000, unit_of_measurement="bananas")
+    await remembering(house, sensors=[CO2, "sensor.other"])
+    await house.wait(minutes=2)
+    assert house.calls() == []
+    assert house.on_screen() == {"smartair-try": "Ventilation cannot read a sensor"}
+    await house.put("sensor.other", 9000, unit_of_measurement="ppm")
+    assert (house.calls(), house.on_screen()) == ([ON], {})
+
+
+async def test_nights_typed_by_hand_mean_what_they_say(house: House) -> None:
+    await house.hass.config.async_set_time_zone("Europe/Berlin")
+    await begin(house, 1500, "on", night_mode="off", night_above=2000, night_start=79200, night_end="7:00")
+    await house.at("2026-09-22 22:00:10")
+    assert house.calls() == [OFF]
+    await house.at("2026-09-23 07:00:10")
+    assert house.calls() == [ON]
