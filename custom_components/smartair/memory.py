@@ -11,9 +11,9 @@ from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_component import EntityComponent
-from homeassistant.helpers.storage import Store
 from homeassistant.util.hass_dict import HassKey
 
+from .careful_store import CarefulStore
 from .const import DOMAIN
 from .store import STORAGE_VERSION, SharedSave
 
@@ -28,9 +28,9 @@ MOST_AUTOMATIONS = 200
 _PREFIX = f"{AUTOMATION}."
 
 
-def memory_file(hass: HomeAssistant) -> Store[dict[str, Any]]:
+def memory_file(hass: HomeAssistant) -> CarefulStore:
     """Return the file of all memories."""
-    return Store(hass, STORAGE_VERSION, f"{DOMAIN}.memory", atomic_writes=True)
+    return CarefulStore(hass, STORAGE_VERSION, f"{DOMAIN}.memory", private=False)
 
 
 def memory_size(memory: Memory) -> int:

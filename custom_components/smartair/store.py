@@ -13,6 +13,7 @@ from typing import Any, Self
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 
+from .careful_store import CarefulStore
 from .const import DOMAIN
 from .pysmartair import (
     CATALOGUE,
@@ -139,9 +140,9 @@ def _reparse(uid: str, channel: Channel, content: Mapping[str, Any] | None) -> o
     return parse(_ROOT, topic_for(_ROOT, uid, channel), json.dumps(content)) if content else None
 
 
-def concern_store(hass: HomeAssistant, entry_id: str, concern: str) -> Store[dict[str, Any]]:
+def concern_store(hass: HomeAssistant, entry_id: str, concern: str) -> CarefulStore:
     """Return the file of one of the CONCERNS of a hub, which goes when the hub does."""
-    return Store(hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}.{concern}", private=True, atomic_writes=True)
+    return CarefulStore(hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}.{concern}")
 
 
 class SharedSave:
@@ -204,9 +205,7 @@ class HubStore:
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Name the file; nothing is read yet."""
         self._concerns = [concern_store(hass, entry_id, concern) for concern in CONCERNS]
-        store: Store[dict[str, Any]] = Store(
-            hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}", private=True, atomic_writes=True
-        )
+        store = CarefulStore(hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}")
         self._file = SharedSave(store, self._data)
         self.devices: dict[str, DeviceRecord] = {}
 
