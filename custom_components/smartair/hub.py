@@ -170,11 +170,14 @@ class SmartAirHub:
 
     async def _async_leave(self, _event: Event | None = None) -> None:
         """Stop what nobody else would end: every pump at once, and first of all the changes that want them to run."""
-        try:
-            interrupted = self.zones.async_interrupt()
-        finally:
-            # Whatever goes wrong with a zone holds up no stop (S1).
-            self.pumps.async_leave()
+        interrupted: list[asyncio.Task[None]] = []
+
+        def interrupt() -> None:
+            interrupted.extend(self.zones.async_interrupt())
+
+        # Whatever goes wrong with a zone holds up no stop (S1), and no unload.
+        self.isolation.call("The end of the zones", interrupt)
+        self.pumps.async_leave()
         await async_bounded(interrupted, "the stops of its zones")
 
     def async_create_task(self, work: Coroutine[Any, Any, None], name: str) -> None:
