@@ -303,9 +303,11 @@ async def test_a_recorded_outage_ends_in_the_statistics(
     hass: HomeAssistant, hub: MockConfigEntry, rows: Rows, freezer: FrozenDateTimeFactory
 ) -> None:
     measured: dict[float, float] = {}
-    for message in recordings.load("outage"):
-        # As if the broker had kept all of it from Home Assistant for two hours.
-        freezer.move_to(datetime.fromtimestamp(message.at + 7200, UTC))
+    messages = recordings.load("outage")
+    # As if the broker had kept all of it from Home Assistant for two hours, and gave it out at once; at the pace of
+    # the device, as this was played before, it would be a device whose clock is two hours behind.
+    freezer.move_to(datetime.fromtimestamp(messages[-1].at + 7200, UTC))
+    for message in messages:
         async_fire_mqtt_message(hass, message.topic, message.payload, message.qos, message.retain)
         await hass.async_block_till_done()
         await hub.runtime_data.async_approve({"multi_001"} - hub.runtime_data.devices.keys())

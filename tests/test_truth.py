@@ -5,14 +5,18 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.logbook import EVENT_LOGBOOK_ENTRY
 from homeassistant.components.mqtt import MQTT_CONNECTION_STATE
 from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE, STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.event import async_track_state_change_event
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
+
+from custom_components.smartair.pysmartair import Code
 
 from .conftest import CO2_INFO, CO2_TELEMETRY, NOW, Say, Wait, hub_entry
 from .pump_node import Node
@@ -139,6 +143,118 @@ async def test_kept_values_whose_time_is_in_another_form_are_history(
         await say(co2, "telemetry", {"co2": 2000 + minute, "timestamp": form(NOW - 7200 + 60 * minute)})
     assert _state(hass, CO2) == "920"
     assert hub.runtime_data.devices[co2].snapshot.buffered == 60
+
+
+async def test_a_clock_that_is_steadily_behind_is_reported_in_its_direction_and_the_values_are_shown(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, wait: Wait, issue_registry: ir.IssueRegistry
+) -> None:
+    for index in range(6):
+        await wait(5)
+        await say(co2, "telemetry", {"co2": 700 + index, "timestamp": NOW + 5 * (index + 1) - 28_800})
+    assert _state(hass, CO2) == "705"
+    issue = issue_registry.issues["smartair", f"clock_skew/{hub.entry_id}/co2_001/"]
+    assert issue.translation_key == "clock_behind"
+    assert issue.translation_placeholders == {"device": "Bedroom air", "seconds": "28800"}
+    (alert,) = hub.runtime_data.alerts.active()
+    assert (alert.code, alert.values) == (Code.CLOCK_SKEW, {"seconds": -28_800})
+
+
+async def test_what_is_rejected_again_and_again_is_a_repair_with_name_value_and_range(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, wait: Wait, issue_registry: ir.IssueRegistry
+) -> None:
+    odd = {"humidity": 255, "temperature": "22.5 C", "timestamp": "noon", "channels": {"a": {"on": "?"}}}
+    for _ in range(4):
+        await wait(25)
+        await say(co2, "telemetry", {"co2": 700, **odd})
+    key = "smartair", f"values_rejected/{hub.entry_id}/co2_001/"
+    assert issue_registry.issues[key].translation_placeholders == {
+        "device": "Bedroom air",
+        "values": 'a.on: "?" (true / false); humidity: 255 (-5 … 110 %); temperature: "22.5 C" (-55 … 125 °C)',
+    }
+    of_time = "smartair", f"time_unreadable/{hub.entry_id}/co2_001/"
+    assert issue_registry.issues[of_time].translation_placeholders == {"device": "Bedroom air", "value": '"noon"'}
+    good = {"humidity": 55, "temperature": 22.5, "channels": {"a": {"on": False}}}
+    await say(co2, "telemetry", {"co2": 700, "timestamp": NOW + 100, **good})
+    assert not {key, of_time} & issue_registry.issues.keys()
+
+
+@pytest.mark.parametrize("pace", [300, 600, 1800])
+async def test_a_slow_reporter_keeps_its_pace_over_a_reload(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait, pace: int
+) -> None:
+    await say("slow", "telemetry", {"temperature": 20.5})
+    await hub.runtime_data.async_approve(["slow"])
+    for _ in range(5):
+        await say("slow", "telemetry", {"temperature": 20.5})
+        await wait(pace)
+    await say("slow", "telemetry", {"temperature": 20.5})
+    assert await hass.config_entries.async_reload(hub.entry_id)
+    for _ in range(pace // 50):
+        await wait(50)
+        assert _state(hass, "sensor.slow_temperature") == "20.5"
+    assert hub.runtime_data.alerts.active() == []
+
+
+async def test_a_rare_reporter_is_available_while_it_keeps_its_pace(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait
+) -> None:
+    await say("slow", "telemetry", {"temperature": 20.5})
+    await hub.runtime_data.async_approve(["slow"])
+    for _ in range(2):
+        await say("slow", "telemetry", {"temperature": 20.5})
+        for _ in range(24):
+            await wait(900)
+    await say("slow", "telemetry", {"temperature": 20.5})
+    for _ in range(23):
+        await wait(900)
+        assert _state(hass, "sensor.slow_temperature") == "20.5"
+    assert hub.runtime_data.alerts.active() == []
+
+
+async def test_offline_is_not_said_for_an_hour_of_a_device_whose_pace_is_not_known(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait
+) -> None:
+    await say("slow", "telemetry", {"temperature": 20.5})
+    await hub.runtime_data.async_approve(["slow"])
+    await say("slow", "telemetry", {"temperature": 20.5})
+    for _ in range(30):
+        await wait(120)
+    assert hub.runtime_data.alerts.active() == []
+    for _ in range(5):
+        await wait(120)
+    assert [alert.code for alert in hub.runtime_data.alerts.active()] == [Code.DEVICE_OFFLINE]
+
+
+async def test_a_device_that_announced_its_sleep_is_shown_until_its_wake_is_overdue(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait
+) -> None:
+    await say("owl", "status", "online", retain=True)
+    await say("owl", "telemetry", {"temperature": 20})
+    await hub.runtime_data.async_approve(["owl"])
+    for _ in range(3):
+        await say("owl", "status", "online")
+        await say("owl", "telemetry", {"temperature": 20, "sleep_s": 600})
+        await say("owl", "status", "asleep")
+        for _ in range(10):
+            await wait(60)
+            assert _state(hass, "sensor.owl_temperature") == "20"
+    assert hub.runtime_data.alerts.active() == []
+    for _ in range(30):
+        await wait(60)
+    assert _state(hass, "sensor.owl_temperature") == STATE_UNAVAILABLE
+    assert [alert.code for alert in hub.runtime_data.alerts.active()] == [Code.DEVICE_OFFLINE]
+
+
+async def test_a_button_that_was_pressed_long_ago_is_recorded_and_no_automation_acts_on_it(
+    hass: HomeAssistant, co2: str, say: Say
+) -> None:
+    recorded = async_capture_events(hass, EVENT_LOGBOOK_ENTRY)
+    await say(co2, "event", {"event": "button", "timestamp": NOW - 600})
+    (entity_id,) = [one for one in hass.states.async_entity_ids("event") if one.endswith("_activity")]
+    assert _state(hass, entity_id) == STATE_UNKNOWN
+    assert [event.data["entity_id"] for event in recorded] == [entity_id]
+    await say(co2, "event", {"event": "button", "timestamp": NOW - 60})
+    assert hass.states.get(entity_id).attributes["event_type"] == "button"
 
 
 async def test_a_tank_that_is_a_little_emptier_than_empty_can_be_filled(

@@ -21,12 +21,15 @@ from .const import DOMAIN
 from .history import DeviceHistory
 from .pysmartair import (
     ANSWER_TIMEOUT,
+    CATALOGUE,
     KEY_CHANNELS,
     KEY_CONFIG,
     KEY_DESCRIPTOR,
     KEY_FACTS,
+    KEY_ODD,
     KEY_SKEW,
     KEY_UNKNOWN,
+    LIVE_WINDOW,
     STALE_MINIMUM,
     CommandName,
     CommandResponse,
@@ -37,6 +40,7 @@ from .pysmartair import (
     ResponseStatus,
     Snapshot,
     Telemetry,
+    Trouble,
     command,
     configuration,
     expire,
@@ -65,7 +69,7 @@ _REPUBLISH_PAUSE = 10
 _KEY_AVAILABLE = "$available"
 
 _STORED = frozenset({KEY_DESCRIPTOR, KEY_FACTS, KEY_CONFIG})
-_REPORTED = frozenset({KEY_SKEW, KEY_UNKNOWN})
+_REPORTED = frozenset({KEY_ODD, KEY_SKEW, KEY_UNKNOWN})
 _SELDOM = _STORED | _REPORTED
 
 type Listener = Callable[[], None]
@@ -82,6 +86,25 @@ class CommandRefusedError(HomeAssistantError):
         """Keep the answer."""
         super().__init__(**kwargs)
         self.response = response
+
+
+def list_troubles(troubles: Mapping[str, Trouble]) -> str:
+    """Return what cannot be taken, each with its name, what was said and what is taken."""
+    return "; ".join(f"{name}: {one.said} ({_wanted(name)})" for name, one in sorted(troubles.items()))
+
+
+_OF_CHANNEL = {"current_ma": "pump_current", "flow_l_min": "flow_rate"}
+
+
+def _wanted(name: str) -> str:
+    """Return what is taken of a measurement, or of a field of a pump."""
+    field = name.rpartition(".")[2]
+    metric = CATALOGUE.get(_OF_CHANNEL.get(field, name))
+    return (
+        "true / false"
+        if metric is None
+        else f"{metric.lowest:.12g} … {metric.highest:.12g} {metric.unit or ''}".strip()
+    )
 
 
 class SmartAirDevice:
@@ -139,6 +162,13 @@ class SmartAirDevice:
         self.async_refresh_availability()
         self._schedule_expiry(time.time())
 
+    @callback
+    def async_resume(self, known: Snapshot) -> None:
+        """Go on with a device that was heard before the restart and keeps its pace."""
+        self.snapshot = known
+        self.available = self.hub.connected and known.available
+        self._schedule_expiry(time.time())
+
     # --- what the device says -------------------------------------------------------------------
 
     @callback
@@ -149,7 +179,7 @@ class SmartAirDevice:
                 self._handle_response(message, retained=retained)
             case DeviceEvent():
                 if not retained:
-                    self.async_happened(message)
+                    self.async_happened(self._dated(message, now))
             case _:
                 if not self._take_in(message, now, retained=retained):
                     return
@@ -174,6 +204,12 @@ class SmartAirDevice:
             for listener in tuple(self._report_listeners):
                 self.hub.isolation.call(f"The report of {self.uid}", listener, message)
         return True
+
+    def _dated(self, event: DeviceEvent, now: float) -> DeviceEvent:
+        """Return an event with its time only where that is past, and the clock that says so is right."""
+        if event.timestamp is None or self.snapshot.skew is not None:
+            return replace(event, timestamp=None)
+        return event if now - event.timestamp > LIVE_WINDOW else replace(event, timestamp=None)
 
     @callback
     def async_happened(self, event: DeviceEvent) -> None:
@@ -246,11 +282,31 @@ class SmartAirDevice:
             if snapshot.skew is None:
                 self.hub.async_delete_issue("clock_skew", self.uid)
             else:
-                self.hub.async_create_issue("clock_skew", self.uid, seconds=str(round(snapshot.skew)))
+                self.hub.async_create_issue(
+                    "clock_skew",
+                    self.uid,
+                    text="clock_skew" if snapshot.skew > 0 else "clock_behind",
+                    seconds=str(round(abs(snapshot.skew))),
+                )
             self.hub.infra.async_clock_changed(self)
+        if KEY_ODD in changed:
+            self._tell_troubles()
         if KEY_UNKNOWN in changed:
             self.hub.async_create_issue("unknown_metric", self.uid, names=", ".join(sorted(snapshot.unknown)))
             self.hub.infra.async_unknown_grew(self)
+
+    def _tell_troubles(self) -> None:
+        """Say what the device sends again and again that cannot be taken, or no more if there is nothing."""
+        troubles = dict(self.snapshot.troubles)
+        time_of = troubles.pop("timestamp", None)
+        if time_of is None:
+            self.hub.async_delete_issue("time_unreadable", self.uid)
+        else:
+            self.hub.async_create_issue("time_unreadable", self.uid, value=time_of.said)
+        if troubles:
+            self.hub.async_create_issue("values_rejected", self.uid, values=list_troubles(troubles))
+        else:
+            self.hub.async_delete_issue("values_rejected", self.uid)
 
     def _keep(self, before: Snapshot, changed: frozenset[str]) -> None:
         """Bring registry, store and settings up to date with what the device now says of itself."""

@@ -89,7 +89,8 @@ def _device(device: SmartAirDevice) -> dict[str, Any]:
         "desired": device.record.desired,
         "desired_revision": device.record.revision,
         "history": dict(device.history.counts) if device.history else {},
-        "snapshot": async_redact_data(_plain(snapshot._asdict()), TO_REDACT),
+        # What it said last is kept to know copies, and says nothing that the values do not.
+        "snapshot": async_redact_data(_plain(replace(snapshot, recent=())._asdict()), TO_REDACT),
     }
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import override
 
 from homeassistant.components.event import ATTR_EVENT_TYPE, ATTR_EVENT_TYPES, EventEntity, EventEntityDescription
+from homeassistant.components.logbook import async_log_entry
 from homeassistant.const import (
     ATTR_ASSUMED_STATE,
     ATTR_ATTRIBUTION,
@@ -21,8 +22,10 @@ from homeassistant.const import (
 )
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util import dt as dt_util
 
 from .alert_entity import AlertEntity, async_setup_alert_entities
+from .const import DOMAIN
 from .device import SmartAirDevice
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
@@ -109,6 +112,13 @@ class ActivityEvent(SmartAirEntity, EventEntity):
 
     @callback
     def _async_happened(self, event: DeviceEvent) -> None:
+        if event.timestamp is not None:
+            # It happened long ago and was kept: it is recorded, and no automation is to act on it now.
+            when = dt_util.as_local(dt_util.utc_from_timestamp(event.timestamp)).isoformat(
+                sep=" ", timespec="seconds"
+            )
+            async_log_entry(self.hass, self.device.name, f"{event.event} ({when})", DOMAIN, self.entity_id)
+            return
         known = event.event in self.event_types
         attributes = {name: value for name, value in event.data.items() if name not in _RESERVED}
         if not known:

@@ -120,7 +120,9 @@ class SmartAirHub:
         self.connected = mqtt.is_connected(self.hass)
         self._register_hub()
         for record in self.store.devices.values():
-            self._adopt(record).restored = read(readings.get(record.uid))
+            device = self._adopt(record)
+            device.restored = read(readings.get(record.uid))
+            self.readings.async_recall(device)
         self.silence.async_start()
         self.readings.async_start()
         Announcer(self).async_start()
@@ -164,6 +166,8 @@ class SmartAirHub:
             # Whether these still hold is seen by what the device says next, which is then compared with nothing.
             self.async_delete_issue("clock_skew", device.uid)
             self.async_delete_issue("unknown_metric", device.uid)
+            self.async_delete_issue("values_rejected", device.uid)
+            self.async_delete_issue("time_unreadable", device.uid)
         await self.updates.async_stop()
         await self.alerts.async_stop()
         await self.store.async_save_now()
@@ -437,6 +441,7 @@ class SmartAirHub:
         suffix: str = "",
         fixable: bool = False,
         persistent: bool = False,
+        text: str | None = None,
         **placeholders: str,
     ) -> None:
         """Show a repair about a device; a `persistent` one outlives a restart, as nothing would raise it again."""
@@ -450,7 +455,7 @@ class SmartAirHub:
             is_fixable=fixable,
             is_persistent=persistent,
             severity=ir.IssueSeverity.WARNING,
-            translation_key=key,
+            translation_key=text or key,
             translation_placeholders={
                 "device": device.name if device else uid,
                 **{name: without_markup(text) for name, text in placeholders.items()},

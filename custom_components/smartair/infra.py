@@ -9,7 +9,7 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.helpers.event import async_call_later
 
 from .device import SmartAirDevice
-from .pysmartair import KEY_LAST_SEEN, Code, Place
+from .pysmartair import DOUBT, KEY_LAST_SEEN, Code, Place
 
 if TYPE_CHECKING:
     from .hub import SmartAirHub
@@ -90,6 +90,11 @@ class Infrastructure:
             self._away.setdefault(device.uid, time.time())
             self._schedule(DEVICE_GRACE)
 
+    def _grace(self, uid: str) -> float:
+        """Return for how long a device may be away: one whose pace is not known yet may simply be slow."""
+        device = self._hub.devices.get(uid)
+        return DOUBT if device is not None and device.snapshot.doubtful else DEVICE_GRACE
+
     def _schedule(self, seconds: float) -> None:
         if self._timer is None:
             self._timer = async_call_later(self._hub.hass, seconds, self._job)
@@ -101,11 +106,13 @@ class Infrastructure:
         now = time.time()
         for uid, since in list(self._away.items()):
             # What went after now did so before the clock was set back.
-            if not now - DEVICE_GRACE < since <= now:
+            if not now - self._grace(uid) < since <= now:
                 del self._away[uid]
                 self._raise_offline(uid, now)
         if self._away:
-            self._schedule(min(self._away.values()) + DEVICE_GRACE - now)
+            # A last will may end a doubt at any time.
+            due = min(since + self._grace(uid) for uid, since in self._away.items())
+            self._schedule(min(due - now, DEVICE_GRACE))
 
     def _raise_offline(self, uid: str, now: float) -> None:
         device = self._hub.devices.get(uid)
@@ -119,7 +126,7 @@ class Infrastructure:
 
     @callback
     def async_clock_changed(self, device: SmartAirDevice) -> None:
-        """Raise or resolve that the clock of a device runs ahead."""
+        """Raise or resolve that the clock of a device is wrong: ahead, or behind by a negative number."""
         skew = device.snapshot.skew
         if skew is None:
             self._hub.alerts.async_resolve(Code.CLOCK_SKEW, uid=device.uid)

@@ -13,6 +13,7 @@ from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE
 from homeassistant.core import Event
 from homeassistant.helpers.event import async_track_time_interval
 
+from .pysmartair import habits, with_habits
 from .store import concern_store
 
 if TYPE_CHECKING:
@@ -33,14 +34,21 @@ class Readings:
         """Name the file; nothing is read yet."""
         self._hub = hub
         self._store = concern_store(hub.hass, hub.entry.entry_id, "readings")
+        self._habits: Mapping[str, Any] = {}
 
     async def async_load(self) -> Mapping[str, Any]:
         """Return what was stored, by device."""
         match await self._store.async_load():
-            case {"devices": dict() as stored}:
+            case {"devices": dict() as stored, **more}:
+                habits_of = more.get("habits")
+                self._habits = habits_of if isinstance(habits_of, dict) else {}
                 return stored
             case _:
                 return {}
+
+    def async_recall(self, device: SmartAirDevice) -> None:
+        """Give a device back its pace: what was observed over days must not be forgotten with each restart."""
+        device.async_resume(with_habits(device.snapshot, self._habits.get(device.uid), now=time.time()))
 
     def async_start(self) -> None:
         """Begin to keep what is measured."""
@@ -52,7 +60,10 @@ class Readings:
         """Write what holds now."""
         now = time.time()
         await self._store.async_save(
-            {"devices": {uid: _current(device, now) for uid, device in self._hub.devices.items()}}
+            {
+                "devices": {uid: _current(device, now) for uid, device in self._hub.devices.items()},
+                "habits": {uid: habits(device.snapshot) for uid, device in self._hub.devices.items()},
+            }
         )
 
 

@@ -1,6 +1,7 @@
 """What is known of a device, and how each message and the passing of time change it."""
 
 from copy import replace
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from custom_components.smartair.pysmartair import (
     KEY_DESCRIPTOR,
     KEY_FACTS,
     KEY_LAST_SEEN,
+    KEY_ODD,
     KEY_OTA,
     KEY_SKEW,
     KEY_STATUS,
@@ -20,7 +22,9 @@ from custom_components.smartair.pysmartair import (
     Snapshot,
     expire,
     fold,
+    habits,
     next_expiry,
+    with_habits,
 )
 
 from . import NOW, UID, told
@@ -124,6 +128,110 @@ def test_history_proves_that_its_device_is_there_again(story: Story) -> None:
     assert KEY_STATUS in story.changed
 
 
+@pytest.mark.parametrize("behind", [28_800, 3600, 200, 86_400 * 400])
+def test_who_is_steadily_behind_has_a_wrong_clock_and_is_live(story: Story, behind: float) -> None:
+    for _ in range(3):
+        story.wait(5).report(age=behind, co2=700)
+    assert (story.snapshot.values, story.snapshot.skew) == ({"co2": 700}, -behind)
+    assert KEY_SKEW in story.changed
+    story.wait(5).report(age=behind, co2=710)
+    assert (story.snapshot.values, KEY_SKEW in story.changed) == ({"co2": 710}, False)
+    story.wait(5).report(age=0, co2=720)
+    assert (story.snapshot.values, story.snapshot.skew) == ({"co2": 720}, None)
+
+
+def test_who_is_behind_and_seldom_heard_is_live_with_the_second_report(story: Story) -> None:
+    story.report(age=28_800, co2=700).wait(600).report(age=28_801, co2=701)
+    assert story.snapshot.values == {"co2": 701}
+
+
+def test_a_clock_that_stands_still_is_a_wrong_clock(story: Story) -> None:
+    for index in range(9):
+        story.wait(5).hear("telemetry", {"timestamp": NOW - 600, "co2": 700 + index})
+    assert story.snapshot.values == {"co2": 708}
+
+
+def test_a_clock_that_drifts_over_the_border_stays_live_and_is_told_of_once(story: Story) -> None:
+    told = 0
+    for age in (110, 114, 118, 122, 119, 121, 126, 130):
+        story.wait(10).report(age=age, co2=700 + age)
+        assert story.snapshot.values == {"co2": 700 + age}
+        told += KEY_SKEW in story.changed
+    assert (told, story.snapshot.skew, story.snapshot.buffered) == (1, -130, 0)
+
+
+def test_a_whole_backlog_without_a_mark_is_history_however_it_comes(story: Story) -> None:
+    story.report(age=0, co2=600).wait(86_400)
+    for minute in range(1430):
+        story.wait(0.05).hear("telemetry", {"timestamp": NOW + 60 * minute, "co2": 2000})
+    assert story.snapshot.values == {}
+    assert story.snapshot.buffered == 1430
+    assert story.snapshot.skew is None
+
+
+def test_what_is_late_beside_live_values_is_history(story: Story) -> None:
+    for minute in range(20):
+        story.wait(30).report(age=7200, co2=2000 + minute).report(age=0, co2=600)
+    assert (story.snapshot.values, story.snapshot.buffered) == ({"co2": 600}, 20)
+
+
+def test_a_sample_from_after_our_clock_was_set_back_begins_its_run_anew(story: Story) -> None:
+    story.report(age=7200, co2=700)
+    story.now -= 60
+    story.report(age=7200, co2=700)
+    assert story.snapshot.late == (NOW - 60, NOW - 60 - 7200, 1)
+
+
+# --- what is odd -----------------------------------------------------------------------------------
+
+
+def test_what_is_rejected_again_and_again_is_told_once_and_taken_back_once(story: Story) -> None:
+    told = []
+    for _ in range(5):
+        story.wait(25).report(humidity="wet", co2=700)
+        told.append(KEY_ODD in story.changed)
+    assert told == [False, False, False, True, False]
+    assert {name: one.said for name, one in story.snapshot.troubles.items()} == {"humidity": '"wet"'}
+    assert KEY_ODD not in story.wait(25).report(co2=700).changed
+    assert KEY_ODD in story.wait(25).report(humidity=40).changed
+    assert story.snapshot.odd == {}
+
+
+def test_a_glitch_now_and_then_is_not_told(story: Story) -> None:
+    for _ in range(20):
+        story.wait(30).report(humidity=40).wait(30).report(humidity=255)
+    assert story.snapshot.troubles == {}
+
+
+def test_a_time_and_a_pump_that_cannot_be_read_are_told_too(story: Story) -> None:
+    for _ in range(4):
+        story.wait(30).hear("telemetry", {"timestamp": "noon", "co2": 700, "channels": {"a": {"on": "?"}}})
+    assert set(story.snapshot.troubles) == {"timestamp", "a.on"}
+    story.hear("telemetry", {"timestamp": story.now, "co2": 700, "channels": {"a": {"on": True}}})
+    assert story.snapshot.troubles == {}
+
+
+def test_what_is_odd_about_history_is_told_unless_another_sample_says_it_well(story: Story) -> None:
+    samples = [{"timestamp": "noon", "co2": 0, "ph": 99}, {"timestamp": "one", "co2": 700}]
+    changes = []
+    for _ in range(4):
+        story.wait(30).hear("telemetry", {"samples": samples})
+        changes.append(KEY_ODD in story.changed)
+    assert set(story.snapshot.troubles) == {"timestamp", "ph"}
+    assert changes == [False, False, True, False]
+
+
+def test_what_is_odd_fills_no_memory(story: Story) -> None:
+    story.hear("telemetry", {"channels": {f"c{number}": {"on": "?"} for number in range(60)}})
+    assert len(story.snapshot.odd) == 32
+
+
+def test_a_device_that_waits_for_approval_shows_what_cannot_be_taken_of_it(story: Story) -> None:
+    after = story.hear("telemetry", {"co2": "much"}, retained=True).snapshot
+    assert {name: one.said for name, one in after.odd.items()} == {"co2": '"much"'}
+    assert after.metrics == frozenset()
+
+
 # --- retained telemetry --------------------------------------------------------------------------
 
 
@@ -197,7 +305,8 @@ def test_a_value_is_stale_after_90_seconds_where_no_interval_is_known(story: Sto
 
 
 @pytest.mark.parametrize(
-    ("interval", "term"), [(1, 90), (30, 90), (31, 93), (600, 1800), (3600, 10_800), (86_400, 10_800)]
+    ("interval", "term"),
+    [(1, 90), (30, 90), (31, 93), (600, 1800), (3600, 10_800), (86_400, 259_200), (1e9, 93 * 86_400)],
 )
 def test_a_value_is_stale_after_three_intervals_as_configured_and_at_least_90_seconds(
     story: Story, interval: int, term: int
@@ -240,7 +349,8 @@ def test_one_long_absence_does_not_change_the_learnt_interval(story: Story) -> N
 
 def test_an_absence_at_the_very_beginning_is_forgotten_with_the_second_report(story: Story) -> None:
     story.report(co2=920).wait(86_400).report(co2=920)
-    assert story.snapshot.report_interval == 3600
+    # A report each day is a pace.
+    assert story.snapshot.report_interval == 86_400
     assert story.snapshot.gaps == (86_400,)
     story.wait(30).report(co2=920)
     assert story.snapshot.report_interval == 30
@@ -327,10 +437,27 @@ def test_a_sequence_that_began_anew_in_the_same_boot_is_news(story: Story) -> No
     assert numbered(story, 0, 930).snapshot.values == {"co2": 930}
 
 
-def test_a_number_that_is_a_thousand_behind_has_begun_anew_and_any_nearer_is_a_copy(story: Story) -> None:
-    numbered(story, 5000, 920)
-    assert numbered(story, 4001, 930).snapshot.duplicates == 1
-    assert numbered(story, 4000, 930).snapshot.values == {"co2": 930}
+# It was pinned that whatever lies less than a thousand behind is a copy: a counter of one byte never came back.
+@pytest.mark.parametrize("numbers", [(254, 255, 0, 1), (65_534, 65_535, 0), (9, 8, 7, 6), (7, 7, 7), (5000, 4001)])
+def test_a_device_is_alive_whatever_its_counter_does(story: Story, numbers: tuple[int, ...]) -> None:
+    for index, seq in enumerate(numbers):
+        assert numbered(story.wait(10), seq, 700 + index).snapshot.values == {"co2": 700 + index}
+    assert story.snapshot.duplicates == 0
+
+
+def test_a_counter_that_stands_still_and_values_that_do_so_too_are_a_device_that_is_alive(story: Story) -> None:
+    for _ in range(200):
+        numbered(story.wait(5), 7, 700)
+        assert story.snapshot.available
+    assert story.snapshot.values == {"co2": 700}
+
+
+def test_the_same_number_with_the_same_content_is_a_copy_for_a_moment(story: Story) -> None:
+    numbered(story, 5, 920)
+    numbered(story.wait(2), 6, 930)
+    assert numbered(story.wait(3), 5, 920).snapshot.values == {"co2": 930}
+    assert story.snapshot.duplicates == 1
+    assert numbered(story.wait(10), 5, 920).snapshot.values == {"co2": 920}
 
 
 def test_the_first_number_of_a_boot_is_news_whatever_came_without_one(story: Story) -> None:
@@ -400,6 +527,107 @@ def test_a_device_whose_sensor_is_broken_is_there_all_the_same(story: Story) -> 
     story.report(co2=920).wait(60).report(co2=0).wait(60)
     assert story.snapshot.available
     assert story.snapshot.values == {}
+
+
+# --- sleep -----------------------------------------------------------------------------------------
+
+
+def test_who_announced_its_sleep_keeps_its_values_until_the_wake_is_overdue(story: Story) -> None:
+    story.report(temperature=20, sleep_s=3600).hear("status", "asleep")
+    assert story.changed == {KEY_STATUS}
+    assert (story.snapshot.online, story.snapshot.asleep) == (False, True)
+    assert story.hear("status", "asleep").changed == frozenset()
+    story.wait(2 * 3600 + 89)
+    assert (story.snapshot.available, story.snapshot.values) == (True, {"temperature": 20})
+    story.wait(1)
+    assert (story.snapshot.available, story.snapshot.values) == (False, {})
+    story.report(temperature=21)
+    assert (story.snapshot.online, story.snapshot.asleep, story.snapshot.available) == (True, False, True)
+
+
+def test_a_sleep_of_unknown_length_is_believed_for_an_hour(story: Story) -> None:
+    story.report(temperature=20).hear("status", "asleep").wait(3599)
+    assert story.snapshot.available
+    assert not story.wait(1).snapshot.available
+
+
+def test_a_sleep_that_the_broker_kept_is_waited_out_from_here_on(story: Story) -> None:
+    story.hear("info", {"protocol": 1, "device_type": "temp", "sleep_s": 600})
+    after = story.hear("status", "asleep", retained=True).snapshot
+    assert (after.available, after.last_seen) == (True, None)
+    assert story.hear("telemetry", {"samples": [{"timestamp": NOW - 9, "co2": 700}]}).snapshot.asleep is False
+
+
+def test_a_last_will_after_an_announced_sleep_changes_nothing(story: Story) -> None:
+    story.report(temperature=20).hear("status", "asleep").hear("status", "offline")
+    assert story.snapshot.asleep
+    story = Story().report(temperature=20).hear("status", "offline")
+    assert story.hear("status", "asleep").snapshot.asleep
+
+
+def nap(story: Story) -> Story:
+    story.hear("status", "online").report(temperature=20)
+    return story.wait(10).hear("status", "offline").wait(150)
+
+
+def test_who_publishes_offline_before_each_sleep_is_learnt(story: Story) -> None:
+    nap(nap(story))
+    for _ in range(10):
+        nap(story)
+        assert story.snapshot.available
+        assert story.snapshot.values == {"temperature": 20}
+    assert not story.wait(480).snapshot.available
+
+
+def test_a_connection_that_breaks_twice_is_no_sleep(story: Story) -> None:
+    for _ in range(3):
+        story.hear("status", "online").report(co2=700).wait(5).hear("status", "offline").wait(9)
+    assert not story.snapshot.available
+
+
+def test_a_device_that_breaks_off_after_a_long_time_has_not_gone_to_sleep(story: Story) -> None:
+    nap(nap(nap(story)))
+    story.hear("status", "online")
+    for _ in range(30):
+        story.report(temperature=20).wait(10)
+    assert not story.hear("status", "offline").snapshot.available
+
+
+# --- over a restart --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pace", [300, 600, 1800, 21_600, 86_400])
+def test_the_pace_of_a_device_is_remembered_and_it_is_believed_while_it_keeps_it(story: Story, pace: float) -> None:
+    for _ in range(4):
+        story.report(temperature=20).wait(pace)
+    stored = json.loads(json.dumps(habits(story.report(temperature=20).snapshot)))
+    after = with_habits(NEW, stored, now=story.now + pace)
+    assert (after.report_interval, after.available, after.last_seen) == (pace, True, story.now)
+    late = with_habits(NEW, stored, now=story.now + 3 * pace)
+    assert (late.report_interval, late.available) == (pace, False)
+
+
+def test_a_clock_that_is_behind_is_remembered(story: Story) -> None:
+    for _ in range(3):
+        story.wait(5).report(age=28_800, co2=700)
+    story.snapshot = with_habits(NEW, habits(story.snapshot), now=story.now)
+    assert story.wait(300).report(age=28_801, co2=701).snapshot.values == {"co2": 701}
+    assert KEY_SKEW in story.changed
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [None, [], "x", {}, {"gaps": "x", "naps": -1, "lag": "x"}, {"gaps": [None, 0, -1, True], "heard": NOW + 9}],
+)
+def test_habits_that_are_none_are_left_out(stored: object) -> None:
+    assert with_habits(NEW, stored, now=NOW) == NEW
+
+
+def test_a_device_whose_pace_is_not_known_is_in_doubt_and_one_that_left_is_not(story: Story) -> None:
+    assert story.report(co2=700).snapshot.doubtful
+    assert not story.hear("status", "offline").snapshot.doubtful
+    assert not Story().report(co2=700, sleep_s=60).snapshot.doubtful
+    assert not Story().report(co2=700).wait(300).report(co2=700).snapshot.doubtful
 
 
 # --- descriptor and facts ------------------------------------------------------------------------

@@ -484,7 +484,7 @@ class Life(RuleBasedStateMachine):
         assert snapshot.measured.keys() == snapshot.values.keys()
         assert snapshot.channels_seen.keys() == snapshot.channels.keys()
         assert snapshot.values.keys() <= snapshot.metrics <= CATALOGUE.keys()
-        assert 90 <= snapshot.stale_after <= 10_800
+        assert 90 <= snapshot.stale_after <= 93 * 86_400
 
     @invariant()
     def nothing_grows_for_ever_and_all_can_be_told(self) -> None:

@@ -36,11 +36,13 @@ from .commands import (
 )
 from .descriptor import unparse_descriptor
 from .device import (
+    DOUBT,
     KEY_CHANNELS,
     KEY_CONFIG,
     KEY_DESCRIPTOR,
     KEY_FACTS,
     KEY_LAST_SEEN,
+    KEY_ODD,
     KEY_OTA,
     KEY_SKEW,
     KEY_STATUS,
@@ -49,9 +51,12 @@ from .device import (
     LIVE_WINDOW,
     STALE_MINIMUM,
     Snapshot,
+    Trouble,
     expire,
     fold,
+    habits,
     next_expiry,
+    with_habits,
 )
 from .fields import ParseError, boolean, without_markup
 from .history import HOUR, PAUSE, Backlog, Hours, HourStatistics, samples_of
@@ -116,6 +121,7 @@ __all__ = [
     "CATALOGUE",
     "COMMAND_LIFETIME",
     "DEFAULT_ROOT",
+    "DOUBT",
     "HOUR",
     "KEPT_AT_MOST",
     "KEPT_FOR",
@@ -124,6 +130,7 @@ __all__ = [
     "KEY_DESCRIPTOR",
     "KEY_FACTS",
     "KEY_LAST_SEEN",
+    "KEY_ODD",
     "KEY_OTA",
     "KEY_SKEW",
     "KEY_STATUS",
@@ -183,6 +190,7 @@ __all__ = [
     "Step",
     "Telemetry",
     "ToggleSetting",
+    "Trouble",
     "Turn",
     "Watched",
     "acknowledge_alert",
@@ -196,6 +204,7 @@ __all__ = [
     "fold",
     "forget",
     "guess_type",
+    "habits",
     "is_night",
     "next_expiry",
     "note_alert",
@@ -220,6 +229,7 @@ __all__ = [
     "valid_uid",
     "versions",
     "watch",
+    "with_habits",
     "without_markup",
     "worst",
 ]

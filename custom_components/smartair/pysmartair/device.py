@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping
 from copy import replace
 from itertools import islice
 from statistics import median_low
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from .fields import integer, number
 from .messages import (
     NONE,
     Buffered,
@@ -15,7 +16,9 @@ from .messages import (
     Descriptor,
     DeviceEvent,
     Message,
+    Odd,
     OtaState,
+    Rejection,
     Setting,
     Status,
     Telemetry,
@@ -29,7 +32,18 @@ STALE_INTERVALS = 3
 STALE_MINIMUM = 90
 """A value is stale after three report intervals, at least 90 seconds (protocol, "Truth rules")."""
 
-MAX_INTERVAL = 3600
+# A report each day is a pace; who is silent for a month is not believed to keep one.
+MAX_INTERVAL = 31 * 86_400
+
+DOUBT = 3600
+"""Seconds for which a device whose pace is not known may be silent before it is said to be offline."""
+
+# A wake may be missed once, for want of a network, before a device that said when it wakes is overdue.
+_WAKES = 2
+# Who is awake for longer than this does not sleep between its reports.
+_NAP = 120
+# A connection that breaks is back sooner.
+_NAP_LEAST = 30
 MAX_UNKNOWN = 32
 MAX_CHANNELS = 64
 _GAPS = 5
@@ -40,8 +54,22 @@ _STEADY = 20
 # A clock that is ahead by less than this, or a tenth, more or less than it was is as far ahead: each message takes
 # another while to arrive, and a clock that stands still would be news with each.
 _SAME_SKEW = 60
-# A sequence that is this far behind the last one has begun anew; anything nearer is a late or second copy.
-_SEQUENCE_WINDOW = 1000
+# A broker repeats what was not confirmed when the connection is back, within seconds; so many messages at most.
+_COPY_TERM = 10
+_COPIES = 4
+# What is overtaken on its way comes in the same second and is a few numbers behind; else a counter went back.
+_OVERTAKEN = 8
+# So steadily behind, and for so long, is no backlog, whose lag dwindles as it is sent, but a wrong clock.
+_LAG_TOLERANCE = 5
+_LAG_TOLERANCE_MOST = 60
+_STEADILY_BEHIND = ((3, 10), (2, 60))
+# A float of Unix seconds is this exact, and a clock that stands still shows the same.
+_INSTANT = 1e-3
+# A clock that was wrong is right again when it is this near.
+_RIGHT_AGAIN = 90
+# What is rejected this often in a row, and for longer than this, is no glitch.
+_STEADY_ODD, _STEADY_ODD_FOR = 3, 60
+MAX_ODD = 32
 
 # Keys of what can change beside the metrics, which go by their own names.
 KEY_STATUS = "$status"
@@ -54,10 +82,26 @@ KEY_LAST_SEEN = "$last_seen"
 KEY_SKEW = "$skew"
 KEY_UNKNOWN = "$unknown"
 KEY_OTA = "$ota"
+KEY_ODD = "$odd"
 
 NOTHING: frozenset[str] = frozenset()
 _HEARD = frozenset({KEY_LAST_SEEN})
 _HEARD_UP = frozenset({KEY_LAST_SEEN, KEY_UPTIME})
+
+
+class Trouble(NamedTuple):
+    """What a device says again and again that cannot be taken: why, what it said last, since when and how often."""
+
+    reason: Rejection
+    said: str
+    since: float
+    last: float
+    often: int
+
+    @property
+    def steady(self) -> bool:
+        """Whether this is no glitch."""
+        return self.often >= _STEADY_ODD and self.last - self.since >= _STEADY_ODD_FOR
 
 
 # A named tuple, where all else here is a frozen dataclass: one is made with every message, and a dataclass sets its
@@ -97,6 +141,22 @@ class Snapshot(NamedTuple):
     rejected: Mapping[str, int] = NONE
     buffered: int = 0
     duplicates: int = 0
+    # Asleep is away until the next wake; `naps` counts how often it went in a row as a device does that sleeps.
+    asleep: bool = False
+    sleep_s: float | None = None
+    woke_at: float | None = None
+    slept_at: float | None = None
+    naps: int = 0
+    # By how much the last live message was behind; and the run of late ones: first arrival, first time, how many.
+    lag: float | None = None
+    late: tuple[float, float, int] | None = None
+    recent: tuple[tuple[float, Telemetry], ...] = ()
+    odd: Mapping[str, Trouble] = NONE
+
+    @property
+    def troubles(self) -> Mapping[str, Trouble]:
+        """What the device steadily says that cannot be taken, by name."""
+        return {name: one for name, one in self.odd.items() if one.steady}
 
     @property
     def measured(self) -> Mapping[str, float]:
@@ -134,9 +194,7 @@ class Snapshot(NamedTuple):
     @property
     def available(self) -> bool:
         """Whether the device itself can be believed to be there, the broker aside."""
-        if self.online is None:
-            return self.fresh
-        return self.online and self.fresh
+        return self.fresh and (self.online is not False or self.asleep)
 
     @property
     def report_interval(self) -> float | None:
@@ -150,7 +208,16 @@ class Snapshot(NamedTuple):
     @property
     def stale_after(self) -> float:
         """Seconds after which a value no longer says how things are."""
-        return max(STALE_MINIMUM, STALE_INTERVALS * (self.report_interval or 0))
+        interval = self.report_interval or 0
+        sleep = self.sleep_s or 0
+        term = max(STALE_MINIMUM, STALE_INTERVALS * interval, _WAKES * sleep + STALE_MINIMUM if sleep else 0)
+        # Who is asleep and never said for how long, nor was heard often enough to tell.
+        return max(term, DOUBT) if self.asleep and not interval and not sleep else term
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the device may be silent because that is its pace: it was not heard often enough to tell."""
+        return self.online is not False and self.report_interval is None and not self.sleep_s
 
 
 def fold(  # noqa: C901, PLR0911 - one for each kind of message
@@ -159,7 +226,7 @@ def fold(  # noqa: C901, PLR0911 - one for each kind of message
     """Return what is known after a message, and the keys of what it changed; `now` is the time of arrival."""
     match message:
         case Telemetry() | Buffered() if retained:
-            return _learn_metrics(before, message)
+            return _learn_metrics(before, message, now)
         case Telemetry():
             return _fold_telemetry(before, message, now)
         case Status():
@@ -182,16 +249,38 @@ def fold(  # noqa: C901, PLR0911 - one for each kind of message
 
 def _fold_status(before: Snapshot, message: Status, now: float, *, retained: bool) -> tuple[Snapshot, frozenset[str]]:
     if not message.online:
-        if before.online is False:
-            return before, NOTHING
-        return replace(before, online=False), frozenset({KEY_STATUS})
+        return _fold_going(before, message, now, retained=retained)
     changed = {KEY_STATUS} if not (before.online and before.fresh) else set()
     if not retained:
         changed.add(KEY_LAST_SEEN)
     # A birth message begins a new term of grace: the first telemetry is still to come.
     # One that the broker kept may be of any age, and says nothing about when the device was seen.
     last_seen = before.last_seen if retained else now
-    return replace(before, online=True, fresh=True, heard=now, last_seen=last_seen), frozenset(changed)
+    woke_at = now if before.online is False and not retained else before.woke_at
+    after = replace(before, online=True, asleep=False, fresh=True, heard=now, last_seen=last_seen, woke_at=woke_at)
+    return after, frozenset(changed)
+
+
+def _fold_going(before: Snapshot, message: Status, now: float, *, retained: bool) -> tuple[Snapshot, frozenset[str]]:
+    """Take leave of a device; a sleep that was not announced looks like a last will, but comes again and again."""
+    if before.online is False and (before.asleep or not message.asleep):
+        return before, NOTHING
+    naps = before.naps if retained or before.online is False else _naps(before, now)
+    after = replace(before, online=False, asleep=message.asleep or naps > 0, naps=naps)
+    if not retained:
+        after = replace(after, slept_at=now)
+    if message.asleep and (not retained or before.heard is None):
+        # It spoke just now, or the broker kept it and its age is not known: the wake is awaited from here on.
+        after = replace(after, fresh=True, heard=now, last_seen=before.last_seen if retained else now)
+    return after, frozenset({KEY_STATUS})
+
+
+def _naps(before: Snapshot, now: float) -> int:
+    """Return how often in a row the device was awake for a moment, and for shorter than it had been away."""
+    if before.woke_at is None or before.slept_at is None:
+        return 0
+    awake, away = now - before.woke_at, before.woke_at - before.slept_at
+    return before.naps + 1 if 0 <= awake <= min(_NAP, away) and away >= _NAP_LEAST else 0
 
 
 def _fold_descriptor(before: Snapshot, message: Descriptor) -> tuple[Snapshot, frozenset[str]]:
@@ -204,26 +293,88 @@ def _fold_descriptor(before: Snapshot, message: Descriptor) -> tuple[Snapshot, f
         metrics=metrics,
         firmware_version=message.firmware_version or before.firmware_version,
         ip=message.ip or before.ip,
+        sleep_s=before.sleep_s if message.sleep_s is None else message.sleep_s,
     )
     return after, frozenset({KEY_DESCRIPTOR, KEY_FACTS})
 
 
-def _is_copy(before: Snapshot, message: Telemetry) -> bool:
-    """Tell whether a numbered message is one that was had before, or was overtaken by a later one."""
-    if message.seq is None or before.seq is None or message.boot_id is None:
+def _is_copy(before: Snapshot, message: Telemetry, now: float) -> bool:
+    """Tell whether a numbered message is one that was had just before, or was overtaken by a later one.
+
+    Only for a moment: whoever goes on speaking is alive, whatever its counter does (one of a byte begins anew often).
+    """
+    if message.seq is None or before.seq is None or message.boot_id is None or message.boot_id != before.boot_id:
         return False
-    return message.boot_id == before.boot_id and 0 <= before.seq - message.seq < _SEQUENCE_WINDOW
+    behind = before.seq - message.seq
+    if behind < 0:
+        return False
+    if behind < _OVERTAKEN and 0 <= now - before.told_at < 1:
+        return True
+    return any(0 <= now - at <= _COPY_TERM and one == message for at, one in before.recent)
+
+
+def _lag_of(before: Snapshot, timestamp: float, now: float) -> tuple[bool, tuple[float, float, int] | None]:
+    """Return whether a late message is of now, by a clock that is wrong, and the run of late ones that it is of."""
+    lag = now - timestamp
+    if before.lag is not None:
+        tolerance = min(max(_LAG_TOLERANCE, (now - before.told_at) / 10), _LAG_TOLERANCE_MOST)
+        stands = before.skew is not None and abs(before.told_at - before.lag - timestamp) < _INSTANT
+        if stands or abs(lag - before.lag) <= tolerance:
+            return True, None
+    if before.late is None:
+        return False, (now, timestamp, 1)
+    at, first, count = before.late
+    span = now - at
+    if span < 0 or (abs(lag - (at - first)) > min(max(2, span / 10), _LAG_TOLERANCE_MOST) and timestamp != first):
+        return False, (now, timestamp, 1)
+    count += 1
+    return any(count >= least and span >= term for least, term in _STEADILY_BEHIND), (at, first, count)
+
+
+def _skew(before: Snapshot, lag: float) -> float | None:
+    """Return by how much a clock is ahead, or behind by a negative number, or None where it is right."""
+    # Near the border, a clock that was told of is not right and wrong by turns.
+    return -lag if abs(lag) > (LIVE_WINDOW if before.skew is None else _RIGHT_AGAIN) else None
+
+
+def _note_odd(before: Mapping[str, Trouble], message: Telemetry, now: float) -> Mapping[str, Trouble]:
+    """Return what is odd about a device after a message: what it now says well is odd no more."""
+    sample = message.sample
+    kept = {name: one for name, one in before.items() if name in sample.odd or not _taken(name, message)}
+    return _add_odd(kept, sample.odd, now)
+
+
+def _add_odd(before: Mapping[str, Trouble], odd: Mapping[str, Odd], now: float) -> Mapping[str, Trouble]:
+    after = dict(before)
+    for name, one in odd.items():
+        known = after.get(name)
+        if known is not None or len(after) < MAX_ODD:
+            since, often = (known.since, known.often) if known else (now, 0)
+            after[name] = Trouble(one.reason, one.said, since, now, often + 1)
+    return after
+
+
+def _taken(name: str, message: Telemetry) -> bool:
+    channel, of_channel, _ = name.partition(".")
+    if of_channel:
+        return channel in message.channels
+    return message.sample.timestamp is not None if name == "timestamp" else name in message.sample.values
 
 
 def _fold_telemetry(before: Snapshot, message: Telemetry, now: float) -> tuple[Snapshot, frozenset[str]]:
     sample = message.sample
-    if _is_copy(before, message):
+    if _is_copy(before, message, now):
         return replace(before, duplicates=before.duplicates + 1), NOTHING
-    age = 0.0 if sample.timestamp is None else now - sample.timestamp
-    if age > LIVE_WINDOW:
-        return _fold_buffered(before, Buffered(uid=message.uid, samples=(sample,)), now)
-
-    skew = None if sample.timestamp is None or age >= -LIVE_WINDOW else -age
+    lag, skew = before.lag, None
+    if sample.timestamp is not None:
+        lag = now - sample.timestamp
+        if lag > LIVE_WINDOW:
+            live, late = _lag_of(before, sample.timestamp, now)
+            if not live:
+                after, changed = _fold_buffered(before, Buffered(uid=message.uid, samples=(sample,)), now)
+                return replace(after, late=late), changed
+        if before.skew is not None or not -LIVE_WINDOW <= lag <= LIVE_WINDOW:
+            skew = _skew(before, lag)
     firmware = message.firmware_version or before.firmware_version
     ip = message.ip or before.ip
     unknown, rejected = before.unknown, before.rejected
@@ -234,6 +385,9 @@ def _fold_telemetry(before: Snapshot, message: Telemetry, now: float) -> tuple[S
     channels, channels_seen = before.channels, before.channels_seen
     if message.channels:
         channels, channels_seen = _with_channels(before, message.channels, now)
+    odd = before.odd
+    if odd or sample.odd:
+        odd = _note_odd(odd, message, now)
     after = Snapshot(
         uid=before.uid,
         # Whoever speaks is there, whatever a last will that came late has said.
@@ -262,6 +416,13 @@ def _fold_telemetry(before: Snapshot, message: Telemetry, now: float) -> tuple[S
         rejected=rejected,
         buffered=before.buffered,
         duplicates=before.duplicates,
+        sleep_s=before.sleep_s if message.sleep_s is None else message.sleep_s,
+        woke_at=now if before.online is False else before.woke_at,
+        slept_at=before.slept_at,
+        naps=before.naps,
+        lag=lag,
+        recent=before.recent if message.boot_id is None else (*before.recent[1 - _COPIES :], (now, message)),
+        odd=odd,
     )
     return after, _telemetry_changes(before, after, message)
 
@@ -285,6 +446,8 @@ def _telemetry_changes(before: Snapshot, after: Snapshot, message: Telemetry) ->
         changed.add(KEY_FACTS)
     if after.unknown is not before.unknown and after.unknown.keys() != before.unknown.keys():
         changed.add(KEY_UNKNOWN)
+    if after.odd is not before.odd and after.troubles.keys() != before.troubles.keys():
+        changed.add(KEY_ODD)
     heard = _HEARD if message.uptime is None else _HEARD_UP
     return heard.union(changed) if changed else heard
 
@@ -292,7 +455,7 @@ def _telemetry_changes(before: Snapshot, after: Snapshot, message: Telemetry) ->
 def _another_skew(before: float | None, after: float | None) -> bool:
     if before is None or after is None:
         return before is not after
-    return abs(after - before) >= max(_SAME_SKEW, before / 10)
+    return abs(after - before) >= max(_SAME_SKEW, abs(before) / 10)
 
 
 def _with_values(
@@ -329,12 +492,20 @@ def _with_metrics(known: frozenset[str], names: Collection[str]) -> frozenset[st
     return known if known.issuperset(names) else known | frozenset(names)
 
 
-def _learn_metrics(before: Snapshot, message: Telemetry | Buffered) -> tuple[Snapshot, frozenset[str]]:
+def _odd_in(message: Telemetry | Buffered) -> Mapping[str, Odd]:
+    """Return what is odd in a message, without what is well said by another of its samples."""
+    samples = message.samples if isinstance(message, Buffered) else (message.sample,)
+    well = _measured_by(message)
+    return {name: one for sample in samples for name, one in sample.odd.items() if name not in well}
+
+
+def _learn_metrics(before: Snapshot, message: Telemetry | Buffered, now: float) -> tuple[Snapshot, frozenset[str]]:
     """Take from a retained message that a device exists and what it can measure, never what it measures now."""
     metrics = _with_metrics(before.metrics, _measured_by(message))
-    if metrics is before.metrics:
+    odd = _add_odd(before.odd, _odd_in(message), now)
+    if metrics is before.metrics and odd == before.odd:
         return before, NOTHING
-    return replace(before, metrics=metrics), frozenset({KEY_DESCRIPTOR})
+    return replace(before, metrics=metrics, odd=odd), frozenset({KEY_DESCRIPTOR})
 
 
 def _measured_by(message: Telemetry | Buffered) -> frozenset[str]:
@@ -350,12 +521,18 @@ def _fold_buffered(before: Snapshot, message: Buffered, now: float) -> tuple[Sna
     after = replace(
         before,
         online=True if before.online is False else before.online,
+        asleep=False,
+        woke_at=now if before.online is False else before.woke_at,
         fresh=True,
         last_seen=now,
         heard=now,
         metrics=_with_metrics(before.metrics, _measured_by(message)),
         buffered=before.buffered + len(message.samples),
     )
+    if odd := _odd_in(message):
+        after = replace(after, odd=_add_odd(before.odd, odd, now))
+        if after.troubles.keys() != before.troubles.keys():
+            changed.add(KEY_ODD)
     return after, frozenset(changed)
 
 
@@ -402,3 +579,34 @@ def next_expiry(snapshot: Snapshot) -> float | None:
     if snapshot.fresh and snapshot.heard is not None:
         times.append(snapshot.heard)
     return min(times) + snapshot.stale_after if times else None
+
+
+def habits(snapshot: Snapshot) -> dict[str, Any]:
+    """Return what is worth remembering of a device over a restart: its pace, its clock, and when it was heard."""
+    return {
+        "gaps": list(snapshot.gaps),
+        "heard": snapshot.heard if snapshot.fresh else None,
+        "lag": snapshot.lag,
+        "naps": snapshot.naps,
+        "sleep_s": snapshot.sleep_s,
+    }
+
+
+def with_habits(snapshot: Snapshot, stored: object, *, now: float) -> Snapshot:
+    """Return what is known of a device with its habits from before the restart, whatever was stored."""
+    if not isinstance(stored, Mapping):
+        return snapshot
+    gaps = stored.get("gaps")
+    found = [gap for one in (gaps if isinstance(gaps, list) else ()) if (gap := number(one, 0, MAX_INTERVAL))]
+    after = replace(
+        snapshot,
+        gaps=tuple(found[-_GAPS:]),
+        lag=number(stored.get("lag")),
+        naps=integer(stored.get("naps")) or 0,
+        sleep_s=number(stored.get("sleep_s"), 0, MAX_INTERVAL),
+    )
+    heard = number(stored.get("heard"))
+    if heard is not None and 0 <= now - heard < after.stale_after:
+        # It keeps its pace: nothing is lost yet.
+        after = replace(after, fresh=True, heard=heard, last_seen=heard)
+    return after
