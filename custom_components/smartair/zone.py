@@ -49,8 +49,9 @@ from .pysmartair.water_model import (
 from .pysmartair.water_record import unparse_memory
 from .refusals import change_refused
 from .sources import MetricSource, Source, Trouble, entity_id_of, source_of
+from .zone_contacts import Contacts
 from .zone_hands import Hands, cause_of
-from .zone_settings import ZoneSettings
+from .zone_settings import CONTACTS, ZoneSettings
 
 if TYPE_CHECKING:
     from .zones import Zones
@@ -96,6 +97,7 @@ class Zone:
         self._happening_listeners: list[HappeningListener] = []
         self._ends: list[CALLBACK_TYPE] = []
         self.hands = Hands(self)
+        self.contacts = Contacts(self)
         self._stored: dict[str, Any] = unparse_memory(memory)
         self._refreshed = 0.0
         self._problem = False
@@ -117,7 +119,7 @@ class Zone:
     @callback
     def async_bind(self) -> None:
         """Take hold of the pumps and sensors as they are named now; done again when one is renamed or appears."""
-        before = dict(self.sources)
+        before, contacts = dict(self.sources), dict[str, str]()
         self.async_let_go()
         self.missing = {}
         self._entity_ids.clear()
@@ -127,7 +129,9 @@ class Zone:
                 self.pumps[role] = pump
         for what, reference in self.settings.sensors.items():
             entity_id = self._named(what, reference)
-            if entity_id is not None:
+            if entity_id is not None and what in CONTACTS:
+                contacts[what] = entity_id
+            elif entity_id is not None:
                 heard = partial(self._heard, what)
                 source = self.sources[what] = source_of(self.hub, what, entity_id, self.settings.tank, heard)
                 # What was learned of a sensor outlives its new name.
@@ -139,6 +143,7 @@ class Zone:
             self._fit(role, pump)
             pump.async_restore_alert()
         self._lend()
+        self.contacts.async_bind(contacts)
         self.async_register()
         self.zones.async_report_missing(self)
 
@@ -181,6 +186,7 @@ class Zone:
         for source in self.sources.values():
             source.async_end()
         self.sources.clear()
+        self.contacts.async_end()
         for pump in self.pumps.values():
             pump.bind(None)
         self.pumps.clear()
@@ -451,6 +457,7 @@ class Zone:
     def async_pass_time(self) -> None:
         """Let a second pass: what has fallen silent is lent no longer."""
         self._lend()
+        self.contacts.async_lend()
         self.async_tick()
 
     def _heard(self, what: str) -> None:

@@ -203,8 +203,8 @@ SENSORS: tuple[ZoneSensorDescription, ...] = (
         translation_key="zone_water_total",
         device_class=SensorDeviceClass.WATER,
         native_unit_of_measurement=UnitOfVolume.LITERS,
-        # A lifetime counter that never begins anew.
-        state_class=SensorStateClass.TOTAL,
+        # Of a zone that is deleted and added again it begins at nothing, and that is no water given back.
+        state_class=SensorStateClass.TOTAL_INCREASING,
         suggested_display_precision=1,
         value_fn=lambda zone: _litres(zone, today=False),
     ),

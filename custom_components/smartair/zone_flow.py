@@ -62,6 +62,7 @@ from .zone_settings import (
     CONF_TANK,
     CONF_TARGET,
     CONF_TIME,
+    CONTACTS,
     DEFAULTS,
     FLOW_OF,
     PUMPS,
@@ -146,7 +147,7 @@ CYCLE: dict[str, NumberSelector | TimeSelector | ObjectSelector] = {
 }
 _FIELDS: dict[str, tuple[str, ...]] = {
     SECTION_PUMPS: (*PUMPS, CONF_INVERTED),
-    SECTION_SENSORS: (*SENSORS, CONF_FROM_ABOVE),
+    SECTION_SENSORS: (*SENSORS, *CONTACTS, CONF_FROM_ABOVE),
     SECTION_LIMITS: tuple(LIMITS),
     SECTION_CYCLE: tuple(CYCLE),
 }
@@ -167,6 +168,9 @@ def _schema() -> vol.Schema:
         sensors[vol.Optional(name)] = _sensor(name)
         if name == "level":
             sensors[vol.Optional(CONF_FROM_ABOVE, default=False)] = BooleanSelector()
+    for name, inverted_contact in CONTACTS.items():
+        sensors[vol.Optional(name)] = EntitySelector(EntitySelectorConfig(domain="binary_sensor"))
+        sensors[vol.Optional(inverted_contact, default=False)] = BooleanSelector()
     sensors[vol.Required(CONF_FLOW_OF, default=FLOW_OF)] = flow_of
     return vol.Schema(
         {
@@ -261,7 +265,7 @@ class ZoneFlow(ConfigSubentryFlow):
                 errors[role] = "pump_has_other_role"
         if (inverted := self._inverted(user_input[SECTION_PUMPS])) is not None:
             errors[CONF_INVERTED] = inverted
-        if data[SECTION_PUMPS].keys().isdisjoint(PUMPS) and data[SECTION_SENSORS].keys().isdisjoint(SENSORS):
+        if data[SECTION_PUMPS].keys().isdisjoint(PUMPS) and not data[SECTION_SENSORS].keys() & {*SENSORS, *CONTACTS}:
             errors["base"] = "nothing_chosen"
         errors |= self._judge_units(user_input[SECTION_SENSORS], tank_of(data))
         for name, fields in _FIELDS.items():
@@ -311,4 +315,5 @@ class ZoneFlow(ConfigSubentryFlow):
 
 def _entities(data: Mapping[str, dict[str, Any]]) -> list[tuple[dict[str, Any], str]]:
     pumps, sensors = data[SECTION_PUMPS], data[SECTION_SENSORS]
-    return [(pumps, one) for one in PUMPS if one in pumps] + [(sensors, one) for one in SENSORS if one in sensors]
+    measured = (*SENSORS, *CONTACTS)
+    return [(pumps, one) for one in PUMPS if one in pumps] + [(sensors, one) for one in measured if one in sensors]

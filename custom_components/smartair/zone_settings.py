@@ -46,6 +46,10 @@ CONF_STABILIZE = "stabilize_minutes"
 
 PUMPS = {str(role): role for role in (Role.RECIRCULATION, Role.FILL, Role.DRAIN)}
 SENSORS = ("level", "flow", "ph", "ec", "temperature")
+CONF_LEAK = "leak"
+CONF_FLOAT = "float_switch"
+CONTACTS = {CONF_LEAK: "leak_inverted", CONF_FLOAT: "float_inverted"}
+"""What is on or off, each with the name of the field that says that off means what on does for others."""
 FLOW_OF = "fill"
 
 # What a zone has that its owner never looked at.
@@ -78,12 +82,14 @@ class ZoneSettings:
     rules: Rules
     tank: Tank
     inverted: frozenset[Role] = frozenset()
+    inverted_contacts: frozenset[str] = frozenset()
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
         """Return what a subentry holds; it was judged before it was stored."""
         pumps = {role: data[SECTION_PUMPS][name] for name, role in PUMPS.items() if data[SECTION_PUMPS].get(name)}
-        sensors = {name: data[SECTION_SENSORS][name] for name in SENSORS if data[SECTION_SENSORS].get(name)}
+        chosen = data[SECTION_SENSORS]
+        sensors = {name: chosen[name] for name in (*SENSORS, *CONTACTS) if chosen.get(name)}
         limits = DEFAULTS | data[SECTION_LIMITS]
         return cls(
             pumps=pumps,
@@ -98,6 +104,7 @@ class ZoneSettings:
             ),
             rules=_rules(pumps, sensors, limits, DEFAULTS | data[SECTION_CYCLE], tank_of(data)),
             tank=tank_of(data),
+            inverted_contacts=frozenset(name for name, inverted in CONTACTS.items() if chosen.get(inverted)),
         )
 
 

@@ -19,9 +19,10 @@ from custom_components.smartair.pysmartair.guard_data import (
     Sensed,
     StopAsked,
     Tick,
+    Touched,
 )
 from custom_components.smartair.pysmartair.guard_memory import memory_as_dict, memory_from_dict
-from custom_components.smartair.pysmartair.safety import Cause, Limits, Reason, Refused, Role
+from custom_components.smartair.pysmartair.safety import Cause, Contact, Limits, Reason, Refused, Role
 
 NOW = 1000.0
 UNKNOWN = Refused(Reason.DRY_RUN, Cause.UNKNOWN, None, 10.0)
@@ -135,3 +136,18 @@ def test_what_is_not_known_yet_to_run_or_rest_is_learnt_before_it_is_brought_bac
     pump.take(Fitted(frozenset({Sense.LEVEL})))
     pump.take(Sensed(Sense.LEVEL, 50.0))
     assert (pump.guard.blind, pump.effects) == (True, [])
+
+
+def test_a_float_switch_of_which_nothing_is_known_stops_circulation_without_a_lock_and_an_open_one_locks_it() -> None:
+    pump = Circulation()
+    pump.take(Touched(float_switch=Contact.ON))
+    pump.wait(30)
+    pump.take(Touched(float_switch=Contact.UNKNOWN))
+    pump.wait(10)
+    assert (pump.on, pump.guard.lock, pump.guard.blind) == (False, None, True)
+    pump.take(Touched(float_switch=Contact.ON))
+    assert pump.on
+    pump.wait(30)
+    pump.take(Touched(float_switch=Contact.OFF))
+    pump.wait(10)
+    assert (pump.on, pump.guard.lock) == (False, Refused(Reason.DRY_RUN, Cause.FLOAT_OPEN))

@@ -43,6 +43,7 @@ from .guard_data import (
     StopAsked,
     Stopping,
     Tick,
+    Touched,
     Tripped,
     Unknown,
 )
@@ -131,6 +132,8 @@ def _take(turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one for ea
             pass
         case Sensed():
             _sense(turn, event)
+        case Touched(float_switch=float_switch, leak=leak):
+            turn.set(readings=replace(turn.guard.readings, float_switch=float_switch, leak=leak))
         case Reported():
             _report(turn, event)
         case Configured():

@@ -6,7 +6,7 @@ Times are in seconds of a clock that only goes forward within one run of Home As
 from dataclasses import dataclass, field
 from enum import StrEnum, auto
 
-from .safety import Limits, Readings, Refused, Watch
+from .safety import Contact, Limits, Readings, Refused, Watch
 
 LEASE_S = 60.0
 """Longest time that one command keeps a pump running: so long does a run outlive a Home Assistant that died."""
@@ -226,6 +226,14 @@ class Sensed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Touched:
+    """What the contacts say that somebody lends the pump: whether there is water, and whether there is a leak."""
+
+    float_switch: Contact = Contact.ABSENT
+    leak: Contact = Contact.ABSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
     """What the other pumps and the device do that concerns this pump."""
 
@@ -342,6 +350,7 @@ type Event = (
     Configured
     | Fitted
     | Sensed
+    | Touched
     | Around
     | Contacted
     | Reported
