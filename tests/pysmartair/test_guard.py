@@ -922,3 +922,18 @@ def test_what_can_be_known_of_the_flow_is_added_up_and_no_more() -> None:
     told(Sensed(Sense.FLOW, None), 10)
     told(on(), 4)
     assert told.state.litres == 1.0
+
+
+def test_a_restart_in_the_second_of_the_stop_makes_circulations_pause_no_longer() -> None:
+    told = Told(Role.RECIRCULATION)
+    told(on())
+    told(StopAsked())
+    (save,) = told.wanted(Save)
+    assert save.memory.off_since == told.now
+    again = Told(Role.RECIRCULATION, save.memory)
+    again(Reported(on=False, run_id=""), after=90.0)
+    longest = again.guard.limits.max_off_s
+    again(Reported(on=False, run_id=""), after=longest - 91.0)
+    assert again.wanted(SendRun) == []
+    again(Reported(on=False, run_id=""), after=1.0)
+    assert len(again.wanted(SendRun)) == 1

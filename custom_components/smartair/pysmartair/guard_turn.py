@@ -321,8 +321,9 @@ class Turn:
             match guard.state:
                 case Running():
                     self.set(off_since=None, off_asked_s=None, water_change=False, released_at=None)
-                case Resting() if guard.off_since is None:
-                    self.set(off_since=guard.state.since)
+                case Resting(watch=watch) | Stopping(watch=watch) if guard.off_since is None:
+                    # From the order on: a restart before it is seen off would begin the longest pause once more.
+                    self.set(off_since=watch.since)
                 case _:
                     pass
         memory = self.memory()
