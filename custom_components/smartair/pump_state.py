@@ -14,8 +14,8 @@ def is_on(state: State) -> bool | None:
             return True
         case Starting(last=last):
             return is_on(last)
-        case Stopping(run=run):
-            return True if run is not None else None
+        case Stopping(run=run, shown_at=shown_at):
+            return True if run is not None or shown_at is not None else None
 
 
 def shown(guard: Guard) -> tuple[object, ...]:
@@ -23,4 +23,14 @@ def shown(guard: Guard) -> tuple[object, ...]:
     state = guard.state
     litres = state.litres if isinstance(state, Running) else None
     device = (guard.contact, guard.protected, guard.unconfirmed)
-    return (type(state), is_on(state), guard.lock, guard.stuck, guard.readings, guard.limits, device, litres)
+    return (
+        type(state),
+        is_on(state),
+        guard.lock,
+        guard.stuck,
+        guard.water.trouble,
+        guard.readings,
+        guard.limits,
+        device,
+        litres,
+    )

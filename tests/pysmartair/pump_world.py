@@ -549,8 +549,9 @@ class PumpWorld(RuleBasedStateMachine):
     @invariant()
     def a_lock_is_on_disk(self) -> None:
         if self.guard is not None:
-            kept = memory_from_dict(self.disk).lock if self.disk else None
-            assert kept == self.guard.lock, "S3 a lock that a restart would take away"
+            kept = memory_from_dict(self.disk) if self.disk else Memory()
+            held = (self.guard.own_lock, self.guard.their_lock)
+            assert (kept.lock, kept.device_lock) == held, "S3 a lock that a restart would take away"
 
     @invariant()
     def failures_lock(self) -> None:

@@ -421,8 +421,27 @@ def test_circulation_is_released_again_and_again_until_it_runs() -> None:
     assert isinstance(told.state, Resting)
     told(RunAnswered(lease=2, answer=Answer.DONE))
     assert isinstance(told.state, Running)
+    # An answer alone had ended the pause and its term: a relay that never closed began a new one each time (D1).
+    assert told.guard.off_since is not None
+    told(on())
     assert told.guard.off_since is None
     assert not told.guard.unconfirmed
+
+
+def test_circulation_that_is_only_answered_to_run_is_asked_for_again_and_told_once() -> None:
+    told = paused()
+    told(off(), 60)
+    alarms: list[Alarm] = []
+    sent = 0
+    for _ in range(60):
+        for lease in [one.lease for one in told.wanted(SendRun)]:
+            sent += 1
+            told(RunAnswered(lease=lease, answer=Answer.DONE))
+        told(off(), 1)
+        alarms += told.wanted(Alarm)
+        assert told.wanted(Ended) == []
+    assert sent >= 5
+    assert [one.kind for one in alarms if one.code == "biz_command_unconfirmed"] == [Kind.RAISE]
 
 
 def test_a_device_that_keeps_the_rule_has_the_first_word() -> None:
@@ -899,7 +918,7 @@ def test_a_run_fails_once_however_often_it_is_said() -> None:
 
 def test_a_reset_at_the_device_ends_what_was_stuck_without_a_lock() -> None:
     told = resting()
-    told.guard = replace(told.guard, stuck=True)
+    told.guard = replace(told.guard, own_stuck=True)
     told(ResetAsked())
     assert told.wanted(WasReset)
     assert not told.guard.stuck

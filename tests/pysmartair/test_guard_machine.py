@@ -76,19 +76,20 @@ def _lease_without_end(self: Turn, seconds: float, *, planned: bool) -> int:
 
 def _any_reset(turn: Turn, event: guard_data.Event) -> None:
     if isinstance(event, guard_data.DeviceReset):
-        turn.unlock()
+        turn.unlock_device()
     else:
         TAKE(turn, event)
 
 
 def _credulous_reset(turn: Turn, code: str | None) -> None:
-    lock = turn.guard.lock
+    lock = turn.guard.their_lock
     if lock is not None and code in {None, lock.reason}:
-        turn.unlock()
+        turn.unlock_device()
 
 
 def _begin_unlocked(limits: safety.Limits, memory: guard_data.Memory, now: float) -> guard_data.Guard:
-    return replace(BEGIN(limits, memory, now), lock=None, kept=replace(memory, lock=None))
+    memory = replace(memory, lock=None, device_lock=None)
+    return BEGIN(limits, memory, now)
 
 
 def _begin_knowing(limits: safety.Limits, memory: guard_data.Memory, now: float) -> guard_data.Guard:

@@ -8,7 +8,17 @@ from dataclasses import replace
 from math import inf, isfinite
 
 from .fields import number
-from .guard_answers import EARLY_S, answered, came_to_its_bound, device_reset, reset, reset_answered, stopped, tripped
+from .guard_answers import (
+    EARLY_S,
+    answered,
+    came_to_its_bound,
+    device_reset,
+    goes_on,
+    reset,
+    reset_answered,
+    stopped,
+    tripped,
+)
 from .guard_data import (
     Accept,
     Alarm,
@@ -16,6 +26,7 @@ from .guard_data import (
     Configured,
     Contacted,
     DeviceReset,
+    Disturbed,
     Earlier,
     Effect,
     Ended,
@@ -48,7 +59,7 @@ from .guard_data import (
     Unknown,
 )
 from .guard_turn import LOCKS, REFUSED, Turn
-from .guard_watch import look
+from .guard_watch import look, measure_rate, pause_is_over
 from .safety import (
     Allowed,
     Cause,
@@ -61,6 +72,7 @@ from .safety import (
     may_release,
     run_until,
 )
+from .still_water import StillWater
 
 
 def begin(limits: Limits, memory: Memory, now: float, *, protected: bool = False, ends_itself: bool = True) -> Guard:
@@ -75,8 +87,12 @@ def begin(limits: Limits, memory: Memory, now: float, *, protected: bool = False
         ends_itself=ends_itself,
         contact_at=now,
         heard_at=now,
-        lock=memory.lock,
-        stuck=memory.stuck,
+        own_lock=memory.lock,
+        their_lock=memory.device_lock,
+        own_stuck=memory.stuck,
+        their_stuck=memory.device_stuck,
+        water=StillWater(trouble=memory.water),
+        quiet_since=now,
         blind=memory.blind,
         comes_back=memory.blind,
         failures=tuple(min(at, now) for at in memory.failures),
@@ -141,7 +157,15 @@ def _take(turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one for ea
         case Fitted():
             _fit(turn, event)
         case Around():
-            turn.set(interlocked=event.interlocked, zone_stuck=event.zone_stuck, updating=event.updating)
+            turn.set(
+                interlocked=event.interlocked,
+                opposed=event.opposed,
+                zone_stuck=event.zone_stuck,
+                zone_locked=event.zone_locked,
+                updating=event.updating,
+            )
+        case Disturbed():
+            turn.set(quiet_since=turn.now)
         case Contacted(contact):
             if contact != turn.guard.contact:
                 turn.set(contact=contact, contact_at=turn.now)
@@ -177,11 +201,12 @@ def _configure(turn: Turn, event: Configured) -> None:
     if not isinstance(state, Running):
         return
     if limits.circulates:
-        turn.set(state=replace(state, until=None, renew_at=None))
+        turn.set(state=replace(state, until=None, renew_at=turn.renewal(None)))
         return
     turn.set(off_since=None, off_asked_s=None, water_change=False)
     latest = state.since + limits.max_run_s
-    turn.set(state=replace(state, until=latest if state.until is None else min(state.until, latest)))
+    until = latest if state.until is None else min(state.until, latest)
+    turn.set(state=replace(state, until=until, renew_at=state.renew_at if state.order else None))
 
 
 def _stop_again(turn: Turn) -> None:
@@ -231,6 +256,8 @@ def _sense(turn: Turn, event: Sensed) -> None:
         # its term where it was judged.
         reading = replace(reading, gaps=() if event.pace is None else (event.pace,), since=-inf)
     turn.set(readings=_with(turn.guard.readings, event.sense, reading))
+    if event.sense is Sense.LEVEL and not event.again and event.value is not None:
+        measure_rate(turn, event.value)
 
 
 def _await(turn: Turn) -> None:
@@ -269,17 +296,19 @@ def _report_lock(turn: Turn, lock: str | None) -> None:
     if lock is None:
         turn.set(device_lock=None, device_was=guard.device_lock or guard.device_was)
         if guard.reset_said:
-            turn.unlock()
+            turn.unlock_device()
         return
     turn.set(device_lock=lock, reset_said=False)
     reason = lock_of(lock)
-    turn.latch(Refused(reason), lock if reason is Reason.DEVICE_LOCK else None)
+    turn.latch(Refused(reason), lock if reason is Reason.DEVICE_LOCK else None, device=True)
     if reason is Reason.PUMP_STUCK_ON:
-        turn.set(stuck=True)
+        turn.set(their_stuck=True)
 
 
 def _reported_on(turn: Turn, run_id: str) -> None:
     match turn.guard.state:
+        case Resting(stopping=Stopping() as stopping) if not pause_is_over(turn, stopping):
+            _contradict(turn, stopping)
         case Unknown(stopped=True) | Resting(told=True) if not turn.circulates:
             turn.found(run_id)
             turn.stop("stopped")
@@ -292,8 +321,16 @@ def _reported_on(turn: Turn, run_id: str) -> None:
         case Running() as run:
             turn.set(state=replace(run, seen=True))
             turn.confirmed()
-        case Stopping():  # pragma: no branch - the union is closed
-            pass
+        case Stopping() as stopping:  # pragma: no branch - the union is closed
+            turn.set(state=replace(stopping, shown_at=turn.now))
+
+
+def _contradict(turn: Turn, stopping: Stopping) -> None:
+    """Believe the report and not the answer: it runs on, and the term of its stop with it."""
+    turn.set(state=replace(stopping, shown_at=turn.now, contradicted=True))
+    if not stopping.contradicted:
+        # A run command that was late may have come after the stop.
+        turn.stop(stopping.by)
 
 
 def _reported_off(turn: Turn) -> None:
@@ -303,7 +340,9 @@ def _reported_off(turn: Turn) -> None:
             turn.rest(since=turn.guard.off_since)
             turn.confirmed()
         case Resting() as resting:
-            turn.set(state=replace(resting, told=False))
+            turn.set(state=replace(resting, told=False, stopping=None))
+            if resting.stopping is not None:
+                turn.confirmed()
         case Starting() as starting:
             if isinstance(starting.last, Unknown):
                 turn.set(state=replace(starting, last=Resting(watch=Watch(since=turn.now))))
@@ -325,7 +364,12 @@ def _forget_run(turn: Turn) -> None:
 
 def _ended_by_device(turn: Turn, run: Running) -> None:
     """Judge a run that the device ended without having been told to."""
-    turn.rest()
+    turn.rest(since=turn.guard.off_since)
+    if turn.circulates and not run.seen and run.order is None:
+        # The device only answered that it runs; the term of its release goes on.
+        return
+    if run.ends_at is not None and turn.now >= run.ends_at - EARLY_S:
+        goes_on(turn)
     if came_to_its_bound(turn, run):
         turn.close(run, Reason.MAX_RUN)
     elif run.until is not None and turn.now >= run.until - EARLY_S:
@@ -376,7 +420,9 @@ def _order(turn: Turn, event: RunAsked) -> Order:
 
 def _order_run(turn: Turn, order: Order) -> None:
     state = turn.guard.state
-    lease = turn.send_run(order.bound_s, planned=order.planned)
+    # Circulation has no bound: a device that took one at its word would end what must go on (S5).
+    bound_s, planned = (turn.limits.max_run_s, False) if turn.circulates else (order.bound_s, order.planned)
+    lease = turn.send_run(bound_s, planned=planned)
     match state:
         case Running():
             _reorder(turn, state, order, lease)
@@ -404,7 +450,8 @@ def _reorder(turn: Turn, run: Running, order: Order, lease: int) -> None:
             order=replace(order, planned=planned),
             first_lease=run.first_lease or lease,
             lease=lease,
-            renew_at=None if until is None else turn.renewal(until),
+            renew_at=turn.renewal(until),
+            ends_at=turn.circulation_ends(),
         )
     )
 

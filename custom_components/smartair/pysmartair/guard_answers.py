@@ -31,9 +31,9 @@ from .safety import (
     Verdict,
     holds_circulation,
     may_reset,
-    stuck,
 )
 
+EXPIRED = "expired"
 EARLY_S = 1.0
 """Seconds before its end at which a run that its device ended has run its course: clocks differ."""
 
@@ -48,11 +48,17 @@ def came_to_its_bound(turn: Turn, run: Running) -> bool:
     return True
 
 
+def goes_on(turn: Turn) -> None:
+    """Have circulation back at once that its device ended although nobody stopped it: running is its rest (S5)."""
+    turn.set(off_asked_s=EARLY_S)
+
+
 # --- answers ------------------------------------------------------------------------------------------
 
 
 def answered(turn: Turn, event: RunAnswered) -> None:
     """Take in an answer to a run command, the first one or a later one."""
+    turn.skew(expired=event.answer is Answer.ERROR and event.code == EXPIRED)
     state, guard = turn.guard.state, turn.guard
     accounts = event.ended_by is not None or event.seconds is not None
     if guard.closing is not None and event.lease == guard.closing.lease:
@@ -68,11 +74,10 @@ def answered(turn: Turn, event: RunAnswered) -> None:
             turn.close(run, by)
             turn.account((event.seconds, event.litres, event.ended_by))
             turn.rest(told=True)
-            turn.confirmed()
         case Resting() if turn.circulates and event.lease == guard.leases and guard.released_at is not None:
             if event.answer is not Answer.ERROR:
-                turn.found(f"released-{turn.now:.0f}")
-                turn.confirmed()
+                # An answer is no report: until there is one, its pause goes on, and so does the term of the release.
+                turn.found(f"released-{turn.now:.0f}", seen=False)
         case _:
             pass
 
@@ -102,7 +107,8 @@ def _later_answer(turn: Turn, event: RunAnswered, run: Running, *, accounts: boo
             _device_trip(turn, run, event.trip or Refused(Reason.DEVICE_LOCK))
             turn.account((event.seconds, event.litres, event.code))
         case Answer.ERROR:
-            turn.set(state=replace(run, renew_at=None))
+            again = turn.renewal(None) if turn.circulates else None
+            turn.set(state=replace(run, renew_at=again))
             turn.do(Alarm(Kind.NOTE, REFUSED, event.trip, cause=event.code))
         case Answer.DONE if accounts and event.lease == run.lease:
             _account(turn, event, run)
@@ -113,6 +119,8 @@ def _later_answer(turn: Turn, event: RunAnswered, run: Running, *, accounts: boo
 def _account(turn: Turn, event: RunAnswered, run: Running) -> None:
     """Take over the device's account of a run that it ended."""
     turn.rest(told=True)
+    if turn.circulates:
+        goes_on(turn)
     turn.close(run, Reason.MAX_RUN if came_to_its_bound(turn, run) else "device")
     turn.account((event.seconds, event.litres, event.ended_by or "finished"))
 
@@ -121,7 +129,8 @@ def stopped(turn: Turn) -> None:
     """Take in that the device says that it stopped."""
     state = turn.guard.state
     # Of a switch only its state says that it is off: that it was told so is no news of it.
-    if isinstance(state, Stopping) and turn.guard.ends_itself:
+    # What it reports on in spite of such an answer is not off before it reports that.
+    if isinstance(state, Stopping) and turn.guard.ends_itself and not state.contradicted:
         turn.close(state.run, state.by)
         turn.rest(told=True)
         turn.set(heard_at=turn.now)
@@ -140,10 +149,10 @@ def tripped(turn: Turn, event: Tripped) -> None:
     """Take in that a protection of the device has struck."""
     state = turn.guard.state
     if event.locked:
-        turn.latch(event.verdict)
+        turn.latch(event.verdict, device=True)
         turn.set(device_lock=str(event.verdict.reason), reset_said=False)
     if event.verdict.reason is Reason.PUMP_STUCK_ON:
-        turn.latch_stuck(event.verdict)
+        turn.latch_stuck(event.verdict, device=True)
         return
     match state:
         case Running() as run:
@@ -164,17 +173,20 @@ def tripped(turn: Turn, event: Tripped) -> None:
 def cause_of_lock(turn: Turn) -> Verdict:
     """Return what still speaks against a reset (S3)."""
     guard = turn.guard
-    if guard.lock is not None:
-        match may_reset(guard.lock, guard.limits, guard.readings, turn.now):
+    # While circulation runs by right, what flows is no sign that it cannot be switched off.
+    by_right = turn.circulates and isinstance(guard.state, Running)
+    locks = [lock for lock in (guard.own_lock, guard.their_lock) if lock is not None]
+    if guard.stuck and not any(lock.reason is Reason.PUMP_STUCK_ON for lock in locks):
+        locks.append(Refused(Reason.PUMP_STUCK_ON))
+    for lock in locks:
+        match may_reset(lock, guard.limits, guard.readings, turn.now, by_right=by_right):
             case Refused() as refused:
                 return refused
             case Allowed():  # pragma: no branch - the union is closed
                 pass
-    if not guard.stuck:
-        return Allowed()
-    if not isinstance(guard.state, Resting):
+    if guard.stuck and not by_right and not (isinstance(guard.state, Resting) and not guard.state.told):
         return Refused(Reason.PUMP_STUCK_ON, Cause.UNKNOWN)
-    return stuck(guard.limits, guard.readings, turn.now)
+    return Allowed()
 
 
 def reset(turn: Turn) -> None:
@@ -224,10 +236,10 @@ def device_reset(turn: Turn, code: str | None) -> None:
     """
     guard = turn.guard
     device = {guard.device_lock or guard.device_was} - {None}
-    if guard.lock is None or not device or code not in {None, str(guard.lock.reason)} | device:
+    if guard.their_lock is None or not device or code not in {None, str(guard.their_lock.reason)} | device:
         return
     if guard.device_lock is None:
-        turn.unlock()
+        turn.unlock_device()
     else:
         turn.set(reset_said=True)
 

@@ -6,7 +6,8 @@ Times are in seconds of a clock that only goes forward within one run of Home As
 from dataclasses import dataclass, field
 from enum import StrEnum, auto
 
-from .safety import Contact, Limits, Readings, Refused, Watch
+from .safety import Contact, Limits, Readings, Refused, Watch, holds_circulation
+from .still_water import StillWater
 
 LEASE_S = 60.0
 """Longest time that one command keeps a pump running: so long does a run outlive a Home Assistant that died."""
@@ -54,10 +55,11 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resting:
-    """Off. `told` while only the answer to a stop says so, and no report has yet."""
+    """Off. `told` while only an answer says so, and no report has yet; `stopping` is the stop that was answered."""
 
     watch: Watch
     told: bool = False
+    stopping: Stopping | None = None
 
     @property
     def since(self) -> float:
@@ -77,7 +79,11 @@ class Starting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """On. `until` is when it must be off again, None where running is its rest; `order` None if it was found so."""
+    """On. `until` is when it must be off again, None where running is its rest; `order` None if it was found so.
+
+    `ends_at` is when circulation ends at a device that ends each run by its command, and `climb` the level from which
+    it is measured how fast the pump moves it.
+    """
 
     run_id: str
     watch: Watch
@@ -90,6 +96,8 @@ class Running:
     seen: bool = False
     litres: float | None = None
     flowed_at: float | None = None
+    ends_at: float | None = None
+    climb: Climb | None = None
 
     @property
     def since(self) -> float:
@@ -97,15 +105,31 @@ class Running:
         return self.watch.since
 
 
+@dataclass(frozen=True, slots=True)
+class Climb:
+    """Where the level was when a run was first seen to move it, and how fast it moved by the last reading."""
+
+    at: float
+    level: float
+    rate: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopping:
-    """Told to stop, and not known to have stopped."""
+    """Told to stop, and not known to have stopped.
+
+    `first_at` is when that was asked for first: no retry and no answer begins its term anew. `shown_at` is when the
+    device last reported it on in spite of it, and `contradicted` that it had answered that it stopped.
+    """
 
     watch: Watch
     asked_at: float
+    first_at: float
     by: str
     run: Running | None = None
     tries: int = 1
+    shown_at: float | None = None
+    contradicted: bool = False
 
 
 type State = Unknown | Resting | Starting | Running | Stopping
@@ -126,9 +150,12 @@ class Closing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What is kept over a restart."""
+    """What is kept over a restart: the locks of both owners, and what was wrong with the water at rest."""
 
     lock: Refused | None = None
+    device_lock: Refused | None = None
+    device_stuck: bool = False
+    water: Refused | None = None
     failures: tuple[float, ...] = ()
     off_since: float | None = None
     stuck: bool = False
@@ -151,9 +178,13 @@ class Guard:
 
     `protected` where the firmware keeps the rules too, `ends_itself` where the actuator ends each run by itself.
     `blind` where circulation was stopped, or refused, because nobody knows whether there is water, and `comes_back`
-    where it runs again as soon as that is known. `device_lock` is the lock that the device has, by its last word,
-    `device_was` the one that it had before, and `reset_said` that the device says it was reset, which its next
-    report has to bear out.
+    where it runs again as soon as that is known.
+
+    Locks have owners: `own_lock` is Home Assistant's, `their_lock` the device's, and a reset of one clears no other;
+    so with `own_stuck` and `their_stuck`. `device_lock` is the lock that the device has, by its last word,
+    `device_was` the one that it had before, and `reset_said` that the device says it was reset, which its next report
+    has to bear out. `opposed` is that the pump that works against it is known to run, and began before; `quiet_since`
+    when a pump of the same water was last switched; `skewed` that the device took a command for expired.
     """
 
     limits: Limits
@@ -164,19 +195,26 @@ class Guard:
     contact_at: float = 0.0
     heard_at: float = 0.0
     readings: Readings = field(default_factory=Readings)
-    lock: Refused | None = None
+    own_lock: Refused | None = None
+    their_lock: Refused | None = None
     device_lock: str | None = None
     device_was: str | None = None
     reset_said: bool = False
-    stuck: bool = False
+    own_stuck: bool = False
+    their_stuck: bool = False
     blind: bool = False
     comes_back: bool = False
     leases: int = 0
     failures: tuple[float, ...] = ()
     failed_run: str | None = None
     interlocked: bool = False
+    opposed: bool = False
     zone_stuck: bool = False
+    zone_locked: bool = False
     updating: bool = False
+    water: StillWater = field(default_factory=StillWater)
+    quiet_since: float = 0.0
+    skewed: bool = False
     off_since: float | None = None
     off_asked_s: float | None = None
     water_change: bool = False
@@ -186,6 +224,18 @@ class Guard:
     closing: Closing | None = None
     earlier: Earlier | None = None
     kept: Memory = field(default_factory=Memory)
+
+    @property
+    def lock(self) -> Refused | None:
+        """The lock that is in force: of two that which holds circulation off (S5), or else its own."""
+        if self.own_lock is None or (holds_circulation(self.their_lock) and not holds_circulation(self.own_lock)):
+            return self.their_lock
+        return self.own_lock
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it could not be switched off, by whoever noticed."""
+        return self.own_stuck or self.their_stuck
 
 
 # --- events: what the guard is told ----------------------------------------------------------------
@@ -235,11 +285,22 @@ class Touched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
-    """What the other pumps and the device do that concerns this pump."""
+    """What the other pumps and the device do that concerns this pump.
+
+    `interlocked` where the pump that works against it runs or may run, `opposed` where it is known to, and began
+    before.
+    """
 
     interlocked: bool = False
+    opposed: bool = False
     zone_stuck: bool = False
+    zone_locked: bool = False
     updating: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbed:
+    """Another pump of the same water was switched: the level moves for a while, whoever fills or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +413,7 @@ type Event = (
     | Sensed
     | Touched
     | Around
+    | Disturbed
     | Contacted
     | Reported
     | Tick

@@ -15,6 +15,9 @@ def memory_as_dict(memory: Memory) -> dict[str, Any]:
     """Return what is kept as JSON can hold it."""
     return {
         "lock": lock_as_dict(memory.lock),
+        "device_lock": lock_as_dict(memory.device_lock),
+        "device_stuck": memory.device_stuck,
+        "water": lock_as_dict(memory.water),
         "failures": list(memory.failures),
         "off_since": memory.off_since,
         "stuck": memory.stuck,
@@ -37,6 +40,9 @@ def memory_from_dict(data: Mapping[str, Any]) -> Memory:
     failures = data.get("failures")
     return Memory(
         lock=_lock(data.get("lock")),
+        device_lock=_lock(data.get("device_lock")),
+        device_stuck=bool(data.get("device_stuck")),
+        water=_lock(data.get("water")),
         failures=tuple(at for one in failures[:_MAX_FAILURES] if (at := number(one)) is not None)
         if isinstance(failures, list)
         else (),

@@ -26,6 +26,7 @@ from .guard_data import (
     Unknown,
 )
 from .safety import (
+    Allowed,
     Cause,
     Limits,
     Reason,
@@ -36,14 +37,17 @@ from .safety import (
     holds_circulation,
     known_flow,
     lock_after,
+    may_go_on,
     may_start,
     run_until,
 )
+from .still_water import StillWater, may_fill
 
 UNCONFIRMED = "biz_command_unconfirmed"
 REFUSED = "biz_run_refused"
 RELEASED = "biz_circulation_released"
 FROZEN = "biz_sensor_frozen"
+SKEWED = "infra_clock_skew"
 RESET = "biz_lock_reset"
 
 
@@ -95,40 +99,75 @@ class Turn:
 
     # --- locks and failures ---------------------------------------------------------------------
 
-    def latch(self, verdict: Refused, word: str | None = None) -> None:
+    def latch(self, verdict: Refused, word: str | None = None, *, device: bool = False) -> None:
         """Lock; a lock that holds circulation off is never replaced by one that lets it go (S5).
 
-        `word` is what the device calls it, where the safety contract has no name for that.
+        `device` is that the lock is the device's own, and `word` what the device calls it, where the safety contract
+        has no name for that.
         """
-        before = self.guard.lock
+        guard = self.guard
+        before = guard.their_lock if device else guard.own_lock
         stronger = before is not None and holds_circulation(verdict) and not holds_circulation(before)
         if before is not None and not stronger:
             return
-        if before is not None:
-            self.do(Alarm(Kind.RESOLVE, alarm_code(before.reason)))
-        self.set(lock=verdict)
+        codes = self.codes()
+        if device:
+            self.set(their_lock=verdict)
+        else:
+            self.set(own_lock=verdict)
+        self._resolve(codes - self.codes())
         self.do(Alarm(Kind.RAISE, alarm_code(verdict.reason), verdict, word))
         if verdict.cause is Cause.FROZEN:
             self.do(Alarm(Kind.NOTE, FROZEN, verdict))
 
-    def latch_stuck(self, verdict: Refused) -> None:
+    def latch_stuck(self, verdict: Refused, *, device: bool = False) -> None:
         """Remember that the pump cannot be switched off, beside whatever lock there is."""
-        self.set(stuck=True)
-        if self.guard.lock is None:
-            self.latch(verdict)
+        if device:
+            self.set(their_stuck=True)
+        else:
+            self.set(own_stuck=True)
+        if (self.guard.their_lock if device else self.guard.own_lock) is None:
+            self.latch(verdict, device=device)
         else:
             self.do(Alarm(Kind.RAISE, alarm_code(verdict.reason), verdict))
 
+    def codes(self) -> frozenset[str]:
+        """Return the alerts that are active as long as this is so."""
+        guard = self.guard
+        blind = Refused(Reason.DRY_RUN, Cause.UNKNOWN) if guard.blind else None
+        held = (guard.own_lock, guard.their_lock, guard.water.trouble, blind)
+        reasons = [one.reason for one in held if one is not None]
+        return frozenset(alarm_code(one) for one in (*reasons, *([Reason.PUMP_STUCK_ON] if guard.stuck else [])))
+
+    def _resolve(self, codes: frozenset[str]) -> None:
+        self.do(*(Alarm(Kind.RESOLVE, code) for code in sorted(codes)))
+
     def unlock(self) -> None:
-        """Take the lock away, and the failures that led to it."""
-        if self.guard.lock is not None:
-            self.do(Alarm(Kind.RESOLVE, alarm_code(self.guard.lock.reason)))
-        if self.guard.stuck:
-            self.do(Alarm(Kind.RESOLVE, alarm_code(Reason.PUMP_STUCK_ON)))
-        self.do(Alarm(Kind.NOTE, RESET, self.guard.lock))
-        self.set(
-            lock=None, device_lock=None, device_was=None, reset_said=False, stuck=False, failures=(), failed_run=None
-        )
+        """Take both owners' locks away, and the failures that led to them."""
+        codes, lock = self.codes(), self.guard.lock
+        self.set(own_lock=None, own_stuck=False, failures=(), failed_run=None)
+        self._forget_device_lock()
+        self._resolve(codes - self.codes())
+        self.do(Alarm(Kind.NOTE, RESET, lock))
+
+    def unlock_device(self) -> None:
+        """Take the device's lock away, which was reset there; what Home Assistant locked stays locked (S3)."""
+        codes, lock = self.codes(), self.guard.their_lock
+        self._forget_device_lock()
+        self._resolve(codes - self.codes())
+        self.do(Alarm(Kind.NOTE, RESET, lock))
+
+    def _forget_device_lock(self) -> None:
+        self.set(their_lock=None, their_stuck=False, device_lock=None, device_was=None, reset_said=False)
+
+    def notice_water(self, water: StillWater) -> None:
+        """Take in what the level says at rest, and tell what is wrong with it once."""
+        codes, before = self.codes(), self.guard.water.trouble
+        self.set(water=water)
+        trouble = water.trouble
+        if trouble is not None and (before is None or trouble.cause is not before.cause):
+            self.do(Alarm(Kind.RAISE, alarm_code(trouble.reason), trouble))
+        self._resolve(codes - self.codes())
 
     def fail(self, run_id: str, verdict: Refused) -> None:
         """Count a failed run, once; lock if it is one too many."""
@@ -154,13 +193,26 @@ class Turn:
             lock=guard.lock,
             interlocked=guard.interlocked,
             zone_stuck=guard.zone_stuck or guard.stuck,
+            zone_locked=guard.zone_locked,
             updating=guard.updating,
         )
         if guard.lock is None and not guard.contact:
             return Refused(Reason.NO_CONTACT)
         if guard.lock is None and isinstance(guard.state, Unknown):
             return Refused(Reason.STATE_UNKNOWN)
-        return may_start(guard.limits, guard.readings, situation, self.now, bound_s)
+        verdict = may_start(guard.limits, guard.readings, situation, self.now, bound_s)
+        return may_fill(guard.water) if isinstance(verdict, Allowed) else verdict
+
+    def may_go_on(self) -> Verdict:
+        """Answer for a run that was found, by whomever it was begun (S2)."""
+        guard = self.guard
+        situation = Situation(
+            lock=guard.lock,
+            interlocked=guard.opposed,
+            zone_stuck=guard.zone_stuck or guard.stuck,
+            zone_locked=guard.zone_locked,
+        )
+        return may_go_on(guard.limits, situation)
 
     def send_run(self, seconds: float, *, planned: bool) -> int:
         """Send a run command, never longer than a lease where its device ends it by itself (S4)."""
@@ -171,8 +223,17 @@ class Turn:
         self.do(SendRun(lease, LEASE_S if short else seconds, planned or short))
         return lease
 
-    def renewal(self, until: float) -> float | None:
-        """Return when the lease must be renewed, or None where one covers the rest of the run."""
+    def circulation_ends(self) -> float | None:
+        """Return when circulation ends at a device that ends each run by its command, as the protocol has it."""
+        return self.now + self.limits.max_run_s if self.circulates and self.guard.ends_itself else None
+
+    def renewal(self, until: float | None) -> float | None:
+        """Return when the lease must be renewed, or None where one covers the rest of the run.
+
+        Circulation has no end, and is renewed well before a device would end it by its command (S5).
+        """
+        if until is None:
+            return self.now + self.limits.max_run_s / 2 if self.guard.ends_itself else None
         return self.now + RENEW_S if self.guard.ends_itself and until - self.now > LEASE_S else None
 
     def began(self, order: Order, lease: int, *, seen: bool) -> None:
@@ -188,23 +249,27 @@ class Turn:
                 first_lease=lease,
                 lease=lease,
                 accepted=0 if seen else lease,
-                renew_at=None if until is None else self.renewal(until),
+                renew_at=self.renewal(until),
                 seen=seen,
+                ends_at=self.circulation_ends(),
             ),
         )
         if seen:
             self.confirmed()
 
-    def found(self, run_id: str) -> None:
+    def found(self, run_id: str, *, seen: bool = True) -> None:
         """Go over to running that nobody ordered: watched and bounded all the same (S9)."""
         earlier = self.guard.earlier or Earlier(run_id, self.now)
+        # Nobody knows when a device that has no rules of its own would end what was ordered before a restart.
+        soon = self.circulates and self.guard.ends_itself and not self.guard.protected
         self.set(
             earlier=None,
             state=Running(
                 run_id=earlier.run_id,
                 watch=Watch(since=earlier.since, found=True),
                 until=None if self.circulates else earlier.since + self.limits.max_run_s,
-                seen=True,
+                seen=seen,
+                renew_at=self.now + RENEW_S if soon else self.renewal(None) if self.circulates else None,
             ),
         )
 
@@ -216,14 +281,18 @@ class Turn:
         self.do(SendStop(self.guard.off_asked_s, self.guard.water_change))
         match state:
             case Running():
-                self.set(state=Stopping(watch=Watch(since=self.now), asked_at=self.now, by=by, run=state))
+                self._stopping(by, state)
             case Starting():
                 self.do(Fail(state.order.run_id, by))
-                self.set(state=Stopping(watch=Watch(since=self.now), asked_at=self.now, by=by))
+                self._stopping(by, None)
             case Unknown():
                 self.set(state=replace(state, stopped=True))
             case Resting() | Stopping():  # pragma: no branch - the union is closed
                 pass
+
+    def _stopping(self, by: str, run: Running | None) -> None:
+        now = self.now
+        self.set(state=Stopping(watch=Watch(since=now), asked_at=now, first_at=now, by=by, run=run))
 
     def trip(self, run: Running, verdict: Refused, *, locks: bool) -> None:
         """Stop a run, and lock or count a failure."""
@@ -238,8 +307,11 @@ class Turn:
         self.stop(verdict.reason)
 
     def rest(self, *, told: bool = False, since: float | None = None) -> None:
-        """Go over to rest."""
-        self.set(state=Resting(watch=Watch(since=self.now if since is None else since), told=told))
+        """Go over to rest; where only an answer tells so, the stop that it answers is not forgotten."""
+        state = self.guard.state
+        stopping = replace(state, run=None) if told and isinstance(state, Stopping) else None
+        watch = Watch(since=self.now if since is None else since)
+        self.set(state=Resting(watch=watch, told=told, stopping=stopping))
 
     def close(self, run: Running | None, by: str) -> None:
         """End the record of a run, giving its device a moment to account for it."""
@@ -284,23 +356,29 @@ class Turn:
 
     def seen_again(self) -> None:
         """Take back that nobody knows whether there is water; a lock that came meanwhile has the alert from here."""
-        lock = self.guard.lock
-        if lock is None or lock.reason is not Reason.DRY_RUN:
-            self.do(Alarm(Kind.RESOLVE, alarm_code(Reason.DRY_RUN)))
+        codes = self.codes()
         self.set(blind=False, comes_back=False)
+        self._resolve(codes - self.codes())
 
     # --- what is known --------------------------------------------------------------------------
 
     def unconfirmed(self, cause: str) -> None:
-        """Raise that the device does not do what it was asked for."""
+        """Raise, once, that the device does not do what it was asked for."""
+        if not self.guard.unconfirmed:
+            self.do(Alarm(Kind.RAISE, UNCONFIRMED, cause=cause))
         self.set(unconfirmed=True)
-        self.do(Alarm(Kind.RAISE, UNCONFIRMED, cause=cause))
 
     def confirmed(self) -> None:
         """Take back that the device does not do what it was asked for."""
         if self.guard.unconfirmed:
             self.set(unconfirmed=False)
             self.do(Alarm(Kind.RESOLVE, UNCONFIRMED))
+
+    def skew(self, *, expired: bool) -> None:
+        """Raise that the device takes what was just sent for expired, so that one clock is wrong; or take that back."""
+        if expired != self.guard.skewed:
+            self.set(skewed=expired)
+            self.do(Alarm(Kind.RAISE if expired else Kind.RESOLVE, SKEWED, cause="expired" if expired else None))
 
     def pour(self) -> None:
         """Add up what has flowed since the last look."""
@@ -319,7 +397,7 @@ class Turn:
         guard = self.guard
         if self.circulates:
             match guard.state:
-                case Running():
+                case Running(seen=True):
                     self.set(off_since=None, off_asked_s=None, water_change=False, released_at=None)
                 case Resting(watch=watch) | Stopping(watch=watch) if guard.off_since is None:
                     # From the order on: a restart before it is seen off would begin the longest pause once more.
@@ -339,10 +417,13 @@ class Turn:
         # Until it is known whether a run of before the restart goes on, it is not forgotten.
         going = run or guard.earlier
         return Memory(
-            lock=guard.lock,
+            lock=guard.own_lock,
+            device_lock=guard.their_lock,
+            device_stuck=guard.their_stuck,
+            water=guard.water.trouble,
             failures=guard.failures,
             off_since=guard.off_since,
-            stuck=guard.stuck,
+            stuck=guard.own_stuck,
             blind=guard.blind,
             run_id=going.run_id if going else None,
             run_since=going.since if going else None,

@@ -8,6 +8,7 @@ from .guard_data import (
     RENEW_S,
     STUCK_TRIES,
     Alarm,
+    Climb,
     Fail,
     Kind,
     Resting,
@@ -16,14 +17,16 @@ from .guard_data import (
     Stopping,
     Unknown,
 )
-from .guard_turn import RELEASED, Turn
+from .guard_turn import REFUSED, RELEASED, Turn
 from .safety import (
+    RIGHT_WAY,
     Allowed,
     Cause,
     Reading,
     Readings,
     Reason,
     Refused,
+    Role,
     Watch,
     holds_circulation,
     may_release,
@@ -33,6 +36,7 @@ from .safety import (
     watch_rest,
     watch_run,
 )
+from .still_water import watch_still_water
 
 
 def look(turn: Turn) -> None:
@@ -50,6 +54,7 @@ def look(turn: Turn) -> None:
         case Stopping() as stopping:  # pragma: no branch - the union is closed
             _look_at_stop(turn, stopping)
     _see_again(turn)
+    _look_at_water(turn)
     _release(turn)
     closing = turn.guard.closing
     if closing is not None and turn.now >= closing.deadline:
@@ -105,6 +110,10 @@ def _look_at_run(turn: Turn, state: Running) -> None:
     if guard.lock is not None and (not turn.circulates or holds_circulation(guard.lock)):
         turn.stop(guard.lock.reason)
         return
+    if state.order is None and isinstance(verdict := turn.may_go_on(), Refused):
+        turn.do(Alarm(Kind.NOTE, REFUSED, verdict))
+        turn.stop(verdict.reason)
+        return
     # What was stopped for an unknown level and runs all the same is not stopped for it again.
     lock = guard.lock or (Refused(Reason.DRY_RUN, Cause.UNKNOWN) if guard.blind else None)
     watch, trip = watch_run(state.watch, guard.limits, guard.readings, now, lock)
@@ -115,10 +124,10 @@ def _look_at_run(turn: Turn, state: Running) -> None:
         return
     if not guard.ends_itself and not state.seen and now - state.since >= CONFIRM_S:
         # A switch of which nothing was seen since does not do what it accepted.
-        turn.unconfirmed("start")
-        turn.stop("unconfirmed")
+        _not_seen(turn, state)
         return
     if state.until is None:
+        _keep_circulating(turn, state)
         return
     wanted = state.order.litres if state.order else None
     if wanted is not None and state.litres is not None and state.litres >= wanted:
@@ -127,6 +136,36 @@ def _look_at_run(turn: Turn, state: Running) -> None:
         _bound(turn, state)
     elif state.renew_at is not None and now >= state.renew_at:
         _renew(turn, state, state.until)
+
+
+def _not_seen(turn: Turn, state: Running) -> None:
+    turn.unconfirmed("start")
+    if not turn.circulates:
+        turn.stop("unconfirmed")
+        return
+    # Nobody stops circulation: it is asked for again.
+    turn.rest(since=turn.guard.off_since)
+    turn.close(state if state.order is not None else None, "unconfirmed")
+
+
+def _keep_circulating(turn: Turn, state: Running) -> None:
+    """Ask again for circulation that a device might end by its command (S5); a lock of its own it must not meet."""
+    if state.renew_at is None or turn.now < state.renew_at:
+        return
+    guard = turn.guard
+    if not guard.contact or guard.lock is not None:
+        turn.set(state=replace(state, renew_at=turn.now + RENEW_S))
+        return
+    lease = turn.send_run(guard.limits.max_run_s, planned=False)
+    turn.set(
+        state=replace(
+            state,
+            first_lease=state.first_lease or lease,
+            lease=lease,
+            renew_at=turn.renewal(None),
+            ends_at=turn.circulation_ends(),
+        )
+    )
 
 
 def _bound(turn: Turn, state: Running) -> None:
@@ -153,16 +192,32 @@ def _renew(turn: Turn, state: Running, until: float) -> None:
 def _look_at_stop(turn: Turn, state: Stopping) -> None:
     _look_for_stuck(turn, state.watch)
     state = replace(state, watch=turn.guard.state.watch) if isinstance(turn.guard.state, Stopping) else state
-    if turn.now - state.asked_at < CONFIRM_S:
+    now = turn.now
+    if pause_is_over(turn, state):
+        # It was asked to rest and did not; now it may run, and whether it does its next report tells.
+        turn.close(state.run, state.by)
+        turn.set(state=Unknown(since=now, lost=True))
         return
-    turn.unconfirmed("stop")
+    if now - state.first_at >= CONFIRM_S:
+        turn.unconfirmed("stop")
+    if now - state.asked_at < CONFIRM_S:
+        return
     # Reported on, again and again, in spite of it: nothing is left but to call a person.
     # A switch that shows on all the time does not say so again.
-    heard = turn.guard.heard_at > state.asked_at or (not turn.guard.ends_itself and turn.guard.contact)
+    shown = state.shown_at is not None and state.shown_at > state.asked_at
+    heard = shown or (not turn.guard.ends_itself and turn.guard.contact)
     if state.tries >= STUCK_TRIES and heard and not turn.guard.stuck:
         turn.latch_stuck(Refused(Reason.PUMP_STUCK_ON, Cause.UNKNOWN))
     turn.stop(state.by)
-    turn.set(state=replace(state, asked_at=turn.now, tries=state.tries + 1))
+    turn.set(state=replace(state, asked_at=now, tries=state.tries + 1))
+
+
+def pause_is_over(turn: Turn, state: Stopping) -> bool:
+    """Tell whether circulation that was told to stop may run again by now, whether it ever stopped or not."""
+    guard = turn.guard
+    if not turn.circulates or not isinstance(may_release(guard.lock), Allowed):
+        return False
+    return turn.now >= off_until(guard.limits, state.first_at, guard.off_asked_s, water_change=guard.water_change)
 
 
 def _look_at_rest(turn: Turn, state: Resting) -> None:
@@ -204,6 +259,43 @@ def _see_again(turn: Turn) -> None:
     turn.seen_again()
     if comes_back and isinstance(guard.state, Resting) and isinstance(turn.gate(turn.limits.max_run_s), Allowed):
         turn.send_run(turn.limits.max_run_s, planned=False)
+
+
+def _look_at_water(turn: Turn) -> None:
+    """See whether a tank that no pump fills is full, or fills all the same."""
+    guard = turn.guard
+    if guard.limits.role is not Role.FILL:
+        return
+    match guard.state:
+        case Resting():
+            water = watch_still_water(guard.water, guard.limits, guard.readings, turn.now, guard.quiet_since)
+            turn.notice_water(water)
+        case Running() | Starting() | Stopping():
+            turn.set(quiet_since=turn.now)
+        case Unknown():  # pragma: no branch - the union is closed
+            pass
+
+
+RATE_PERCENT, RATE_S, RATE_LEAST_PERCENT = 20.0, 60.0, 5.0
+"""How far a level must have moved for its rate to be told from its noise, and how far in a minute."""
+
+
+def measure_rate(turn: Turn, level: float) -> None:
+    """Learn how fast a pump moves the level: by the slower of two readings, for one alone may be a glitch (S7)."""
+    state, now = turn.guard.state, turn.now
+    way = RIGHT_WAY.get(turn.limits.role)
+    if not isinstance(state, Running) or way is None:
+        return
+    if state.climb is None:
+        turn.set(state=replace(state, climb=Climb(now, level)))
+        return
+    passed, moved = now - state.climb.at, way * (level - state.climb.level)
+    rate = moved / passed if passed > 0 else 0.0
+    far = moved >= RATE_PERCENT or (passed >= RATE_S and moved >= RATE_LEAST_PERCENT)
+    known = min(rate, state.climb.rate)
+    turn.set(state=replace(state, climb=replace(state.climb, rate=rate)))
+    if far and known > 0:
+        turn.set(readings=replace(turn.guard.readings, rate=known))
 
 
 def _release(turn: Turn) -> None:
