@@ -265,7 +265,7 @@ ODD: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("info", ODD.values(), ids=ODD)
-@pytest.mark.parametrize("told", [{"on": True}, {}, {"on": None, "lock": "gremlins"}, {"on": "yes", "lock": 7}])
+@pytest.mark.parametrize("told", [{"on": True}, {}, {"on": None, "lock": "gremlins"}, {"on": "perhaps", "lock": 7}])
 async def test_odd_clients_crash_nothing_and_run_nothing(
     hass: HomeAssistant, hub: MockConfigEntry, say: Say, info: dict[str, Any], told: dict[str, Any], wait: Wait
 ) -> None:

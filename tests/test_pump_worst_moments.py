@@ -57,7 +57,7 @@ async def act(hass: HomeAssistant, action: str, **data: Any) -> Any:
 # --- odd devices --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("on", [1, "true", None, [], {}, 0, "off"])
+@pytest.mark.parametrize("on", [7, "perhaps", None, [], {}, -1, ""])
 async def test_what_is_neither_on_nor_off_is_no_state(
     hass: HomeAssistant, house: SmartAirHub, node: Node, wait: Wait, on: Any
 ) -> None:
@@ -69,10 +69,11 @@ async def test_what_is_neither_on_nor_off_is_no_state(
     with pytest.raises(HomeAssistantError) as error:
         await pump(house).async_run(seconds=5)
     assert error.value.translation_key == "refused_state_unknown"
-    assert node.orders("run_pump") == []
+    # Circulation that runs is renewed meanwhile.
+    assert {order["channel"] for order in node.orders("run_pump")} <= {"pump_recirc"}
 
 
-@pytest.mark.parametrize("value", ["NaN", "Infinity", "-1000", "1e300", '"800"', "true", "[800]", "{}"])
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-1000", "1e300", '"many"', "true", "[800]", "{}"])
 async def test_a_current_that_is_none_is_none(house: SmartAirHub, node: Node, value: str) -> None:
     node.current["pump_fill"] = 700.0
     await node.report()
@@ -405,7 +406,7 @@ async def test_a_clock_that_jumps_neither_shortens_nor_lengthens_a_run(
     record = await run
     assert record.seconds == 30.0
     assert record.ended_by == "finished"
-    for _ in range(3):
+    for _ in range(4):
         await wait(10)
         await node.report()
     assert recirc.is_on, "its pause was not over in time"

@@ -380,7 +380,7 @@ async def test_a_drain_pump_that_goes_on_drawing_fails_the_change(
     assert not rack.node.on[FILL]
 
 
-async def test_a_run_is_not_renewed_while_its_opposite_was_switched_on_at_the_device(
+async def test_an_opposite_that_was_switched_on_at_the_device_is_stopped_and_the_run_goes_on(
     house: SmartAirHub, node: Node, wait: Wait
 ) -> None:
     await pump(house).async_run(seconds=300)
@@ -390,7 +390,10 @@ async def test_a_run_is_not_renewed_while_its_opposite_was_switched_on_at_the_de
         await wait(10)
         node.level = (node.level or 0) + 2
         await node.report()
-    assert [order["channel"] for order in node.orders("run_pump")] == [FILL]
+    # Only the run was not renewed before, and both went on for a minute (D14).
+    assert node.orders("stop_pump") == [{"channel": DRAIN}]
+    assert {order["channel"] for order in node.orders("run_pump")} == {FILL}
+    assert pump(house).is_on
 
 
 # --- what is shown ------------------------------------------------------------------------------------

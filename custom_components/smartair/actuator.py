@@ -30,8 +30,8 @@ class Actuator(Protocol):
     def name(self) -> str:
         """What people call it."""
 
-    async def async_run(self, cmd_id: str, seconds: float, *, planned: bool) -> None:
-        """Switch on for at most so many seconds; raise HomeAssistantError where that did not work."""
+    async def async_run(self, cmd_id: str, seconds: float, *, planned: bool, lasting: bool = False) -> None:
+        """Switch on for at most so many seconds, by an order that may last; raise HomeAssistantError where not."""
 
     async def async_stop(self, off_s: float | None, *, water_change: bool) -> None:
         """Switch off; raise HomeAssistantError where that did not work."""
@@ -56,11 +56,11 @@ class ChannelActuator(Actuator):
         return f"{self.device.name} {self.channel}"
 
     @override
-    async def async_run(self, cmd_id: str, seconds: float, *, planned: bool) -> None:
+    async def async_run(self, cmd_id: str, seconds: float, *, planned: bool, lasting: bool = False) -> None:
         params: dict[str, Any] = {"channel": self.channel, "max_run_s": _whole(seconds)}
         if planned:
             params["duration_s"] = params["max_run_s"]
-        await self.device.async_command(CommandName.RUN_PUMP, params, cmd_id=cmd_id)
+        await self.device.async_command(CommandName.RUN_PUMP, params, cmd_id=cmd_id, lasting=lasting)
 
     @override
     async def async_stop(self, off_s: float | None, *, water_change: bool) -> None:
@@ -103,7 +103,7 @@ class SwitchActuator(Actuator):
         return state.name if state else self.entity_id
 
     @override
-    async def async_run(self, cmd_id: str, seconds: float, *, planned: bool) -> None:
+    async def async_run(self, cmd_id: str, seconds: float, *, planned: bool, lasting: bool = False) -> None:
         await self._async_switch(on=True)
 
     @override

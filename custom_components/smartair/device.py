@@ -524,9 +524,17 @@ class SmartAirDevice:
     # --- what is asked of the device ------------------------------------------------------------
 
     async def async_command(
-        self, name: str, params: Mapping[str, Any] | None = None, *, cmd_id: str | None = None
+        self,
+        name: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        cmd_id: str | None = None,
+        lasting: bool = False,
     ) -> CommandResponse:
-        """Send a command and return the first answer; raise HomeAssistantError when there is none, or a refusal."""
+        """Send a command and return the first answer; raise HomeAssistantError when there is none, or a refusal.
+
+        One that is `lasting` never expires.
+        """
         # A stop is tried whatever is believed of the device (safety contract, S1): a silent one may well hear it.
         is_stop = name == CommandName.STOP_PUMP
         if not self.available and not is_stop:
@@ -550,7 +558,7 @@ class SmartAirDevice:
         answer = self._waiting[cmd_id] = self.hub.hass.loop.create_future()
         try:
             await self.hub.async_publish(
-                command(self.hub.root, self.uid, name, cmd_id=cmd_id, now=time.time(), params=params)
+                command(self.hub.root, self.uid, name, cmd_id=cmd_id, now=time.time(), params=params, lasting=lasting)
             )
             async with asyncio.timeout(ANSWER_TIMEOUT):
                 response = await answer

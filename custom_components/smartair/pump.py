@@ -1,8 +1,8 @@
 """One pump at run time: the hands of its guard, which alone decides."""
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 import logging
 import time
@@ -78,11 +78,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneContext:
-    """What a zone means to its pumps: its name, its other pumps, and what it measures for them."""
+    """What a zone means to its pumps: its name, its other pumps, what it measures for them, and its limits."""
 
     zone: str
     pumps: Callable[[], Iterable[Pump]]
     lends: frozenset[Sense] = frozenset()
+    limits: Mapping[str, float] = field(default_factory=dict)
 
 
 class Pump:
@@ -345,8 +346,9 @@ class Pump:
     @callback
     def async_tick(self) -> None:
         """Let time pass."""
-        if isinstance(self.guard.state, Running) and self.guard.state.renew_at is not None:
-            # A renewal passes the gate as a start does, and by how things are now (S2).
+        state = self.guard.state
+        if isinstance(state, Running) and (state.renew_at is not None or state.order is None):
+            # A renewal passes the gate as a start does, and a run that was found goes on by how things are now (S2).
             self.pumps.async_look_around(self)
         self.async_take(Tick())
         now, term = self.pumps.now, self.guard.limits.stale_after_s
@@ -449,7 +451,9 @@ class Pump:
         self._leases = {**dict(list(self._leases.items())[-_LEASES:]), cmd_id: effect.lease}
         self.pumps.async_wake(self)
         try:
-            await self.actuator.async_run(cmd_id, effect.seconds, planned=effect.planned)
+            await self.actuator.async_run(
+                cmd_id, effect.seconds, planned=effect.planned, lasting=self.limits.circulates
+            )
         except CommandRefusedError:
             pass  # The guard has been told with the answer itself.
         except HomeAssistantError as err:

@@ -33,22 +33,24 @@ from .pysmartair import (
     RunRecord,
     Telemetry,
 )
-from .pysmartair.channels import MAX_PUMPS, PumpSpec, limits_of, pump_specs
+from .pysmartair.channels import MAX_PUMPS, PumpSpec, limits_of, pump_specs, within
 from .pysmartair.fields import number
 from .pysmartair.guard import begin
 from .pysmartair.guard_data import (
     Around,
     Configured,
     Contacted,
+    Disturbed,
     Event as GuardEvent,
     Fitted,
     Memory,
     Reported,
+    Running,
     Sense,
     Sensed,
 )
 from .pysmartair.guard_memory import memory_as_dict, memory_from_dict
-from .pysmartair.safety import Limits, Role
+from .pysmartair.safety import ZONE_LOCKS, Limits, Role
 from .released import Released, debt_of
 from .store import SharedSave, concern_store
 from .usage import UsageLog
@@ -59,7 +61,8 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 _TICK = timedelta(seconds=1)
-_NODE = {Sense.LEVEL: "water_level", Sense.FLOW: "flow_rate", Sense.CURRENT_MA: "pump_current"}
+_LEVEL = "water_level"
+_NODE = {Sense.LEVEL: _LEVEL, Sense.FLOW: "flow_rate", Sense.CURRENT_MA: "pump_current"}
 _LIVE = {"seconds": 60, "interval": 1}
 
 type PumpKey = tuple[str, str]
@@ -290,7 +293,11 @@ class Pumps(dict[PumpKey, Pump]):
             value = device.setting(f"{spec.channel}_{name}")
             if (known := number(value)) is not None:
                 overrides[name] = known
-        limits = replace(limits_of(spec.role, overrides), stale_after_s=device.snapshot.stale_after)
+        limits = replace(
+            limits_of(spec.role, overrides),
+            stale_after_s=device.snapshot.stale_after,
+            wrong_relay=spec.wrong_relay,
+        )
         blind = "water_level" not in device.snapshot.metrics
         # A device that measures the level for itself alone judges it by itself, too.
         return replace(limits, max_level=None) if blind and self._protected(device) else limits
@@ -307,8 +314,8 @@ class Pumps(dict[PumpKey, Pump]):
             if (spec := specs.get(pump.channel)) is not None:
                 limits = self._limits(device, spec)
                 protected = self._protected(device)
-                if pump.zone is not None and Sense.LEVEL in pump.zone.lends and limits.max_level is None:
-                    limits = replace(limits, max_level=Limits(role=spec.role).max_level)
+                if pump.zone is not None:
+                    limits = within(limits, pump.zone.limits, lent=Sense.LEVEL in pump.zone.lends)
                 if (limits, protected) != (pump.limits, pump.protected):
                     pump.async_take(Configured(limits, protected))
                 if pump.offered_limits != spec.limits or roles[pump.channel] is not spec.role:
@@ -357,11 +364,10 @@ class Pumps(dict[PumpKey, Pump]):
 
     @callback
     def async_neighbours_changed(self, pump: Pump) -> None:
-        """Look again at which of the node's sensors speak of which pump."""
-        if pump.uid is None or (device := self.hub.devices.get(pump.uid)) is None:
-            return
-        for other in self.of(device):
-            if other is not pump:
+        """Look again at which of the node's sensors speak of which pump, and let the water come to rest."""
+        for other in self._near(pump):
+            other.async_take(Disturbed())
+            if other.uid is not None and other.uid == pump.uid:
                 self._refit(other)
 
     @callback
@@ -369,22 +375,29 @@ class Pumps(dict[PumpKey, Pump]):
         descriptor = device.snapshot.descriptor
         if message.channels and (descriptor is None or not descriptor.channels):
             self._grow(device)
+        # A pump that is asked for in the middle of a message is judged by the level of that message, not of the last.
+        if (level := message.sample.values.get(_LEVEL)) is not None:
+            for pump in self.of(device):
+                self.hub.isolation.call(f"The level of {pump.channel}", self._level_of, pump, level)
         for pump in self.of(device):
             self.hub.isolation.call(f"The report of {pump.channel}", self._report_pump, pump, message)
+
+    def _level_of(self, pump: Pump, level: float) -> None:
+        if Sense.LEVEL not in self._lent(pump):
+            pump.async_take(Sensed(Sense.LEVEL, level))
 
     def _report_pump(self, pump: Pump, message: Telemetry) -> None:
         values = message.sample.values
         events: list[GuardEvent] = []
         state = message.channels.get(pump.channel)
-        lends = pump.zone.lends if pump.zone is not None else frozenset()
+        lends = self._lent(pump)
         if state is not None:
             told = {Sense.FLOW: state.flow_l_min, Sense.CURRENT_MA: state.current_ma}
             own = {sense for sense, value in told.items() if value is not None}
             if not own <= pump.own_senses:
                 self._learn_senses(pump, own)
-            if state.on and not pump.is_on:
-                # One that is found running is judged as a start is.
-                self.async_look_around(pump, message)
+            if state.on:
+                self._found_on(pump, message)
             # What is reported first is what the readings are of.
             events.append(Reported(on=state.on, lock=state.lock, run_id=ulid_now()))
             pump.async_take(*events)
@@ -393,7 +406,7 @@ class Pumps(dict[PumpKey, Pump]):
         events += [
             Sensed(sense, values[metric])
             for sense, metric in _NODE.items()
-            if metric in values and sense not in lends and sense not in pump.own_senses
+            if metric in values and sense not in {Sense.LEVEL, *lends, *pump.own_senses}
         ]
         if events:
             pump.async_take(*events)
@@ -428,32 +441,43 @@ class Pumps(dict[PumpKey, Pump]):
         if state is None or state.state in {STATE_UNAVAILABLE, STATE_UNKNOWN}:
             pump.async_take(Contacted(contact=False))
         elif state.state in known:
-            if known[state.state] and not pump.is_on:
-                self.async_look_around(pump)
+            if known[state.state]:
+                self._found_on(pump)
             pump.async_take(Contacted(contact=True), Reported(on=known[state.state], run_id=ulid_now()))
 
     @callback
     def async_look_around(self, pump: Pump, message: Telemetry | None = None) -> None:
         """Tell a pump what the others and its device do, before it asks its gate."""
-        near: dict[int, Pump] = {}
         updating = False
         if pump.uid is not None and (device := self.hub.devices.get(pump.uid)) is not None:
-            near |= {id(other): other for other in self.of(device)}
             ota = device.snapshot.ota
             updating = ota is not None and ota.under_way
-        if pump.zone is not None:
-            near |= {id(other): other for other in pump.zone.pumps()}
-        others = [other for other in near.values() if other is not pump]
+        others = self._near(pump)
+        against = [other for other in others if other.role is OPPOSITE.get(pump.role)]
+        since = pump.state.since if isinstance(pump.state, Running) else self.now
         pump.async_take(
             Around(
-                interlocked=any(
-                    other.role is OPPOSITE.get(pump.role) and (_may_run(other, message) or other.starting)
-                    for other in others
-                ),
+                interlocked=any(_may_run(other, message) or other.starting for other in against),
+                opposed=any(isinstance(other.state, Running) and other.state.since <= since for other in against),
                 zone_stuck=any(other.stuck for other in others),
+                zone_locked=any(other.lock is not None and other.lock.reason in ZONE_LOCKS for other in others),
                 updating=updating,
             )
         )
+
+    def _near(self, pump: Pump) -> list[Pump]:
+        """Return the other pumps of the same node and of the same zone."""
+        near: dict[int, Pump] = {}
+        if pump.uid is not None and (device := self.hub.devices.get(pump.uid)) is not None:
+            near |= {id(other): other for other in self.of(device)}
+        if pump.zone is not None:
+            near |= {id(other): other for other in pump.zone.pumps()}
+        return [other for other in near.values() if other is not pump]
+
+    def _found_on(self, pump: Pump, message: Telemetry | None = None) -> None:
+        """Look around before a pump is told that it runs: whoever began it, it must be allowed to go on (S2)."""
+        if pump.is_on is not True:
+            self.async_look_around(pump, message)
 
     @callback
     def async_wake(self, pump: Pump) -> None:

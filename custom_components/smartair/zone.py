@@ -254,7 +254,9 @@ class Zone:
         """Lend a pump what is measured for it, as far as it may go by it now."""
         lends = self._lent(role, pump)
         if pump.zone is None or pump.zone.lends != lends:
-            pump.bind(ZoneContext(zone=self.zone_id, pumps=partial(self.zones.pumps_around, self), lends=lends))
+            limits = {"min_level": self.settings.min_level, "max_level": self.settings.rules.max_level}
+            around = partial(self.zones.pumps_around, self)
+            pump.bind(ZoneContext(zone=self.zone_id, pumps=around, lends=lends, limits=limits))
 
     def _is_own(self, what: str, pump: Pump) -> bool:
         source = self.sources.get(what)

@@ -196,15 +196,14 @@ def test_circulation_is_renewed_before_a_literal_device_would_end_it() -> None:
         assert told.now < ends_at, "the device has ended it"
 
 
-def test_circulation_that_was_found_is_renewed_soon_where_nobody_knows_its_end() -> None:
+def test_circulation_that_was_found_is_renewed_too_before_an_order_of_before_a_restart_would_end() -> None:
     told = Told(Role.RECIRCULATION)
     told(on())
-    told(on(), 20)
-    assert len(told.wanted(SendRun)) == 1
-    told = Told(Role.RECIRCULATION, protected=True)
-    told(on())
-    told(on(), 20)
-    assert told.wanted(SendRun) == []
+    sent: list[SendRun] = []
+    for _ in range(30):
+        told(on(), 10)
+        sent += told.wanted(SendRun)
+    assert sent == [SendRun(1, 1200.0, planned=False)]
 
 
 @pytest.mark.parametrize("answered", [True, False])
@@ -229,18 +228,21 @@ def test_a_lock_of_circulation_or_a_lost_contact_puts_its_renewal_off() -> None:
     told = Told(Role.RECIRCULATION)
     told(on())
     told(Tripped(Refused(Reason.NO_FLOW, Cause.MEASURED), locked=True))
+    told(Configured(replace(told.guard.limits, stale_after_s=5000.0), protected=False))
     told(on())
-    told(on(), 21)
+    told(on(), 301)
     assert told.wanted(SendRun) == []
     assert isinstance(told.state, Running)
 
 
 def test_circulation_whose_renewal_is_refused_is_asked_for_again_later() -> None:
     told = Told(Role.RECIRCULATION)
+    told(Configured(replace(told.guard.limits, stale_after_s=5000.0), protected=False))
     told(on())
-    told(on(), 20)
+    told(on(), 300)
+    assert told.wanted(SendRun)
     told(RunAnswered(lease=told.state.lease, answer=Answer.ERROR, code="busy"))
-    assert told.state.renew_at == told.now + 600
+    assert told.state.renew_at == told.now + 300
 
 
 def test_a_switch_of_circulation_that_shows_nothing_is_asked_again_and_never_stopped() -> None:

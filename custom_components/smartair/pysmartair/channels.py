@@ -6,10 +6,13 @@ from dataclasses import dataclass, fields, replace
 from .device import Snapshot
 from .fields import number
 from .messages import NumberSetting, PumpChannel
-from .safety import Limits, Role
+from .safety import DEFAULT_MAX_LEVEL, Limits, Role
 
 MAX_PUMPS = 64
 """Channels of one device that are taken for pumps; more is a mistake or an attack."""
+
+LONGEST_OFF_S = 1800.0
+"""Seconds that roots bear without circulation (safety contract)."""
 
 # Lowest and highest value that an owner may set here; what is in force by default is in Limits.
 LIMIT_RANGES: Mapping[str, tuple[float, float]] = {
@@ -19,7 +22,7 @@ LIMIT_RANGES: Mapping[str, tuple[float, float]] = {
     "start_grace_s": (1.0, 120.0),
     "max_current_ma": (10.0, 30_000.0),
     "max_run_s": (1.0, 86_400.0),
-    "max_off_s": (10.0, 86_400.0),
+    "max_off_s": (10.0, LONGEST_OFF_S),
 }
 _FOR_ROLE: Mapping[str, frozenset[Role]] = {
     "min_level": frozenset(Role) - {Role.FILL},
@@ -32,11 +35,15 @@ _NUMBERS = frozenset(one.name for one in fields(Limits)) - {"role"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PumpSpec:
-    """A channel that is a pump; `limits` names those that the device offers as settings."""
+    """A channel that is a pump; `limits` names those that the device offers as settings.
+
+    `wrong_relay` is that it fills or drains by a relay that is closed at rest: each power cut would switch it on.
+    """
 
     channel: str
     role: Role
     limits: frozenset[str] = frozenset()
+    wrong_relay: bool = False
 
 
 def limit_of_setting(channel: str, setting: str) -> str | None:
@@ -55,9 +62,27 @@ def limits_of(role: Role, overrides: Mapping[str, object]) -> Limits:
     for name, value in overrides.items():
         low, high = LIMIT_RANGES.get(name, (0.0, 86_400.0))
         known = number(value, low, high)
+        if name == "max_off_s" and (longer := number(value)) is not None and longer > high:
+            # What was set when more was allowed is held to what is allowed now.
+            known = high
         if name in _NUMBERS and known is not None:
             limits = replace(limits, **{name: known})  # type: ignore[arg-type]
     return limits
+
+
+def within(limits: Limits, zone: Mapping[str, float], *, lent: bool) -> Limits:
+    """Return the limits of a device's pump in a zone: the stricter of two, where both have one.
+
+    `lent` is that the zone measures the level for it, which a device that knows none cannot judge by itself.
+    """
+    highest = [one for one in (limits.max_level, zone.get("max_level")) if one is not None]
+    lowest = [one for one in (limits.min_level, zone.get("min_level")) if one is not None]
+    if limits.role is not Role.FILL:
+        return replace(limits, min_level=max(lowest)) if lowest else limits
+    if limits.max_level is None and not lent:
+        # Nothing that Home Assistant hears of measures its level.
+        return limits
+    return replace(limits, max_level=min(highest, default=DEFAULT_MAX_LEVEL))
 
 
 def pump_specs(snapshot: Snapshot) -> tuple[PumpSpec, ...]:
@@ -72,6 +97,7 @@ def pump_specs(snapshot: Snapshot) -> tuple[PumpSpec, ...]:
             channel=one.id,
             role=_role(one),
             limits=frozenset(name for name in LIMIT_RANGES if f"{one.id}_{name}" in settings),
+            wrong_relay=_normally_closed(one) and _role(one) in {Role.FILL, Role.DRAIN},
         )
         for one in channels[:MAX_PUMPS]
     )
@@ -88,5 +114,8 @@ def _role(channel: PumpChannel) -> Role:
     """Return what a pump is for. One that runs when nothing drives its relay circulates, whatever it is called."""
     if channel.role in _KNOWN_ROLES:
         return Role(channel.role)
-    nc = channel.fail_safe_mode is not None and channel.fail_safe_mode.upper() == "NC"
-    return Role.RECIRCULATION if nc else Role.OTHER
+    return Role.RECIRCULATION if _normally_closed(channel) else Role.OTHER
+
+
+def _normally_closed(channel: PumpChannel) -> bool:
+    return channel.fail_safe_mode is not None and channel.fail_safe_mode.upper() == "NC"

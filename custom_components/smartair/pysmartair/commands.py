@@ -41,14 +41,22 @@ class Publish:
 
 
 def command(
-    root: str, uid: str, name: str, *, cmd_id: str, now: float, params: Mapping[str, Any] | None = None
+    root: str,
+    uid: str,
+    name: str,
+    *,
+    cmd_id: str,
+    now: float,
+    params: Mapping[str, Any] | None = None,
+    lasting: bool = False,
 ) -> Publish:
     """Return a command: never retained, and past its use after COMMAND_LIFETIME seconds from `now` (Unix time).
 
-    A stop names no time after which it is void: where two clocks differ it would be none (safety contract, S1).
+    A stop, and what is `lasting`, names no time after which it is void: where two clocks differ it would be none. So
+    with the release of circulation (safety contract, S1 and S5).
     """
     content: dict[str, Any] = {"command": name, "cmd_id": cmd_id, "timestamp": int(now)}
-    if name != CommandName.STOP_PUMP:
+    if name != CommandName.STOP_PUMP and not lasting:
         content["expires"] = int(now) + COMMAND_LIFETIME
     if params:
         content["params"] = dict(params)

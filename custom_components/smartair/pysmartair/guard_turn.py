@@ -230,10 +230,11 @@ class Turn:
     def renewal(self, until: float | None) -> float | None:
         """Return when the lease must be renewed, or None where one covers the rest of the run.
 
-        Circulation has no end, and is renewed well before a device would end it by its command (S5).
+        Circulation has no end, and is renewed well before a device would end it by its command, also where that was
+        sent before a restart (S5).
         """
         if until is None:
-            return self.now + self.limits.max_run_s / 2 if self.guard.ends_itself else None
+            return self.now + self.limits.max_run_s / 4 if self.guard.ends_itself else None
         return self.now + RENEW_S if self.guard.ends_itself and until - self.now > LEASE_S else None
 
     def began(self, order: Order, lease: int, *, seen: bool) -> None:
@@ -260,8 +261,6 @@ class Turn:
     def found(self, run_id: str, *, seen: bool = True) -> None:
         """Go over to running that nobody ordered: watched and bounded all the same (S9)."""
         earlier = self.guard.earlier or Earlier(run_id, self.now)
-        # Nobody knows when a device that has no rules of its own would end what was ordered before a restart.
-        soon = self.circulates and self.guard.ends_itself and not self.guard.protected
         self.set(
             earlier=None,
             state=Running(
@@ -269,7 +268,7 @@ class Turn:
                 watch=Watch(since=earlier.since, found=True),
                 until=None if self.circulates else earlier.since + self.limits.max_run_s,
                 seen=seen,
-                renew_at=self.now + RENEW_S if soon else self.renewal(None) if self.circulates else None,
+                renew_at=self.renewal(None) if self.circulates else None,
             ),
         )
 
@@ -375,7 +374,7 @@ class Turn:
             self.do(Alarm(Kind.RESOLVE, UNCONFIRMED))
 
     def skew(self, *, expired: bool) -> None:
-        """Raise that the device takes what was just sent for expired, so that one clock is wrong; or take that back."""
+        """Raise that the device takes what was just sent for expired (a clock is wrong), or take that back."""
         if expired != self.guard.skewed:
             self.set(skewed=expired)
             self.do(Alarm(Kind.RAISE if expired else Kind.RESOLVE, SKEWED, cause="expired" if expired else None))

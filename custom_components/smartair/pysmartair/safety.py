@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 from .freshness import (
     FRESH_S,
     INTERVALS,
+    LATE,
     Reading as Reading,  # noqa: PLC0414 - whoever asks these rules gives them readings
     believed,
     fresh_for,
@@ -81,6 +82,9 @@ class Refused:
 
 
 type Verdict = Allowed | Refused
+
+ZONE_LOCKS = frozenset({Reason.OVERCURRENT, Reason.NO_FLOW, Reason.DRY_RUN})
+"""Locks of one pump while which the zone neither fills nor drains (safety contract)."""
 
 ALLOWED = Allowed()
 
@@ -264,7 +268,9 @@ def paced(limits: Limits, readings: Readings) -> Verdict:
     """Refuse a run that is faster than what guards it: a source has to speak before harm is done."""
     if limits.circulates:
         return ALLOWED
-    longest = longest_interval(harm_s(limits, readings))
+    harm = harm_s(limits, readings)
+    # A rate that was measured needs no room for what is only assumed.
+    longest = longest_interval(harm) if readings.rate is None else harm
     reason, guarded = (
         (Reason.OVERFLOW, limits.max_level is not None)
         if limits.role is Role.FILL
@@ -634,11 +640,13 @@ def _awaited(watch: Watch, limits: Limits, reading: Reading | None, now: float) 
 
 
 def _grace(blind: Refused, limits: Limits, readings: Readings) -> float:
-    """Return the patience with a source that is silent: it too ends before harm begins."""
+    """Return the patience with a source that is silent: it ends before harm begins, or as late as a report may be."""
     reading = _source(blind, readings)
     if limits.circulates or reading is None:
         return limits.stale_grace_s
-    return min(limits.stale_grace_s, harm_s(limits, readings) - term(limits, readings, reading))
+    late = (LATE - 1.0) * (reading.interval or 0.0)
+    left = harm_s(limits, readings) - term(limits, readings, reading)
+    return min(limits.stale_grace_s, max(late, left))
 
 
 def watch_rest(watch: Watch, limits: Limits, readings: Readings, now: float) -> tuple[Watch, Trip | None]:
