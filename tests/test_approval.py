@@ -26,7 +26,9 @@ from .test_config_flow import CODED
         ("telemetry", {"buffered": True, "samples": [{"timestamp": NOW - 500, "co2": 500}]}, True),
         ("telemetry", {"buffered": True, "samples": [{"nonsense": 1}]}, False),
         ("telemetry", {"nonsense": 1}, False),
-        ("telemetry", {"co2": "many"}, False),
+        # Its card says why nothing of it can be taken; before, such a device was seen nowhere.
+        ("telemetry", {"co2": "many"}, True),
+        ("status", "asleep", True),
         ("telemetry", "garbage", False),
         ("config/state", {"revision": 1}, False),
         ("event", {"event": "boot"}, False),
@@ -150,3 +152,29 @@ async def test_stopping_ends_what_is_held_back_and_what_is_about_to_be_offered(
     await hass.config_entries.async_unload(hub.entry_id)
     assert runtime.devices[co2]._flush is None  # noqa: SLF001 - the timer itself
     assert runtime.approval.candidates == {}
+
+
+async def test_the_card_of_a_device_whose_values_cannot_be_taken_says_so_and_adds_it_all_the_same(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait
+) -> None:
+    for _ in range(3):
+        await say("words", "telemetry", {"temperature": "warm", "humidity": 255})
+        await wait(1)
+    (card,) = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+    form = await hass.config_entries.flow.async_configure(card["flow_id"])
+    assert form["step_id"] == "device_odd"
+    assert form["description_placeholders"]["values"] == (
+        'humidity: 255 (-5 … 110 %); temperature: "warm" (-55 … 125 °C)'
+    )
+    await hass.config_entries.flow.async_configure(card["flow_id"], {})
+    assert set(hub.runtime_data.devices) == {"words"}
+
+
+async def test_a_glitch_before_approval_is_forgotten_with_the_first_good_value(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait
+) -> None:
+    for value in (0, 700, 701):
+        await say("calm", "telemetry", {"co2": value, "timestamp": "noon"})
+        await wait(1)
+    (card,) = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+    assert (await hass.config_entries.flow.async_configure(card["flow_id"]))["step_id"] == "device"

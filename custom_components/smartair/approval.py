@@ -332,9 +332,10 @@ def _introduces(message: Message) -> bool:
             return True
         case Status():
             # That a device is gone is no reason to ask whether it is wanted.
-            return message.online
+            return message.online or message.asleep
         case Telemetry():
-            return bool(message.sample.values or message.channels)
+            # Also by values that cannot be taken: the card says so, where nothing would be seen at all.
+            return bool(message.sample.values or message.channels or message.sample.rejected)
         case Buffered():
             return any(sample.values for sample in message.samples)
         case _:

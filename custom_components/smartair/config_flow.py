@@ -26,6 +26,7 @@ from .const import (
     SUBENTRY_ALERT_LIMIT,
     SUBENTRY_ZONE,
 )
+from .device import list_troubles
 from .hub import SmartAirConfigEntry, SmartAirHub
 from .limit_flow import AlertLimitFlow
 from .options_flow import SmartAirOptionsFlow
@@ -192,7 +193,17 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
         if user_input is not None:
             return await self._async_approve(uid)
         self._set_confirm_only()
+        odd = {name: one for name, one in self._candidate.known.odd.items() if name != "timestamp"}
+        if odd:
+            return self.async_show_form(
+                step_id="device_odd",
+                description_placeholders={**self._introduction(), "values": without_markup(list_troubles(odd))},
+            )
         return self.async_show_form(step_id="device", description_placeholders=self._introduction())
+
+    async def async_step_device_odd(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask whether a device is the owner's whose values cannot be taken."""
+        return await self.async_step_device(user_input)
 
     async def async_step_code(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the code that the device shows."""

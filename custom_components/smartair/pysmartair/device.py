@@ -502,7 +502,10 @@ def _odd_in(message: Telemetry | Buffered) -> Mapping[str, Odd]:
 def _learn_metrics(before: Snapshot, message: Telemetry | Buffered, now: float) -> tuple[Snapshot, frozenset[str]]:
     """Take from a retained message that a device exists and what it can measure, never what it measures now."""
     metrics = _with_metrics(before.metrics, _measured_by(message))
-    odd = _add_odd(before.odd, _odd_in(message), now)
+    if isinstance(message, Telemetry):
+        odd = _note_odd(before.odd, message, now)
+    else:
+        odd = _add_odd(before.odd, _odd_in(message), now)
     if metrics is before.metrics and odd == before.odd:
         return before, NOTHING
     return replace(before, metrics=metrics, odd=odd), frozenset({KEY_DESCRIPTOR})
