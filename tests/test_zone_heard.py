@@ -343,3 +343,42 @@ async def test_an_overflow_that_comes_with_the_arrival_fails_the_change(
     assert isinstance(failed, Failed)
     assert str(failed.cause) == "overflow"
     assert zone.memory.made is None
+
+
+def shown(hass: HomeAssistant) -> dict[str, Any]:
+    state = hass.states.get("sensor.tent_state")
+    assert state is not None
+    return dict(state.attributes)
+
+
+async def test_a_zone_tells_what_speaks_against_a_change_and_how_well_its_level_is_known(
+    hass: HomeAssistant, hub: MockConfigEntry, tank: TankHouse
+) -> None:
+    await discover(hass, unit_of_measurement="%", force_update=True)
+    await add_zone(hass, hub, DATA)
+    told = shown(hass)
+    assert (told["hindrance"], told["level_problem"]) == ("level_unknown", "no_value")
+    await tank.second(90)
+    told = shown(hass)
+    assert (told["hindrance"], told["level_problem"], told["level_judged_by"]) == ("none", "none", "repeats")
+    assert told["level_interval"] == 5.0
+    tank.silent = True
+    await tank.second(130)
+    told = shown(hass)
+    assert (told["hindrance"], told["level_problem"]) == ("pump_unwatched", "silent") or (
+        told["hindrance"] == "level_unknown"
+    )
+
+
+async def test_the_form_says_in_words_how_each_sensor_is_judged(
+    hass: HomeAssistant, hub: MockConfigEntry, tank: TankHouse
+) -> None:
+    await discover(hass, unit_of_measurement="%", force_update=True)
+    zone = await add_zone(hass, hub, DATA)
+    flow = await hub.start_subentry_reconfigure_flow(hass, zone.zone_id)
+    assert "was not seen to report" in flow["description_placeholders"]["sensors"]
+    await tank.second(60)
+    flow = await hub.start_subentry_reconfigure_flow(hass, zone.zone_id)
+    told = flow["description_placeholders"]["sensors"]
+    assert f"`{LEVEL}`" in told
+    assert "silence counts as loss (5 s)" in told

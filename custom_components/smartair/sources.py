@@ -73,6 +73,14 @@ class Trouble(StrEnum):
     SILENT = auto()
 
 
+class Judged(StrEnum):
+    """By what the age of a source is judged."""
+
+    DEVICE = auto()
+    REPEATS = auto()
+    CHANGES = auto()
+
+
 class Source(Protocol):
     """One value of a zone. `count` grows with each report, also of an unchanged value."""
 
@@ -81,6 +89,12 @@ class Source(Protocol):
 
     def trouble(self, term: float) -> Trouble | None:
         """Return why it has no value now, or None where it has one."""
+
+    def judged(self, term: float) -> Judged:
+        """Return by what its age is judged."""
+        if self.hearing.always:
+            return Judged.DEVICE
+        return Judged.REPEATS if self.hearing.repeats(term) else Judged.CHANGES
 
     def value(self, term: float) -> float | None:
         """Return the value in the zone's unit, None where it has not been borne out for longer than the term."""

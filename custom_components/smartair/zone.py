@@ -20,7 +20,7 @@ from .pysmartair.hearing import fresh_for, wait
 from .pysmartair.safety import Refused, Role, harm_s, watched
 from .pysmartair.schedule import Moment
 from .pysmartair.solution import Side, Standing, drift, follow
-from .pysmartair.water import next_change, solution_age, step
+from .pysmartair.water import hindrance, next_change, solution_age, step
 from .pysmartair.water_model import (
     Abort,
     Automatic,
@@ -48,7 +48,7 @@ from .pysmartair.water_model import (
 )
 from .pysmartair.water_record import unparse_memory
 from .refusals import change_refused
-from .sources import MetricSource, Source, Trouble, entity_id_of, source_of
+from .sources import Judged, MetricSource, Source, Trouble, entity_id_of, source_of
 from .zone_contacts import Contacts
 from .zone_hands import Hands, cause_of
 from .zone_settings import CONTACTS, ZoneSettings
@@ -328,6 +328,16 @@ class Zone:
         return source.value(term)
 
     @property
+    def hindrance(self) -> Hindrance | None:
+        """What speaks against beginning a water change now."""
+        return hindrance(self.settings.rules, self.memory, self.sight())
+
+    def standing(self, what: str) -> tuple[Trouble | None, Judged, float | None] | None:
+        """Return what is wrong with a sensor, by what its age is judged, and its interval."""
+        source, term = self.sources.get(what), self.settings.stale_after
+        return None if source is None else (source.trouble(term), source.judged(term), source.hearing.pace)
+
+    @property
     def ec_drift(self) -> float | None:
         """By how many percent EC has left what it was when the solution was new."""
         made = self.memory.made
@@ -496,7 +506,14 @@ class Zone:
         for effect in effects:
             if not isinstance(effect, Denied):
                 continue
-            values = {"why": str(effect.why), "refusal": str(effect.hindrance.refusal)}
+            against = effect.hindrance
+            numbers = {"value": against.value, "limit": against.limit}
+            values: dict[str, float | str | None] = {
+                "why": str(effect.why),
+                "refusal": str(against.refusal),
+                **({"pump": against.detail} if against.detail else {}),
+                **{name: round(value, 1) for name, value in numbers.items() if value is not None},
+            }
             self._tell(Happened(Happening.REFUSED, values))
             self.hub.alerts.async_note(
                 Code.RUN_REFUSED, zone=self.zone_id, cause=str(effect.hindrance.refusal), values=values

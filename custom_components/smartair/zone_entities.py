@@ -136,6 +136,23 @@ def _drift(zone: Zone) -> float | None:
     return None if drifted is None else round(drifted, 1)
 
 
+def _reasons(zone: Zone) -> dict[str, Any]:
+    """Return why no water change could begin now, and how well the level is known."""
+    against, level = zone.hindrance, zone.standing("level")
+    told: dict[str, Any] = {"hindrance": NO_STEP if against is None else str(against.refusal)}
+    if against is not None:
+        told |= {"pump": against.detail or None, "value": _rounded(against.value), "limit": _rounded(against.limit)}
+    if level is not None:
+        trouble, judged, pace = level
+        told["level_problem"] = NO_STEP if trouble is None else str(trouble)
+        told |= {"level_judged_by": str(judged), "level_interval": _rounded(pace)}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
+
+
 SENSORS: tuple[ZoneSensorDescription, ...] = (
     ZoneSensorDescription(
         key="state",
@@ -143,6 +160,7 @@ SENSORS: tuple[ZoneSensorDescription, ...] = (
         device_class=SensorDeviceClass.ENUM,
         options=STATES,
         value_fn=lambda zone: _state(zone.memory.state),
+        attributes_fn=_reasons,
     ),
     ZoneSensorDescription(
         key="step",
@@ -222,6 +240,8 @@ class ZoneSensor(ZoneEntity, SensorEntity):
     """What is to be known of a zone."""
 
     entity_description: ZoneSensorDescription
+    # It moves all the time, and nobody looks for it in the past.
+    _unrecorded_attributes = frozenset({"level_interval"})
 
     @override
     def async_refresh(self) -> None:

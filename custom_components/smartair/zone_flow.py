@@ -1,7 +1,7 @@
 """Adding a zone to a hub, and changing it."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from homeassistant.components.sensor import SensorDeviceClass
 from homeassistant.config_entries import ConfigSubentry, ConfigSubentryFlow, SubentryFlowResult
@@ -31,11 +31,23 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
+from .announce import word
 from .const import DOMAIN, SUBENTRY_ZONE
 from .pysmartair.safety import Role
 from .pysmartair.tank import Tank
 from .pysmartair.water_model import NormalRecirc
-from .sources import Trouble, entity_id_of, is_length, metric_of, reference_of, unit_of, unit_trouble
+from .sources import (
+    Judged,
+    Source,
+    StateSource,
+    Trouble,
+    entity_id_of,
+    is_length,
+    metric_of,
+    reference_of,
+    unit_of,
+    unit_trouble,
+)
 from .zone_settings import (
     CONF_DRAIN_TIMEOUT,
     CONF_DRIFT,
@@ -74,6 +86,9 @@ from .zone_settings import (
     judge,
     tank_of,
 )
+
+if TYPE_CHECKING:
+    from .zone import Zone
 
 SECTIONS = (SECTION_PUMPS, SECTION_SENSORS, SECTION_LIMITS, SECTION_CYCLE)
 # What a sensor may be, where Home Assistant has a word for it; a level in percent has none.
@@ -217,7 +232,25 @@ class ZoneFlow(ConfigSubentryFlow):
 
     def _form(self, step_id: str, shown: Mapping[str, Any] | None, errors: dict[str, str]) -> SubentryFlowResult:
         schema = self.add_suggested_values_to_schema(_schema(), shown)
-        return self.async_show_form(step_id=step_id, data_schema=schema, errors=errors)
+        told = {"sensors": self._told(shown or {})}
+        return self.async_show_form(step_id=step_id, data_schema=schema, errors=errors, description_placeholders=told)
+
+    def _told(self, shown: Mapping[str, Any]) -> str:
+        """Return in words what is known of the sensors that were chosen, and how each is judged."""
+        hub = getattr(self._get_entry(), "runtime_data", None)
+        chosen = shown.get(SECTION_SENSORS, {})
+        lines: list[str] = []
+        for what in SENSORS:
+            if hub is None or not (entity_id := chosen.get(what)):
+                continue
+            source = known_source(hub.zones.values(), what, entity_id)
+            judged = Judged.DEVICE if metric_of(hub, entity_id) else Judged.CHANGES
+            pace, term = None, shown[SECTION_LIMITS].get(CONF_STALE, DEFAULTS[CONF_STALE])
+            if source is not None:
+                judged, pace = source.judged(term), source.hearing.pace
+            words = word(self.hass, "source_judged", judged)
+            lines.append(f"- `{entity_id}`: {words}" + (f" ({pace:.0f} s)" if pace is not None else ""))
+        return "\n".join(lines)
 
     def _busy(self, subentry: ConfigSubentry) -> bool:
         hub = getattr(self._get_entry(), "runtime_data", None)
@@ -311,6 +344,15 @@ class ZoneFlow(ConfigSubentryFlow):
         hub = getattr(self._get_entry(), "runtime_data", None)
         pump = hub.zones.pump_of(entity_id) if hub is not None else None
         return pump is not None and pump.role is not role
+
+
+def known_source(zones: Iterable[Zone], what: str, entity_id: str) -> Source | None:
+    """Return what the zones have heard of a sensor, None where none of them listens to it."""
+    for zone in zones:
+        source = zone.sources.get(what)
+        if isinstance(source, StateSource) and source.entity_id == entity_id:
+            return source
+    return None
 
 
 def _entities(data: Mapping[str, dict[str, Any]]) -> list[tuple[dict[str, Any], str]]:
