@@ -1,5 +1,6 @@
 """Home Assistant makes an automation of every blueprint that the integration installed, and each can run."""
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -65,3 +66,43 @@ async def run_all(hass: Hass) -> None:
     for name in INPUTS:
         await hass.client.action("automation", "trigger", {"entity_id": f"automation.{name}"})
     assert hass.errors() == []
+
+
+ALERTS = {"helper": "input_text.air", "nothing": None}
+
+
+@pytest.mark.parametrize("chosen", ALERTS)
+async def test_two_alerts_side_by_side_never_write_more_than_a_state_a_second(tmp_path: Path, chosen: str) -> None:
+    inputs: dict[str, Any] = {"sensors": ["input_number.co2"], "bad_for": 0}
+    if helper := ALERTS[chosen]:
+        inputs["memory"] = helper
+    both = [
+        {
+            "id": name,
+            "alias": name,
+            "use_blueprint": {"path": "smartair/air_quality_alert.yaml", "input": inputs},
+        }
+        for name in ("one", "two")
+    ]
+    folder = tmp_path / "hass"
+    async with Broker(tmp_path / "broker") as broker:
+        async with Hass(folder, integrations=LEAN) as hass:
+            await hass.add_mqtt(broker)
+            flow = await hass.client.start_flow("smartair")
+            await hass.client.continue_flow(flow["flow_id"], {"topic_root": "devices"})
+        quiet = HELPERS | {"input_number": {"co2": {"min": 0, "max": 5000, "initial": 600}}, "automation": both}
+        async with Hass(folder, port=hass.port, integrations=LEAN, configuration=quiet) as again:
+
+            async def stamps() -> set[str]:
+                states = await again.client.states()
+                return {str(states[name]["last_updated"]) for name in ("smartair.memory", "input_text.air")}
+
+            await again.client.action("input_number", "set_value", {"entity_id": "input_number.co2"}, value=1600)
+            writes: set[str] = set()
+            for _ in range(40):
+                writes |= await stamps()
+                await asyncio.sleep(0.25)
+            assert len(writes) <= 10
+            told = await again.client.states()
+            assert told["smartair.memory"]["state"] == ("1" if helper else "2")
+            assert again.errors() == []
