@@ -18,6 +18,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
+from custom_components.smartair.config_flow import SmartAirConfigFlow
 from custom_components.smartair.const import CONF_ADD_NEW_DEVICES, CONF_NAMESPACE, CONF_ROOT, DOMAIN
 
 from .conftest import CO2_INFO, CO2_TELEMETRY, Say, Wait, hub_entry
@@ -140,6 +141,26 @@ async def test_what_is_not_one_of_our_devices_offers_nothing(
         DOMAIN, context={"source": SOURCE_MQTT}, data=_found(topic, payload)
     )
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "not_smartair")
+
+
+async def test_a_flood_of_invented_devices_begins_no_flow_each_for_a_hub_that_is_there(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("custom_components.smartair.config_flow.MAX_OFFERS", 3)
+    begun: list[str] = []
+    step = SmartAirConfigFlow.async_step_mqtt
+
+    async def count(flow: SmartAirConfigFlow, info: MqttServiceInfo) -> ConfigFlowResult:
+        begun.append(info.topic)
+        return await step(flow, info)
+
+    monkeypatch.setattr(SmartAirConfigFlow, "async_step_mqtt", count)
+    for number in range(10):
+        await say(f"new_{number}", "info", CO2_INFO)
+        await say(f"new_{number}", "status", "online")
+    # The first of each hub leaves its key, and three of each topic are counted.
+    assert len(begun) == 7
+    assert len(hub.runtime_data.approval.candidates) == 10
 
 
 async def test_a_hub_that_is_there_is_not_offered_again(hass: HomeAssistant, hub: MockConfigEntry, say: Say) -> None:

@@ -1,12 +1,15 @@
 """The firmware folder and what is served from it: what is checked, what is refused, and who gets it."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 import hashlib
 from http import HTTPStatus
 import os
 from pathlib import Path
 import random
+from typing import Any
 
+from aiohttp import ClientConnectionResetError, ClientError, ClientTimeout, web
 from homeassistant.components.mqtt import MQTT_CONNECTION_STATE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
@@ -16,6 +19,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, MqttMockHAClient
 
+from custom_components.smartair import serving
 from custom_components.smartair.catalogue import FirmwareFolder, async_get_folder
 from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.pysmartair import firmware
@@ -121,6 +125,64 @@ async def test_guesses_paths_and_other_methods_find_nothing(
     assert (await client.post(address)).status == HTTPStatus.METHOD_NOT_ALLOWED
 
 
+async def test_one_device_has_a_few_readers_at_once_and_one_more_is_asked_to_wait(
+    address: str, hass_client_no_auth: ClientSessionGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await hass_client_no_auth()
+    go_on, inside = asyncio.Event(), asyncio.Semaphore(0)
+    send = serving._send  # noqa: SLF001 - where a slow reader would be
+
+    async def slowly(*args: Any) -> None:
+        inside.release()
+        await go_on.wait()
+        await send(*args)
+
+    monkeypatch.setattr(serving, "_send", slowly)
+    readers = [asyncio.ensure_future(client.get(address)) for _ in range(serving.MAX_READERS)]
+    for _ in readers:
+        await inside.acquire()
+    refused = await client.get(address)
+    assert (refused.status, refused.headers["Retry-After"]) == (HTTPStatus.SERVICE_UNAVAILABLE, "30")
+    go_on.set()
+    for reader in readers:
+        assert len(await (await reader).read()) > 0
+    assert (await client.get(address)).status == HTTPStatus.OK
+
+
+async def test_a_reader_that_stands_still_is_ended(
+    address: str, hass_client_no_auth: ClientSessionGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await hass_client_no_auth()
+    monkeypatch.setattr(serving, "STANDS_STILL", 0)
+
+    async def still(_response: web.StreamResponse, _data: bytes) -> None:
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(web.StreamResponse, "write", still)
+        with pytest.raises(ClientError):
+            await (await client.get(address)).read()
+    assert len(await (await client.get(address)).read()) > 0
+
+
+async def test_a_reader_that_leaves_is_quiet(
+    address: str,
+    hass_client_no_auth: ClientSessionGenerator,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = await hass_client_no_auth()
+
+    async def gone(_response: web.StreamResponse, _data: bytes) -> None:
+        raise ClientConnectionResetError("Cannot write to closing transport")
+
+    monkeypatch.setattr(web.StreamResponse, "write", gone)
+    with pytest.raises((ClientError, TimeoutError)):
+        await (await client.get(address, timeout=ClientTimeout(total=1))).read()
+    # That nothing is logged as an error is looked at after each test.
+    assert "A reader of an image has not read it to its end" in caplog.text
+
+
 async def test_each_order_has_an_address_of_its_own_that_ends_with_it(
     hass: HomeAssistant, address: str, orders: Orders, say: Say, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
@@ -165,9 +227,8 @@ async def test_an_address_outlives_a_restart_and_a_file_that_changed_does_not(
     assert (await client.get(address)).status == HTTPStatus.OK
     (folder / "co2-2.0.0.ota.bin").write_bytes(image("6.6.6"))
     await async_get_folder(hass).async_scan()
-    assert (await client.get(address)).status == HTTPStatus.OK, "what was checked is still at hand"
-    # Something else was asked for meanwhile.
-    assert await async_get_folder(hass).async_read(hashlib.sha256(images["1.0.0"]).hexdigest())
+    # It was served from memory until something else was asked for; now nothing of an image is kept there.
+    assert await async_get_folder(hass).async_has(hashlib.sha256(images["1.0.0"]).hexdigest())
     assert (await client.get(address)).status == HTTPStatus.NOT_FOUND
 
 
@@ -287,7 +348,10 @@ async def test_what_is_added_is_kept_under_a_name_of_ours(alone: FirmwareFolder,
         f"co2-2.0.0-{one.sha256[:12]}.bin",
         f"co2-2.0.0-{one.sha256[:12]}.json",
     ]
-    assert await alone.async_read(one.sha256) == data
+    file = await alone.async_open(one.sha256)
+    assert file is not None
+    with file:
+        assert file.read() == data
     assert alone.image(one.sha256).signed is True
 
 

@@ -44,6 +44,8 @@ MAX_TRIES = 5
 TRIES_PAUSE = 300
 _LOOK_AGAIN = timedelta(seconds=30)
 _BATCH = 0.2
+# To look through thousands takes longer, and a person does not see the difference.
+_MANY, _BATCH_OF_MANY = 500, 1.0
 
 
 @dataclass(slots=True)
@@ -90,6 +92,8 @@ class Approval:
         self._hub = hub
         self._hass = hub.hass
         self.candidates: dict[str, Candidate] = {}
+        # Those among them that are not worth a card yet, the oldest first.
+        self._names: dict[str, None] = {}
         self._bytes = 0
         self._offer: asyncio.TimerHandle | None = None
         self._ends: list[CALLBACK_TYPE] = []
@@ -125,6 +129,7 @@ class Approval:
         for uid in self.candidates:
             self._withdraw_card(uid)
         self.candidates.clear()
+        self._names.clear()
         self._bytes = 0
         ir.async_delete_issue(self._hass, DOMAIN, self._issue_id)
 
@@ -147,19 +152,21 @@ class Approval:
             self._make_room(candidate)
         candidate.known, _ = fold(candidate.known, message, now=now, retained=True)
         if candidate.worth_a_card is not worth:
+            self._names.pop(message.uid, None)
             self._schedule_offer()
 
     def _add(self, uid: str) -> Candidate:
         if len(self.candidates) >= MAX_CANDIDATES:
             self._forget(self._least())
         candidate = self.candidates[uid] = Candidate(uid, Snapshot(uid=uid))
+        self._names[uid] = None
         self._schedule_offer()
         return candidate
 
     def _least(self, kept: Candidate | None = None) -> str:
         """Return who gives way to others: the oldest mere name, or else the oldest of all."""
-        others = [uid for uid, one in self.candidates.items() if one is not kept]
-        return next((uid for uid in others if not self.candidates[uid].worth_a_card), others[0])
+        spared = kept.uid if kept is not None else None
+        return next(uid for among in (self._names, self.candidates) for uid in among if uid != spared)
 
     def _make_room(self, kept: Candidate) -> None:
         while self._bytes > MAX_BYTES and len(self.candidates) > 1:
@@ -167,6 +174,7 @@ class Approval:
 
     def _forget(self, uid: str) -> None:
         self._withdraw_card(uid)
+        self._names.pop(uid, None)
         self._bytes -= self.candidates.pop(uid).size
 
     @callback
@@ -176,6 +184,7 @@ class Approval:
         self._schedule_offer()
         candidate = self.candidates.pop(uid, None)
         if candidate is not None:
+            self._names.pop(uid, None)
             self._bytes -= candidate.size
         return candidate
 
@@ -184,7 +193,8 @@ class Approval:
     def _schedule_offer(self) -> None:
         """Offer after a moment, so that a device whose messages come in a burst is shown as what it is."""
         if self._offer is None and self._started:
-            self._offer = self._hass.loop.call_later(_BATCH, self._async_offer)
+            pause = _BATCH if len(self.candidates) < _MANY else _BATCH_OF_MANY
+            self._offer = self._hass.loop.call_later(pause, self._async_offer)
 
     @callback
     def async_reconsider(self) -> None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 import hashlib
+from io import BufferedReader
 import logging
 import os
 from pathlib import Path
@@ -58,8 +59,8 @@ class FirmwareFolder:
         self._stored: tuple[Stored, ...] = ()
         self._by_checksum: dict[str, Stored] = {}
         self._looked: dict[tuple[Path, _Stamp, str], firmware.Flaw | bool] = {}
-        # A batch of devices asks for the same image at the same time.
-        self._last: tuple[str, bytes] | None = None
+        # A file that did not change since it was found to be whole is not read once more.
+        self._whole: dict[str, _Stamp] = {}
         self._turn = asyncio.Lock()
         self._listeners: list[Callable[[], None]] = []
 
@@ -93,16 +94,19 @@ class FirmwareFolder:
             for listener in tuple(self._listeners):
                 listener()
 
-    async def async_read(self, sha256: str) -> bytes | None:
-        """Return the bytes of an image, if they are still those that were checked."""
+    async def async_has(self, sha256: str) -> bool:
+        """Tell whether an image is at hand, and its bytes are still those that were checked."""
+        file = await self.async_open(sha256)
+        if file is None:
+            return False
+        await self._hass.async_add_executor_job(file.close)
+        return True
+
+    async def async_open(self, sha256: str) -> BufferedReader | None:
+        """Return the open file of an image, to be read in pieces, if its bytes are still those that were checked."""
         async with self._turn:
-            if self._last is None or self._last[0] != sha256:
-                stored = self._by_checksum.get(sha256)
-                data = await self._hass.async_add_executor_job(_load, stored) if stored else None
-                if data is None:
-                    return None
-                self._last = (sha256, data)
-            return self._last[1]
+            stored = self._by_checksum.get(sha256)
+            return await self._hass.async_add_executor_job(self._open, stored) if stored else None
 
     async def async_add(self, image: firmware.Image, data: bytes) -> None:
         """Keep an image that was checked; raise OSError where the disk does not take it."""
@@ -125,6 +129,21 @@ class FirmwareFolder:
         await self.async_scan()
 
     # --- in the executor ------------------------------------------------------------------------
+
+    def _open(self, stored: Stored) -> BufferedReader | None:
+        sha256 = stored.image.sha256
+        try:
+            file = os.fdopen(os.open(stored.path, _READ), "rb")
+        except OSError:
+            return None
+        found = os.fstat(file.fileno())
+        stamp = _Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
+        good = stat.S_ISREG(found.st_mode) and found.st_size == stored.image.size
+        if good and (self._whole.get(sha256) == stamp or _checksum(file) == sha256):
+            self._whole[sha256] = stamp
+            return file
+        file.close()
+        return None
 
     def _scan(self) -> tuple[tuple[Stored, ...], Counter[str]]:
         stored: dict[object, Stored] = {}
@@ -208,10 +227,14 @@ def _read(path: Path, limit: int) -> bytes | None:
     return data if len(data) <= limit else None
 
 
-def _load(stored: Stored) -> bytes | None:
-    data = _read(stored.path, stored.image.size)
-    same = data is not None and hashlib.sha256(data).hexdigest() == stored.image.sha256
-    return data if same else None
+def _checksum(file: BufferedReader) -> str | None:
+    """Return the checksum of a file, which is then at its beginning again."""
+    try:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+    except OSError:
+        return None
+    return found
 
 
 def _put(path: Path, data: bytes) -> None:

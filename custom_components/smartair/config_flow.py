@@ -1,5 +1,6 @@
 """Setting up a hub, and approving its devices one by one."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, override
 
@@ -11,9 +12,10 @@ from homeassistant.config_entries import (
     ConfigFlowResult,
     ConfigSubentryFlow,
 )
-from homeassistant.core import callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.selector import TextSelector
 from homeassistant.helpers.service_info.mqtt import MqttServiceInfo
+from homeassistant.util.hass_dict import HassKey
 import voluptuous as vol
 
 from .approval import Candidate
@@ -43,6 +45,10 @@ from .pysmartair import (
 from .zone_flow import ZoneFlow
 
 CONF_CODE = "code"
+
+MAX_OFFERS = 50
+"""Messages of devices that may begin a flow for a hub that is there: a usual house has fewer in a year."""
+_OFFERS: HassKey[Counter[str]] = HassKey(f"{DOMAIN}_offers")
 
 _ROOT_SCHEMA = vol.Schema({vol.Required(CONF_ROOT, default=DEFAULT_ROOT): TextSelector()})
 _CODE_SCHEMA = vol.Schema({vol.Required(CONF_CODE): TextSelector()})
@@ -96,6 +102,7 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
         if holder is not None and holder.discovery_keys.get(mqtt.DOMAIN):
             # With a fleet of thousands this step is taken thousands of times at each start; one key is enough
             # for Home Assistant to offer the hub again should its owner delete it.
+            _count_offer(self.hass, discovery_info.subscribed_topic)
             return self.async_abort(reason="already_configured")
         await self.async_set_unique_id(subscription(DEFAULT_ROOT))
         self._abort_if_unique_id_configured()
@@ -241,6 +248,18 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
             "model": without_markup((descriptor and descriptor.model) or "–"),
             "manufacturer": without_markup((descriptor and descriptor.manufacturer) or "–"),
         }
+
+
+def _count_offer(hass: HomeAssistant, topic: str) -> None:
+    """End the offers of a hub that is there, after many: each begins a flow, and is kept in memory for good."""
+    counts = hass.data.setdefault(_OFFERS, Counter())
+    counts[topic] += 1
+    if counts[topic] >= MAX_OFFERS and (
+        end := hass.data[mqtt.DATA_MQTT].integration_unsubscribe.pop(f"{DOMAIN}_{topic}", None)
+    ):
+        end()
+        # After a reload of the MQTT integration it offers again.
+        del counts[topic]
 
 
 def _candidate(entry: SmartAirConfigEntry | None, uid: str) -> Candidate | None:

@@ -258,7 +258,7 @@ class DeviceUpdate:
     async def _async_send(self, order: updating.Order) -> None:
         hub = self._updates.hub
         # After a start the folder may still be being looked through, for which a reader waits.
-        at_hand = await self._updates.folder.async_read(order.sha256) is not None
+        at_hand = await self._updates.folder.async_has(order.sha256)
         image = self._updates.folder.image(order.sha256)
         url = async_address(hub.hass, self._token)
         if image is None or url is None or not at_hand:

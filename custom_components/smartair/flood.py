@@ -1,5 +1,6 @@
 """The floodgate: nobody's words may keep those of others from being heard."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 from time import monotonic
@@ -42,7 +43,7 @@ class Floodgate:
         self._buckets: dict[str, Bucket] = {}
         self._strangers = Bucket(STRANGERS, monotonic())
         self._held: dict[tuple[str, bytes], ReceiveMessage] = {}
-        self._waiting: dict[str, ReceiveMessage] = {}
+        self._waiting: OrderedDict[str, ReceiveMessage] = OrderedDict()
         self._waiting_bytes = 0
         self._flooding: dict[str, float] = {}
         self._ends: dict[Callable[[datetime], None], CALLBACK_TYPE] = {}
@@ -134,7 +135,7 @@ class Floodgate:
         self._later(DRAIN, self._async_drain)
 
     def _next(self) -> ReceiveMessage:
-        received = self._waiting.pop(next(iter(self._waiting)))
+        _, received = self._waiting.popitem(last=False)
         self._waiting_bytes -= len(received.payload)
         return received
 

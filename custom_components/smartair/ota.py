@@ -109,7 +109,7 @@ class Updates:
         if self.folder.image(image.sha256) is None:
             async with self._download_turn:
                 await self._async_download(image)
-        if await self.folder.async_read(image.sha256) is None:
+        if not await self.folder.async_has(image.sha256):
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
                 translation_key="firmware_unreadable",

@@ -1,7 +1,11 @@
 """Images for devices, which cannot log in: each order has an address of its own that nobody can guess."""
 
-from collections.abc import Iterator
+import asyncio
+from collections import Counter
 from http import HTTPStatus
+from io import BufferedReader
+import logging
+import os
 import re
 import secrets
 import time
@@ -18,12 +22,21 @@ from .catalogue import async_get_folder
 from .const import DOMAIN
 from .pysmartair import updating
 
+_LOGGER = logging.getLogger(__name__)
+
 PATH = f"/api/{DOMAIN}/firmware"
 LIFETIME = updating.DEFERRED_FOR + 1800
 """Seconds that an address lives: as long as a device may defer, and half an hour for a slow download."""
 
 _CHUNK = 64 * 1024
+_PIECE = 16 * 1024
+STANDS_STILL = 30
+"""Seconds in which a reader must have taken a piece; a device on a bad network takes one in two."""
+MAX_READERS = 4
+"""Readers of one address at once: a device has one, and a second while its first connection dies."""
 _NO_BYTES = re.compile(r"-0+")
+
+_READERS: HassKey[Counter[str]] = HassKey(f"{DOMAIN}_firmware_readers")
 
 type Grants = dict[str, tuple[str, float]]
 
@@ -77,10 +90,26 @@ class FirmwareView(HomeAssistantView):
         """Send the image; an address that is unknown, expired or used up looks like any that never was."""
         hass = request.app[KEY_HASS]
         sha256, until = hass.data.get(_GRANTS, {}).get(token, ("", 0.0))
-        data = await async_get_folder(hass).async_read(sha256) if until > time.time() else None
-        if data is None:
+        if until <= time.time():
             return web.Response(status=HTTPStatus.NOT_FOUND)
-        size = len(data)
+        readers = hass.data.setdefault(_READERS, Counter())
+        if readers[token] >= MAX_READERS:
+            return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": str(STANDS_STILL)})
+        readers[token] += 1
+        file: BufferedReader | None = None
+        try:
+            file = await async_get_folder(hass).async_open(sha256)
+            return web.Response(status=HTTPStatus.NOT_FOUND) if file is None else await self._serve(request, file)
+        finally:
+            readers[token] -= 1
+            if not readers[token]:
+                del readers[token]
+            if file is not None:
+                # Nothing is waited for: who is cancelled must still let go of the file.
+                hass.async_add_executor_job(file.close)
+
+    async def _serve(self, request: web.Request, file: BufferedReader) -> web.StreamResponse:
+        size = os.fstat(file.fileno()).st_size
         headers = {
             "Accept-Ranges": "bytes",
             "Cache-Control": "no-store",
@@ -98,12 +127,33 @@ class FirmwareView(HomeAssistantView):
             headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
         headers["Content-Length"] = str(len(part))
         response = web.StreamResponse(status=status, headers=headers)
-        await response.prepare(request)
-        if request.method != METH_HEAD:
-            for chunk in _chunks(memoryview(data)[part.start : part.stop]):
-                await response.write(chunk)
-        await response.write_eof()
+        try:
+            async with asyncio.timeout(STANDS_STILL):
+                await response.prepare(request)
+            if request.method != METH_HEAD:
+                await _send(request, response, file, part)
+            async with asyncio.timeout(STANDS_STILL):
+                await response.write_eof()
+        except (TimeoutError, ConnectionError) as err:
+            # Whoever stands still or leaves comes back for the rest, or does not.
+            _LOGGER.debug("A reader of an image has not read it to its end: %r", err)
+            if request.transport is not None:
+                request.transport.abort()
         return response
+
+
+async def _send(request: web.Request, response: web.StreamResponse, file: BufferedReader, part: range) -> None:
+    """Send a part of a file in pieces; raise TimeoutError where the reader stands still."""
+    hass = request.app[KEY_HASS]
+    for at in range(part.start, part.stop, _CHUNK):
+        chunk = await hass.async_add_executor_job(_read, file, at, min(_CHUNK, part.stop - at))
+        for begin in range(0, len(chunk), _PIECE):
+            async with asyncio.timeout(STANDS_STILL):
+                await response.write(chunk[begin : begin + _PIECE])
+
+
+def _read(file: BufferedReader, at: int, size: int) -> bytes:
+    return os.pread(file.fileno(), size, at)
 
 
 def _part(request: web.Request, size: int) -> range | None:
@@ -120,8 +170,3 @@ def _part(request: web.Request, size: int) -> range | None:
         return range(0)
     # The last no bytes are none, which aiohttp takes for all.
     return range(0) if _NO_BYTES.fullmatch(wanted) else range(start, stop)
-
-
-def _chunks(data: memoryview) -> Iterator[bytes]:
-    for at in range(0, len(data), _CHUNK):
-        yield bytes(data[at : at + _CHUNK])

@@ -97,9 +97,10 @@ async def witness(house: House) -> str:
     """A device that is heard, beside one that will say too much."""
     house.script.publish("devices/loud/info", INFO, retain=True)
     await house.add_hub()
+    # By now the hub listens.
+    await house.approve("loud")
     for _ in range(2):
         house.script.publish(f"devices/{WITNESS}/telemetry", {"co2": 500})
-    await house.approve("loud")
     await house.approve(WITNESS)
     house.script.publish(f"devices/{WITNESS}/telemetry", {"co2": 501})
     await house.until_live(f"{WITNESS}-co2")
@@ -114,7 +115,8 @@ async def test_others_are_heard_within_a_quarter_of_a_second(
     waited: list[float] = []
     async with house.client.events("state_changed") as heard:
         with Loud(house.broker.port, FLOODS[kind]):
-            await asyncio.sleep(0.5)
+            # Of strangers, Home Assistant's own discovery begins a flow each until SmartAir has it end that.
+            await asyncio.sleep(2)
             until = time.monotonic() + SECONDS
             for number in itertools.count(1000):
                 if time.monotonic() > until:
