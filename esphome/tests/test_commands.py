@@ -64,6 +64,30 @@ def test_a_broken_configuration_changes_nothing(air_shared: Air, payload: str) -
     assert air_shared.ears.command("identify")["status"] == "DONE", "it lives on"
 
 
+@pytest.mark.parametrize(
+    "strangers",
+    [{f"stranger_{i}": i for i in range(400)}, {"x" * 6000: 1}, {f"{i:064}": "y" * 90 for i in range(100)}],
+    ids=["many", "long", "many and long"],
+)
+def test_a_configuration_full_of_what_is_unknown_is_answered_with_json(air_shared: Air, strangers: dict) -> None:
+    since = air_shared.ears.mark()
+    revision = time.time_ns() // 1000
+    air_shared.ears.say("config", {**strangers, "revision": revision, "report_interval": 1})
+    state = air_shared.ears.wait("config/state", {"revision": revision}, since=since)
+    assert state["config"]["report_interval"] == 1
+    assert set(state["rejected"]) <= set(strangers)
+    assert all(why == "unknown" for why in state["rejected"].values())
+
+
+def test_what_is_harmless_makes_no_old_command_new(air_shared: Air) -> None:
+    first = air_shared.ears.command("calibrate", cmd_id="kept-1", metric="co2", reference=500)
+    assert first["status"] == "DONE"
+    for _ in range(80):
+        air_shared.ears.command("identify")
+    again = air_shared.ears.command("calibrate", cmd_id="kept-1", metric="co2", reference=500)
+    assert again["status"] == "DUPLICATE"
+
+
 @pytest.mark.parametrize("word", ["command", "cmd"])
 def test_a_command_is_answered_under_either_of_its_names(air_shared: Air, word: str) -> None:
     answer = air_shared.ears.command("identify", word=word)

@@ -55,6 +55,10 @@ def test_esphome_takes_the_file(name: str, source: Path, data: Path) -> None:
     assert ("captive_portal:" in text) is factory
     assert ("provisioning:" in text) is factory
     assert ("signed_ota_verification:" in text) is not factory
+    assert "hardware_uart: UART0" in text, "the socket of a DevKit"
+    assert "web_server" not in text.replace("web_server_base", ""), "an update page for whoever is near"
+    if name.startswith("zone-node"):
+        assert "power_save_mode: NONE" in text, "a stop must not wait until the radio wakes up"
 
 
 # ---- what must not be built ---------------------------------------------------------------------------------------
@@ -281,6 +285,9 @@ def test_an_esp32_build_can_roll_back_and_takes_signed_images_only(name: str, so
     assert "CONFIG_SECURE_SIGNED_APPS_RSA_SCHEME=y" in options
     assert "CONFIG_ESP_TASK_WDT_PANIC=y" in options
     assert "CONFIG_ESP_TASK_WDT_TIMEOUT_S=5" in options
+    assert "CONFIG_MQTT_USE_CUSTOM_CONFIG=y" in options
+    assert "CONFIG_MQTT_OUTBOX_EXPIRED_TIMEOUT_MS=86400000" in options, "by default, trips are thrown away after 30 s"
+    assert "CONFIG_MQTT_BUFFER_SIZE=4096" in options
     rows = [
         line.replace(" ", "").split(",")
         for line in (build / "partitions.csv").read_text().splitlines()

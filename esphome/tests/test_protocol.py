@@ -63,7 +63,7 @@ def test_a_new_device_says_who_it_is_and_hides_its_pairing_code(air: Air) -> Non
     assert info["config"]["co2_threshold"] == {"min": 400, "max": 5000, "step": 1}
     assert {"restart", "identify", "live", "calibrate"} <= set(info["commands"])
     line = air.device.wait_line("Pairing code")
-    code = line.split()[-1][:8]
+    code = line.split("Pairing code: ")[1][:8]
     assert len(code) == 8
     assert code.isdigit()
     pairing = info["pairing"]
@@ -352,15 +352,26 @@ def test_events_wait_for_contact_and_carry_the_time_at_which_they_happened(
     assert abs(event["timestamp"] - started) < 2
 
 
-def test_the_topic_root_may_have_several_levels(make_device: Callable, make_ears: Callable) -> None:
+def test_an_image_as_products_are_tells_its_pairing_code_and_has_the_topic_root_it_was_given(
+    make_device: Callable, make_ears: Callable
+) -> None:
     from lab.build import host_image  # noqa: PLC0415 - a build of its own, only for this test
 
-    image = host_image("air", topic_root="site1/devices", uid="rack_1")
+    # Products log at INFO: what is said at a lower level is compiled out.
+    image = host_image("air", topic_root="site1/devices", uid="rack_1", log_level="INFO")
     ears = make_ears("rack_1", "site1/devices")
     device = make_device(image)
     device.set(**GOOD)
     device.start()
-    assert ears.wait("info")["device_type"] == "multi"
+    info = ears.wait("info")
+    assert info["device_type"] == "multi"
+    line = device.wait_line("Pairing code: ")
+    assert "site1/devices/rack_1" in line
+    salted = info["pairing"]["salt"] + line.split("Pairing code: ")[1][:8]
+    assert hashlib.sha256(salted.encode()).hexdigest() == info["pairing"]["sha256"]
+    said = len(device.lines)
+    ears.command("identify")
+    device.wait_line("Pairing code: ", since=said)
 
 
 def fake_clock() -> Path:

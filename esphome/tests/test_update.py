@@ -238,6 +238,9 @@ def test_an_update_waits_for_the_end_of_a_pause_in_circulation(zone: Updated, ne
         ("unsupported_url", "good", "v2", {"url": "http://user@127.0.0.1/x"}),
         ("unsupported_url", "good", "v2", {"url": "http://127.0.0.1/x HTTP/1.1\r\nX: y"}),
         ("unsupported_url", "good", "v2", {"url": "http://:80/"}),
+        ("unsupported_url", "good", "v2", {"url": "http://127.0.0.1:80abc/"}),
+        ("unsupported_url", "good", "v2", {"url": "http://127.0.0.1:/"}),
+        ("unsupported_url", "good", "v2", {"url": "http://127.0.0.1:+80/"}),
         ("connect_failed", "good", "v2", {"url": "http://127.0.0.1:9/x"}),
     ],
 )
@@ -366,3 +369,24 @@ def test_a_new_version_that_does_not_reach_the_broker_goes_back_by_itself(
     end = zone.ends(cmd_id, since, timeout=30)
     assert end["state"] == "rolled_back"
     assert loader.rollbacks == 1
+
+
+def test_a_server_that_trickles_ends_an_update_and_not_the_pumps(zone: Updated, new_image: bytes) -> None:
+    cmd_id, since = zone.order(zone.server.url("trickle", "v2"), new_image)
+    end = zone.ends(cmd_id, since, timeout=40)
+    assert (end["state"], end["error_code"]) == ("failed", "download_timeout")
+    answer = zone.ears.command("run_pump", channel="pump_fill", max_run_s=5)
+    assert answer["status"] == "ACCEPTED"
+
+
+def test_an_update_is_cancelled_by_the_order_that_names_it_and_by_no_other(zone: Updated, new_image: bytes) -> None:
+    cmd_id, since = zone.order(zone.server.url("trickle", "v2"), new_image)
+    zone.ears.wait("ota/state", {"cmd_id": cmd_id, "state": "downloading"}, since=since)
+    zone.ears.say("ota", {"cmd_id": "another", "cancel": True})
+    assert zone.ears.find("ota/state", {"state": "failed"}, since=since, timeout=1) is None
+    # As a stop, it is obeyed however late it is.
+    zone.ears.say("ota", {"cmd_id": cmd_id, "cancel": True, "expires": 1})
+    end = zone.ends(cmd_id, since, timeout=3)
+    assert (end["state"], end["error_code"]) == ("failed", "cancelled")
+    answer = zone.ears.command("run_pump", channel="pump_fill", max_run_s=5)
+    assert answer["status"] == "ACCEPTED"

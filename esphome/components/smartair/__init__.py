@@ -10,6 +10,7 @@ from esphome.const import (
     CONF_ID,
     CONF_MODEL,
     CONF_NAME,
+    CONF_PLATFORM,
     CONF_SENSOR,
     CONF_TIME_ID,
     CONF_TRIGGER_ID,
@@ -18,7 +19,7 @@ from esphome.core import CORE
 import esphome.final_validate as fv
 
 from esphome import automation
-from esphome.components import sensor, socket, time as time_
+from esphome.components import esp32, sensor, socket, time as time_
 
 AUTO_LOAD = ["json", "network", "sensor", "socket"]
 DEPENDENCIES = ["mqtt", "ota", "safe_mode", "time"]
@@ -54,6 +55,7 @@ CONF_SETTING = "setting"
 CONF_SETTINGS = "settings"
 CONF_STALE_AFTER = "stale_after"
 CONF_UID = "uid"
+CONF_UPDATE_LIMIT = "update_limit"
 
 DEVICE_TYPES = ("co2", "temp", "dust", "multi", "pump", "vibration", "host")
 
@@ -197,6 +199,7 @@ CONFIG_SCHEMA = cv.All(
                     cv.Optional(CONF_DEADLINE, default="3min"): cv.positive_time_period_milliseconds,
                 }
             ),
+            cv.Optional(CONF_UPDATE_LIMIT, default="30min"): cv.positive_time_period_milliseconds,
             cv.Optional(CONF_ON_IDENTIFY): automation.validate_automation(single=True),
             cv.Optional(CONF_ON_NIGHT): automation.validate_automation(single=True),
             cv.Optional(CONF_ON_CONFIG): automation.validate_automation(single=True),
@@ -210,6 +213,10 @@ def _final_validate(config):
     full = fv.full_config.get()
     if "project" not in full["esphome"]:
         raise cv.Invalid("esphome: project: is needed, because its version decides about updates")
+    # The captive portal brings an update page along: no password, no signature, for whoever is near. It is left out,
+    # as ESPHome's own final validation does with doubles of it.
+    if "captive_portal" in full and "web_server" not in full:
+        full["ota"] = [update for update in full["ota"] if update[CONF_PLATFORM] != "web_server"]
     mqtt = full["mqtt"]
     if not mqtt["clean_session"]:
         raise cv.Invalid(
@@ -228,6 +235,17 @@ def signed_updates() -> bool:
     esp32 = CORE.config.get("esp32") or {}
     advanced = esp32.get("framework", {}).get("advanced", {})
     return "signed_ota_verification" in advanced
+
+
+def _mqtt_client():
+    """Settings of ESP-IDF's MQTT client that ESPHome leaves at their defaults."""
+    if not CORE.is_esp32:
+        return
+    esp32.add_idf_sdkconfig_option("CONFIG_MQTT_USE_CUSTOM_CONFIG", value=True)
+    # A dead link is noticed after 22 s; by default, what was sent into it is thrown away after 30.
+    esp32.add_idf_sdkconfig_option("CONFIG_MQTT_OUTBOX_EXPIRED_TIMEOUT_MS", 86400000)
+    # A batch of samples in one piece; the default is 1024.
+    esp32.add_idf_sdkconfig_option("CONFIG_MQTT_BUFFER_SIZE", 4096)
 
 
 async def to_code(config):
@@ -252,6 +270,8 @@ async def to_code(config):
     cg.add(var.set_stale_after(config[CONF_STALE_AFTER].total_milliseconds))
     test = config[CONF_SELF_TEST]
     cg.add(var.set_self_test(test[CONF_CONTACT].total_milliseconds, test[CONF_DEADLINE].total_milliseconds))
+    cg.add(var.set_update_limit(config[CONF_UPDATE_LIMIT].total_milliseconds))
+    _mqtt_client()
     for metric in config[CONF_METRICS]:
         channel = metric.get(CONF_CHANNEL)
         cg.add(

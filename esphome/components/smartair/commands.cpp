@@ -96,9 +96,6 @@ bool SmartAir::obey_stop_(const Command &command) {
     answer = {};
   if (command.id.empty() || command.id.size() > MAX_ID)
     return true;
-  // A stop that is sent over and over must not push out what else was carried out.
-  if (!this->executed_before_(command.id))
-    this->remember_(command, answer);
   this->respond_(command.name, command.id, answer);
   return true;
 }
@@ -111,6 +108,7 @@ void SmartAir::reject_(const char *code) {
 Answer SmartAir::execute_(const Command &command) {
   if (command.name == "identify") {
     this->identify_trigger_.trigger();
+    this->show_code_();
     return {};
   }
   if (command.name == "live")
@@ -210,10 +208,11 @@ void SmartAir::remember_(const Command &command, const Answer &answer) {
   this->answered_.push_back({command.id, command.name, answer});
   if (this->answered_.size() > REMEMBERED)
     this->answered_.pop_front();
+  // What may happen again does not push out what must not, also after a restart.
+  if (command.name == "identify" || command.name == "live")
+    return;
   this->mark_executed_(command.id);
-  // Written to flash at once only for what must not happen again after a restart.
-  if (command.name != "identify" && command.name != "live")
-    global_preferences->sync();
+  global_preferences->sync();
 }
 
 void SmartAir::respond_(const std::string &name, const std::string &id, const Answer &answer) {
@@ -260,12 +259,16 @@ void SmartAir::on_ota_(const std::string &payload) {
     order.checksum = root["checksum"] | "";
     order.size = root["size"] | 0u;
     order.retry = root["retry"] | false;
+    order.cancel = root["cancel"] | false;
     expired = this->expired_(root);
     early = this->too_early_to_trust_(root);
     return true;
   });
   if (!parsed || order.cmd_id.empty() || order.cmd_id.size() > MAX_ID)
     return this->updater_.refuse(order, "bad_order");
+  // To do nothing is as harmless as a stop: whenever it comes, and only for the order that it names.
+  if (order.cancel)
+    return this->updater_.cancel(order.cmd_id);
   if (expired)
     return this->updater_.refuse(order, "expired");
   // A repeated order gets the state that the update has come to, as the retained ota/state has it.

@@ -8,6 +8,8 @@
 namespace esphome::smartair {
 
 static const char *const TAG = "smartair.config";
+// Of what it does not know, an answer names so many, and none with a longer name: it must fit into what is published.
+static constexpr size_t MAX_STRANGERS = 40, MAX_KEY = 64;
 static constexpr uint32_t MIN_INTERVAL = 1, MAX_INTERVAL = 3600;
 
 // "below 1", not "below 1.000000".
@@ -116,6 +118,12 @@ void SmartAir::set_config_key_(const std::string &key, JsonVariantConst value, S
     rejected[key] = why;
 }
 
+bool SmartAir::knows_setting_(const std::string &key) const {
+  if (key == "revision" || key == "timestamp" || key == "report_interval" || key == "alerts_enabled" || key == "night_mode")
+    return true;
+  return std::any_of(this->settings_.begin(), this->settings_.end(), [&key](const Setting &s) { return s.key == key; });
+}
+
 void SmartAir::on_config_(const std::string &payload) {
   // What a broker sends when the retained configuration was taken away: the device keeps what it has.
   if (payload.empty())
@@ -123,6 +131,7 @@ void SmartAir::on_config_(const std::string &payload) {
   StoredConfig next = this->config_;
   bool parsed = false;
   std::string rejected;
+  size_t strangers = 0;
   json::parse_json(payload, [&](JsonObject root) {
     if (root.isNull() || !root["revision"].is<int64_t>())
       return true;
@@ -131,6 +140,9 @@ void SmartAir::on_config_(const std::string &payload) {
     rejected = json::build_json([&](JsonObject reasons) {
       for (JsonPair pair : root) {
         const std::string key = pair.key().c_str();
+        const bool known = this->knows_setting_(key);
+        if (!known && (key.size() > MAX_KEY || strangers++ >= MAX_STRANGERS))
+          continue;
         if (key != "revision" && key != "timestamp")
           this->set_config_key_(key, pair.value(), next, reasons);
       }

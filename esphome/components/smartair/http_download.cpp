@@ -23,7 +23,9 @@ bool HttpDownload::begin(const std::string &url) {
   std::string authority = url.substr(host_at, path_at - host_at);
   const size_t colon = authority.find(':');
   if (colon != std::string::npos) {
-    const int port = std::atoi(authority.c_str() + colon + 1);
+    const std::string digits = authority.substr(colon + 1);
+    const bool plain = !digits.empty() && digits.size() <= 5 && digits.find_first_not_of("0123456789") == std::string::npos;
+    const int port = plain ? std::atoi(digits.c_str()) : 0;
     if (port < 1 || port > 65535)
       return false;
     this->port_ = static_cast<uint16_t>(port);

@@ -16,6 +16,8 @@ static constexpr size_t MAX_BATCH_SAMPLES = 200;
 static constexpr size_t MAX_PENDING = 40;
 // Between two batches of a long backlog, so that live values and answers get through.
 static constexpr uint64_t FLUSH_PAUSE_MS = 250;
+// A broker that comes back has all its devices back in the same second; their backlogs need not come in it too.
+static constexpr uint32_t BACKLOG_SPREAD_MS = 3000;
 // 2020-01-01, the date before which the protocol takes a clock for not set.
 static constexpr int64_t CLOCK_SET_MS = 1577836800000LL;
 
@@ -76,6 +78,7 @@ void SmartAir::setup() {
   this->updater_.report = [this](const std::string &payload) { this->publish_("ota/state", payload, true); };
   this->updater_.setup(this->version_);
   this->setup_transport_();
+  this->show_code_();
   this->event("boot", [this](JsonObject o) {
     o["boot_id"] = this->boot_id_;
     o["firmware_version"] = this->version_;
@@ -86,9 +89,13 @@ void SmartAir::dump_config() {
   ESP_LOGCONFIG(TAG,
                 "SmartAir:\n"
                 "  Topic: %s/%s\n"
-                "  Firmware version: %s\n"
-                "  Pairing code: %s",
-                this->root_.c_str(), this->uid_.c_str(), this->version_.c_str(), this->pairing_code_.c_str());
+                "  Firmware version: %s",
+                this->root_.c_str(), this->uid_.c_str(), this->version_.c_str());
+}
+
+// At INFO, as products log: the configuration above is compiled out there, and most have no display.
+void SmartAir::show_code_() const {
+  ESP_LOGI(TAG, "Pairing code: %s (%s/%s)", this->pairing_code_.c_str(), this->root_.c_str(), this->uid_.c_str());
 }
 
 static void put_ip(JsonObject target) {
@@ -168,6 +175,8 @@ void SmartAir::announce_() {
     ESP_LOGE(TAG, "The descriptor is %zu bytes long; take settings or channels away", payload.size());
   if (this->publish_("info", payload, true)) {
     this->announced_ = true;
+    // Again with each contact: whoever plugs in a cable later sees it too.
+    this->show_code_();
     this->publish_config_state_(true, "");
     this->updater_.on_contact();
   }
@@ -201,6 +210,7 @@ void SmartAir::follow_contact_() {
     this->announced_ = false;
     // A backlog right after the connection would compete with the retained configuration.
     this->next_flush_ = millis_64() + 1000;
+    this->next_backlog_ = this->next_flush_ + random_uint32() % BACKLOG_SPREAD_MS;
     for (auto *p : this->participants_)
       p->on_contact(contact);
   }
@@ -222,7 +232,8 @@ void SmartAir::loop() {
   if (this->contact_ && this->announced_ && now >= this->next_flush_) {
     this->next_flush_ = now + FLUSH_PAUSE_MS;
     this->flush_pending_();
-    this->flush_backlog_();
+    if (now >= this->next_backlog_)
+      this->flush_backlog_();
   }
   this->follow_night_();
   this->follow_self_test_();

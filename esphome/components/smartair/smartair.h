@@ -73,6 +73,7 @@ class SmartAir : public Component {
   void set_report_interval(uint32_t seconds) { this->default_interval_ = seconds; }
   void set_buffer(size_t samples) { this->buffer_size_ = samples; }
   void set_stale_after(uint32_t ms) { this->stale_ms_ = ms; }
+  void set_update_limit(uint32_t ms) { this->updater_.set_limit(ms); }
   void set_self_test(uint32_t contact_ms, uint32_t deadline_ms) {
     this->test_contact_ms_ = contact_ms;
     this->test_deadline_ms_ = deadline_ms;
@@ -136,7 +137,8 @@ class SmartAir : public Component {
   struct StoredPairing {
     char salt[17], code[9];
   } __attribute__((packed));
-  static constexpr size_t REMEMBERED = 16;
+  // As many as fit into the 255 bytes that the host's preferences take.
+  static constexpr size_t REMEMBERED = 30;
   struct StoredCommands {
     uint64_t ids[REMEMBERED];
     uint64_t next;
@@ -155,6 +157,7 @@ class SmartAir : public Component {
   std::string topic_(const char *suffix) const { return this->root_ + "/" + this->uid_ + "/" + suffix; }
   bool publish_(const char *suffix, const std::string &payload, bool retain = false);
   void announce_();
+  void show_code_() const;
   void setup_identity_();
   void setup_transport_();
   void follow_contact_();
@@ -176,6 +179,7 @@ class SmartAir : public Component {
 
   void on_config_(const std::string &payload);
   void set_config_key_(const std::string &key, JsonVariantConst value, StoredConfig &next, JsonObject rejected);
+  bool knows_setting_(const std::string &key) const;
   bool set_night_(JsonVariantConst value, StoredConfig &next) const;
   void put_config_(JsonObject target) const;
   void publish_config_state_(bool applied, const std::string &rejected);
@@ -219,7 +223,8 @@ class SmartAir : public Component {
   std::deque<Answered> answered_;
   StoredCommands executed_{};
 
-  uint64_t started_at_{0}, next_sample_{0}, live_until_{0}, contact_since_{0}, next_flush_{0}, next_night_{0};
+  uint64_t started_at_{0}, next_sample_{0}, live_until_{0}, contact_since_{0}, next_flush_{0}, next_backlog_{0},
+      next_night_{0};
   uint32_t live_interval_{1}, seq_{0};
   bool contact_{false}, announced_{false}, night_{false}, tested_{false}, restarting_{false};
   uint32_t test_contact_ms_{30000}, test_deadline_ms_{180000};

@@ -97,6 +97,11 @@ void Updater::order(const UpdateOrder &order) {
     this->say_("deferred", 0);
 }
 
+void Updater::cancel(const std::string &cmd_id) {
+  if (cmd_id == this->order_.cmd_id && (this->phase_ == Phase::DEFERRED || this->phase_ == Phase::DOWNLOADING))
+    this->fail_("cancelled", false);
+}
+
 void Updater::loop() {
   switch (this->phase_) {
     case Phase::IDLE:
@@ -108,6 +113,9 @@ void Updater::loop() {
         this->fail_("deferred_too_long", false);
       return;
     case Phase::DOWNLOADING:
+      // A server that trickles would keep fill and drain locked for ever.
+      if (millis() - this->since_ > this->limit_ms_)
+        return this->fail_("download_timeout", false);
       return this->receive_();
     case Phase::REBOOTING:
       if (millis() - this->since_ > FAREWELL_MS)
@@ -119,6 +127,7 @@ void Updater::loop() {
 void Updater::start_() {
   this->hold_pumps(true);
   this->phase_ = Phase::DOWNLOADING;
+  this->since_ = millis();
   this->said_progress_ = 0;
   this->begun_ = false;
   this->sha_ = Sha256();

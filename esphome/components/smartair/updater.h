@@ -13,7 +13,7 @@ namespace esphome::smartair {
 struct UpdateOrder {
   std::string cmd_id, version, url, checksum;
   size_t size{0};
-  bool retry{false};
+  bool retry{false}, cancel{false};
 };
 
 /// Carries out an update order and answers for the image that results from it.
@@ -31,6 +31,9 @@ class Updater {
   void order(const UpdateOrder &order);
   /// Answers an order that cannot be taken at all.
   void refuse(const UpdateOrder &order, const std::string &error_code);
+  /// Gives up an order that waits or downloads; what is already being installed goes on.
+  void cancel(const std::string &cmd_id);
+  void set_limit(uint32_t ms) { this->limit_ms_ = ms; }
   /// True from the moment the pumps have to stand still.
   bool active() const { return this->phase_ != Phase::IDLE && this->phase_ != Phase::DEFERRED; }
   /// A new image runs and has not yet passed its self test.
@@ -80,7 +83,7 @@ class Updater {
   std::unique_ptr<HttpDownload> download_;
   ota::OTABackendPtr backend_;
   Sha256 sha_;
-  uint32_t since_{0};
+  uint32_t since_{0}, limit_ms_{1800000};
   int said_progress_{-1};
   bool begun_{false};
   Record record_{};

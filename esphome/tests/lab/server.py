@@ -1,14 +1,18 @@
 """The place where images are downloaded from, with every bad habit a server can have."""
 
+import contextlib
 import http.server
 import threading
 import time
+
+# In how many pieces a file comes, and the seconds between two: ten seconds for the whole of it, or for ever.
+PACES = {"slow": (200, 0.05), "trickle": (100_000, 2.0)}
 
 
 class ImageServer:
     """Serves files from memory; names decide what goes wrong."""
 
-    def __init__(self) -> None:  # noqa: C901 - one branch for each bad habit
+    def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.requests: list[str] = []
         outer = self
@@ -46,16 +50,14 @@ class ImageServer:
                 if habit == "cut":
                     self.wfile.write(data[: len(data) // 2])
                     self.close_connection = True
-                elif habit == "slow":
-                    # Ten seconds for the whole of it, in little pieces.
-                    step = len(data) // 200 + 1
-                    try:
+                elif habit in PACES:
+                    pieces, pause = PACES[habit]
+                    step = len(data) // pieces + 1
+                    with contextlib.suppress(OSError):
                         for at in range(0, len(data), step):
                             self.wfile.write(data[at : at + step])
                             self.wfile.flush()
-                            time.sleep(0.05)
-                    except OSError:
-                        pass
+                            time.sleep(pause)
                 else:
                     self.wfile.write(data)
 
