@@ -2,7 +2,7 @@
 
 from homeassistant.components.mqtt import MQTT_CONNECTION_STATE
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -193,3 +193,42 @@ async def test_values_that_nobody_knows_are_noted_once_for_each_set_of_names(
     await wait(60)
     await say(co2, "telemetry", CO2_TELEMETRY | {"temprature": 20, "humid": 1})
     assert [one.values["names"] for one in after.book.past] == ["temprature", "humid, temprature"]
+
+
+async def _minutes(say: Say, wait: Wait, uid: str, minutes: int, **content: object) -> None:
+    for minute in range(minutes):
+        await say(uid, "telemetry", {**content, "uptime": minute})
+        await wait(60)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [({"uptime": 1}, "no_values"), ({"buffered": True, "timestamp": NOW - 7200, "co2": 700}, "no_values_late")],
+)
+async def test_a_device_that_is_online_without_one_value_is_told_of_until_there_is_one(
+    hass: HomeAssistant,
+    hub: MockConfigEntry,
+    say: Say,
+    wait: Wait,
+    issue_registry: ir.IssueRegistry,
+    content: dict[str, object],
+    text: str,
+) -> None:
+    key = "smartair", f"no_values/{hub.entry_id}/mute/"
+    await say("mute", "status", "online", retain=True)
+    await hub.runtime_data.async_approve(["mute"])
+    await _minutes(say, wait, "mute", 15, **content)
+    assert key not in issue_registry.issues
+    await _minutes(say, wait, "mute", 10, **content)
+    assert issue_registry.issues[key].translation_key == text
+    await _minutes(say, wait, "mute", 6, co2=700)
+    assert key not in issue_registry.issues
+
+
+async def test_a_device_with_nothing_to_measure_is_not_told_of(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait, issue_registry: ir.IssueRegistry
+) -> None:
+    await say("bell", "info", {"protocol": 1, "device_type": "multi"}, retain=True)
+    await hub.runtime_data.async_approve(["bell"])
+    await _minutes(say, wait, "bell", 30)
+    assert not [key for key in issue_registry.issues if "no_values" in key[1]]

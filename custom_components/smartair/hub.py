@@ -168,6 +168,7 @@ class SmartAirHub:
             self.async_delete_issue("unknown_metric", device.uid)
             self.async_delete_issue("values_rejected", device.uid)
             self.async_delete_issue("time_unreadable", device.uid)
+            self.async_delete_issue("no_values", device.uid)
         await self.updates.async_stop()
         await self.alerts.async_stop()
         await self.store.async_save_now()

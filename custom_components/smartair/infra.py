@@ -1,12 +1,12 @@
 """Alerts about the machinery: a broker or a device that is away for longer than a blip, a clock, a spelling."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 import time
 from typing import TYPE_CHECKING
 
 from homeassistant.core import CALLBACK_TYPE, HassJob, callback
-from homeassistant.helpers.event import async_call_later
+from homeassistant.helpers.event import async_call_later, async_track_time_interval
 
 from .device import SmartAirDevice
 from .pysmartair import DOUBT, KEY_LAST_SEEN, Code, Place
@@ -21,6 +21,11 @@ DEVICE_GRACE = 120
 """Seconds for which a device may be away: it restarts in ten, and waits up to a minute to try the broker again."""
 
 
+LOOK = timedelta(minutes=5)
+WITHOUT_VALUES = 900
+"""Seconds for which a device may be online without one value: some sensors warm up for minutes."""
+
+
 class Infrastructure:
     """Watches over the broker and the devices of a hub."""
 
@@ -29,6 +34,7 @@ class Infrastructure:
         self._hub = hub
         self._broker: CALLBACK_TYPE | None = None
         self._away: dict[str, float] = {}
+        self._empty: dict[str, float] = {}
         self._timer: CALLBACK_TYPE | None = None
         self._job = HassJob(self._async_ring, cancel_on_shutdown=True)
         self._broker_job = HassJob(self._async_broker_down, cancel_on_shutdown=True)
@@ -40,6 +46,9 @@ class Infrastructure:
         for alert in self._hub.alerts.active():
             if alert.code is Code.CLOCK_SKEW and (device := self._hub.devices.get(alert.uid or "")):
                 self._await_clock(device)
+        self._hub.entry.async_on_unload(
+            async_track_time_interval(self._hub.hass, self._async_look_for_values, LOOK, cancel_on_shutdown=True)
+        )
         self.async_connection_changed()
 
     @callback
@@ -122,6 +131,20 @@ class Infrastructure:
         values = {} if seen is None else {"silent_for": round(now - seen)}
         self._hub.alerts.async_raise(Code.DEVICE_OFFLINE, uid=uid, values=values)
 
+    # --- what is there without being seen -----------------------------------------------------------
+
+    @callback
+    def _async_look_for_values(self, _now: datetime) -> None:
+        """Tell of devices that are online for long and show nothing: nobody would be told why."""
+        now = time.time()
+        for device in self._hub.devices.values():
+            if not _shows_nothing(device):
+                if self._empty.pop(device.uid, None) is not None:
+                    self._hub.async_delete_issue("no_values", device.uid)
+            elif now - self._empty.setdefault(device.uid, now) >= WITHOUT_VALUES:
+                text = "no_values_late" if device.snapshot.buffered else "no_values"
+                self._hub.async_create_issue("no_values", device.uid, text=text)
+
     # --- what a device sends --------------------------------------------------------------------
 
     @callback
@@ -153,3 +176,12 @@ class Infrastructure:
             alert.place == place and alert.values.get("names") == names for alert in self._hub.alerts.book.past
         ):
             self._hub.alerts.async_note(Code.UNKNOWN_METRIC, uid=device.uid, values={"names": names})
+
+
+def _shows_nothing(device: SmartAirDevice) -> bool:
+    """Tell whether a device is there and has not one value, although it should and no other repair says why not."""
+    snapshot = device.snapshot
+    if not device.available or device.disabled or snapshot.asleep or snapshot.troubles:
+        return False
+    measures = snapshot.descriptor is None or snapshot.metrics or snapshot.descriptor.channels
+    return bool(measures) and not snapshot.values and not snapshot.channels
