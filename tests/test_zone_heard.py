@@ -137,6 +137,20 @@ async def test_a_start_of_home_assistant_that_takes_its_time_is_no_silence(
     assert not tank.on("recirc")
 
 
+async def test_a_fill_that_is_found_running_after_a_start_has_the_term_too(
+    hass: HomeAssistant, hub: MockConfigEntry, tank: TankHouse
+) -> None:
+    await discover(hass, unit_of_measurement="%")
+    tank.silent, tank.fill_rate = True, 0.1
+    hass.states.async_set("switch.fill", "on")
+    zone = await add_zone(hass, hub, DATA)
+    await tank.second(50)
+    assert tank.on("fill")
+    await tank.second(30)
+    assert not tank.on("fill")
+    assert zone.pumps[Role.FILL].lock is None
+
+
 @pytest.mark.parametrize("seconds", [3, 20, 50])
 async def test_a_sensor_that_blinks_for_less_than_its_term_stops_nothing(
     hass: HomeAssistant, hub: MockConfigEntry, tank: TankHouse, seconds: int

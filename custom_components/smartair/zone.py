@@ -269,7 +269,9 @@ class Zone:
                 continue
             for role, pump in self.pumps.items():
                 self._fit(role, pump)
-                if pump.zone is not None and sense in pump.zone.lends:
+                # What was never heard is not lent: the guard refuses a start, and has patience with what it found on.
+                waits = source.hearing.heard_at is None and self._waits(source)
+                if pump.zone is not None and sense in pump.zone.lends and not waits:
                     # Only what was heard just now is another reading.
                     value = self._value_for(pump, source, changes=what == "level")
                     pump.async_sense(sense, value, again=only is None, pace=source.hearing.pace)
