@@ -48,6 +48,7 @@ from .zones import Zones
 _LOGGER = logging.getLogger(__name__)
 
 MAX_RECENT_ERRORS = 20
+_LOG_PAUSE = 3600
 APPROVED_AT_ONCE = 20
 
 type SmartAirConfigEntry = ConfigEntry[SmartAirHub]
@@ -96,8 +97,9 @@ class SmartAirHub:
         self.connected = False
         self.counts: Counter[str] = Counter()
         self.recent_errors: deque[dict[str, Any]] = deque(maxlen=MAX_RECENT_ERRORS)
-        self._complained: set[tuple[str, str]] = set()
+        self._complained: dict[str, tuple[float, int]] = {}
         self._leaving: set[str] = set()
+        self._ear: CALLBACK_TYPE | None = None
         self._device_listeners: list[DevicesListener] = []
         self._growth_listeners: list[GrowthListener] = []
 
@@ -136,7 +138,8 @@ class SmartAirHub:
         """Subscribe, once every platform is ready for what will be heard."""
         unload = self.entry.async_on_unload
         unload(mqtt.async_subscribe_connection_status(self.hass, self._async_connection_changed))
-        unload(await mqtt.async_subscribe(self.hass, subscription(self.root), self._async_receive, 1, None))
+        self._ear = await mqtt.async_subscribe(self.hass, subscription(self.root), self._async_receive, 1, None)
+        unload(self._async_deafen)
         self.approval.async_start()
         # The connection may have changed while the platforms were being set up.
         self._async_connection_changed(mqtt.is_connected(self.hass))
@@ -153,14 +156,16 @@ class SmartAirHub:
     async def async_stop(self) -> None:
         """End all that the hub began, after the platforms have gone, and keep what its devices said last."""
         await self._async_leave()
-        self.approval.async_stop()
-        self.unheard.async_stop()
-        self.flood.async_stop()
         await self.readings.async_save()
         await self.zones.async_stop()
         self.infra.async_stop()
         self.limits.async_stop()
         await self.pumps.async_stop()
+        # Answers to the stops have been heard; what would be heard from now on would wake what has ended.
+        self._async_deafen()
+        self.approval.async_stop()
+        self.unheard.async_stop()
+        self.flood.async_stop()
         for device in self.devices.values():
             device.async_stop()
             # Whether these still hold is seen by what the device says next, which is then compared with nothing.
@@ -172,6 +177,12 @@ class SmartAirHub:
         await self.updates.async_stop()
         await self.alerts.async_stop()
         await self.store.async_save_now()
+
+    @callback
+    def _async_deafen(self) -> None:
+        ear, self._ear = self._ear, None
+        if ear is not None:
+            ear()
 
     async def _async_leave(self, _event: Event | None = None) -> None:
         """Stop what nobody else would end: every pump at once, and first of all the changes that want them to run."""
@@ -246,10 +257,21 @@ class SmartAirHub:
         device = self.devices.get(err.uid or "")
         if err.uid is not None and (device is None or (device.snapshot.last_seen is None and not device.disabled)):
             self.unheard.async_broken(err.uid, err.reason)
-        if err.uid is None or err.uid not in self.devices or (err.uid, err.reason) in self._complained:
+        if err.uid is not None and err.uid in self.devices:
+            self._log_broken(err.uid, topic, err)
+
+    def _log_broken(self, uid: str, topic: str, err: ParseError) -> None:
+        """Write one line an hour of each kind of message of a device, with how many there were since the last."""
+        now = time.time()
+        last, count = self._complained.get(topic, (0.0, 0))
+        if 0 <= now - last < _LOG_PAUSE:
+            self._complained[topic] = last, count + 1
             return
-        self._complained.add((err.uid, err.reason))
-        _LOGGER.warning("A message of device %s on %s cannot be understood: %s", err.uid, topic, err)
+        self._complained[topic] = now, 0
+        _LOGGER.warning(
+            "A message of device %s on %s cannot be understood: %s (%s more since the last such line)",
+            uid, topic, err, count,
+        )  # fmt: skip
 
     @callback
     def _async_connection_changed(self, connected: bool) -> None:  # noqa: FBT001 - Home Assistant's signature
