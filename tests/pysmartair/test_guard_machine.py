@@ -127,7 +127,7 @@ MUTATIONS: dict[str, list[tuple[Any, str, Callable[..., Any]]]] = {
         )
     ],
     "reservoir": [(safety, "reservoir", _allowed)],
-    "room": [(safety, "room", _allowed)],
+    "room": [(safety, "room", _allowed), (guard_turn, "may_fill", _allowed)],
     "sensors that watch": [(safety, "watched", _allowed)],
     "overcurrent": [(safety, "overcurrent", _allowed)],
     "no flow and progress": [(safety, "no_flow", _allowed), (safety, "_progress", _no_trip)],

@@ -430,6 +430,24 @@ def test_a_fill_pump_on_a_relay_that_is_closed_at_rest_is_refused() -> None:
     assert told.wanted(Refuse)[0].verdict == Refused(Reason.WRONG_RELAY)
 
 
+def test_a_pump_out_of_reach_or_unknown_is_refused_and_the_third_failure_locks() -> None:
+    told = Told()
+    told(RunAsked(run_id="run"))
+    assert told.wanted(Refuse)[0].verdict == Refused(Reason.STATE_UNKNOWN)
+    told(Contacted(False))
+    told(RunAsked(run_id="run"))
+    assert told.wanted(Refuse)[0].verdict == Refused(Reason.NO_CONTACT)
+    told = resting()
+    since = told.state.since
+    assert since == NOW
+    for number in range(3):
+        told(RunAsked(run_id=f"run {number}"))
+        told(on())
+        told(Tripped(Refused(Reason.MAX_RUN, Cause.MEASURED), locked=False))
+        told(off(), 1)
+    assert told.guard.lock == Refused(Reason.MAX_RUN, Cause.MEASURED, 3.0, 3.0)
+
+
 # --- water at rest ------------------------------------------------------------------------------------
 
 

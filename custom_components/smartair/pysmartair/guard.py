@@ -328,9 +328,8 @@ def _reported_on(turn: Turn, run_id: str) -> None:
 def _contradict(turn: Turn, stopping: Stopping) -> None:
     """Believe the report and not the answer: it runs on, and the term of its stop with it."""
     turn.set(state=replace(stopping, shown_at=turn.now, contradicted=True))
-    if not stopping.contradicted:
-        # A run command that was late may have come after the stop.
-        turn.stop(stopping.by)
+    # A run command that was late may have come after the stop.
+    turn.stop(stopping.by)
 
 
 def _reported_off(turn: Turn) -> None:
