@@ -1,10 +1,11 @@
 """Whoever says too much is heard once a second, and is told of; nobody loses a trip to it."""
 
+import json
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import Event, HomeAssistant
-from homeassistant.helpers import device_registry as dr, issue_registry as ir
+from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -146,6 +147,22 @@ async def test_what_waits_is_bounded_and_the_last_of_each_kind(
     assert house.flood._waiting_bytes <= 4 * 1024 * 1024  # noqa: SLF001
     await hass.config_entries.async_unload(hub.entry_id)
     assert house.flood._waiting == {}  # noqa: SLF001
+
+
+async def test_a_device_that_describes_itself_otherwise_all_the_time_does_not_grow_without_end(
+    hass: HomeAssistant, hub: MockConfigEntry, house: SmartAirHub, co2: str, entity_registry: er.EntityRegistry
+) -> None:
+    for number in range(12):
+        config = {f"word_{number}_{one}": {"min": 0, "max": 9} for one in range(50)}
+        shout(hass, f"{co2}/info", json.dumps(CO2_INFO | {"config": config}))
+        await hass.async_block_till_done()
+    entities = er.async_entries_for_device(
+        entity_registry, house.devices[co2].device_id, include_disabled_entities=True
+    )
+    # Others of the hub's entities of a device (alerts, updates) come by other ways.
+    assert len(entities) <= 260
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, f"too_many_entities/{hub.entry_id}/{co2}/")
+    assert issue is not None
 
 
 async def test_a_device_that_is_deleted_has_no_budget_any_more(

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from typing import override
 
 from homeassistant.core import callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .device import SmartAirDevice
 from .hub import SmartAirConfigEntry
+
+MAX_ENTITIES = 256
+"""Entities of a device over its life: everything that is in the catalogue and 64 settings come to half of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,20 @@ class SmartAirEntity(Entity):
 type EntityFactory = Callable[[SmartAirDevice], Iterable[SmartAirEntity]]
 
 
+def _within_reason(device: SmartAirDevice, entities: list[SmartAirEntity]) -> list[SmartAirEntity]:
+    """Leave out what would be more than a device can have in its life, and tell the owner."""
+    if not entities or device.device_id is None:
+        return entities
+    registry = er.async_get(device.hub.hass)
+    known = er.async_entries_for_device(registry, device.device_id, include_disabled_entities=True)
+    had = {one.unique_id for one in known}
+    new = [one for one in entities if one.unique_id not in had]
+    refused = {one.unique_id for one in new[max(0, MAX_ENTITIES - len(had)) :]}
+    if refused:
+        device.hub.async_create_issue("too_many_entities", device.uid, most=str(MAX_ENTITIES))
+    return [one for one in entities if one.unique_id not in refused]
+
+
 @callback
 def async_setup_entities(
     entry: SmartAirConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback, factory: EntityFactory
@@ -91,7 +109,7 @@ def async_setup_entities(
 
     @callback
     def add_grown(device: SmartAirDevice) -> None:
-        if entities := missing(device):
+        if entities := _within_reason(device, missing(device)):
             async_add_entities(entities)
 
     entry.async_on_unload(entry.runtime_data.async_listen_growth(add_grown))
