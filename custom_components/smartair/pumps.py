@@ -124,7 +124,7 @@ class Pumps(dict[PumpKey, Pump]):
     async def async_stop(self) -> None:
         """End all listening, and write what is not written yet."""
         for pump in self.all():
-            if pump.unanswered:
+            if pump.unanswered and pump.is_on is not False:
                 # Nobody will look any more whether it stops: a person must.
                 zone = pump.zone.zone if pump.zone else None
                 self.alerts.async_note(
