@@ -21,10 +21,12 @@ from .pysmartair.safety import Refused, Role, harm_s, watched
 from .pysmartair.schedule import Moment
 from .pysmartair.solution import Side, Standing, drift, follow
 from .pysmartair.water import hindrance, next_change, solution_age, step
+from .pysmartair.water_change import ENDS
 from .pysmartair.water_model import (
     Abort,
     Automatic,
     Begin,
+    Cause,
     Denied,
     Drain,
     Effect,
@@ -481,9 +483,16 @@ class Zone:
     @callback
     def _ended(self, role: Role, record: RunRecord) -> None:
         if isinstance(self.memory.state, Drain | Fill | Stabilize | Failed):
-            # The account of a run may come when its pump runs for the next change already.
-            own = record.cmd_id in {self.hands.run_id, self.hands.run_before}
-            self.async_take(RunEnded(role, record.litres, cause_of(record.ended_by) if own else None))
+            self.async_take(RunEnded(role, record.litres, self._cause(record)))
+
+    def _cause(self, record: RunRecord) -> Cause | None:
+        """Return what the end of a run means for the step that is under way, None where it means nothing."""
+        cause = cause_of(record.ended_by)
+        if record.cmd_id == self.hands.run_id:
+            return cause
+        # The account of a run may come in the next step, or when its pump runs for the next change already: that it
+        # was stopped is right then, that it tripped is not.
+        return cause if record.cmd_id == self.hands.run_before and cause not in ENDS else None
 
     @callback
     def async_take(self, event: Event) -> list[asyncio.Task[None]]:
