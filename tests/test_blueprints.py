@@ -24,6 +24,7 @@ from .conftest import hub_entry
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "blueprints" / "automation" / "smartair"
 NAME = "ventilation.yaml"
+VERSION = blueprints.version((SOURCE / NAME).read_bytes())
 FILES = sorted(path.name for path in SOURCE.glob("*.yaml"))
 OLD = b"blueprint: {name: old, domain: automation}\nactions: []\n"
 
@@ -117,7 +118,7 @@ async def test_what_the_owner_edited_stays_and_a_repair_tells_what_is_new(
     assert path.read_bytes() == OLD
     assert sorted(one.name for one in installed.iterdir()) == FILES
     issue = ir.async_get(hass).async_get_issue(DOMAIN, f"blueprint_edited/{NAME}")
-    assert issue.translation_placeholders == {"name": NAME, "version": "1.0.0"}
+    assert issue.translation_placeholders == {"name": NAME, "version": VERSION}
 
 
 async def test_an_edit_after_the_installation_is_no_news(
@@ -139,7 +140,7 @@ async def choose(hass: HomeAssistant, hass_client: ClientSessionGenerator, choic
     )
     flow = await begun.json()
     assert flow["menu_options"] == ["replace", "keep"]
-    assert flow["description_placeholders"]["version"] == "1.0.0"
+    assert flow["description_placeholders"]["version"] == VERSION
     ended = await client.post(f"/api/repairs/issues/fix/{flow['flow_id']}", json={"next_step_id": choice})
     await hass.async_block_till_done()
     result: dict[str, str] = await ended.json()
