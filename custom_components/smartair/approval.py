@@ -221,20 +221,30 @@ class Approval:
                 self._hub.async_create_task(self._hub.async_approve([one.uid for one in wanted]), "approve devices")
             return
         shown = self._shown()
-        waiting = 0
-        for candidate in wanted:
-            if not candidate.worth_a_card:
-                # A name that was heard once may be a slip, or made up, and must not take the place of a device.
-                continue
-            unique_id = self._unique_id(candidate.uid)
-            if unique_id in shown:
-                continue
+        devices = [one for one in wanted if one.worth_a_card]
+        # A name that was heard once may be a slip, or made up: it has a card as long as no device needs the place.
+        names = [one for one in wanted if not one.worth_a_card]
+        waiting = sum(not self._offer_card(one, shown, names) for one in devices)
+        for one in names:
             if len(shown) >= MAX_CARDS:
-                waiting += 1
-                continue
-            shown.add(unique_id)
-            self._show_card(candidate)
+                break
+            self._offer_card(one, shown, ())
         self._report_waiting(waiting)
+
+    def _offer_card(self, candidate: Candidate, shown: set[str], names: Iterable[Candidate]) -> bool:
+        """Show a card, in the place of a mere name if there is no other; return whether there is one now."""
+        unique_id = self._unique_id(candidate.uid)
+        if unique_id in shown:
+            return True
+        if len(shown) >= MAX_CARDS:
+            least = next((one for one in names if self._unique_id(one.uid) in shown), None)
+            if least is None:
+                return False
+            self._withdraw_card(least.uid)
+            shown.discard(self._unique_id(least.uid))
+        shown.add(unique_id)
+        self._show_card(candidate)
+        return True
 
     def waiting(self) -> list[Candidate]:
         """Return who waits and was not ignored: that stands until the owner takes it back."""
