@@ -83,6 +83,22 @@ def test_a_stop_that_is_answered_and_contradicted_is_told_after_ten_seconds_and_
     assert sum(isinstance(one, SendStop) for one in effects) <= 9, "each ten seconds, and no more"
 
 
+def test_a_stop_at_rest_is_contradicted_by_the_next_report_as_any_other() -> None:
+    told = resting()
+    told(StopAsked())
+    effects = welded(told, 15)
+    assert raised(effects, UNCONFIRMED) == 1
+    assert told.guard.unconfirmed
+
+
+def test_a_pump_that_was_seen_off_after_a_stop_may_be_switched_on_by_hand() -> None:
+    told = resting()
+    told(StopAsked())
+    told(off(), 1)
+    told(on("by hand"), 1)
+    assert isinstance(told.state, Running)
+
+
 def test_a_contact_that_lets_go_at_last_is_told_to_be_well() -> None:
     told = running()
     told(on())

@@ -286,6 +286,9 @@ class Turn:
                 self._stopping(by, None)
             case Unknown():
                 self.set(state=replace(state, stopped=True))
+            case Resting() if self.guard.ends_itself and not self.circulates:
+                # Its next report says whether it obeyed; of a switch none comes while nothing changes.
+                self.set(state=replace(state, told=True))
             case Resting() | Stopping():  # pragma: no branch - the union is closed
                 pass
 
