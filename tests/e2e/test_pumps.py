@@ -196,11 +196,7 @@ async def test_a_run_outlives_the_broker_by_no_more_than_was_asked(rack: Rack) -
     assert len(rack.ear.orders(mark)) == 1
 
 
-async def test_when_home_assistant_is_killed_its_run_ends_locks_stay_and_nothing_starts(rack: Rack) -> None:
-    await rack.break_(Fault.STALLED, "pump_drain")
-    await rack.do("run_pump", "pump_drain", seconds=60)
-    await rack.until("pump_drain:safety_lock", "on")
-    await rack.repair()
+async def test_when_home_assistant_is_killed_its_run_ends_and_nothing_starts(rack: Rack) -> None:
     # Longer than the pump may run at all, so its end is a bound and no plan.
     await rack.do("run_pump", "pump_fill", seconds=300)
     await rack.until_relay("pump_fill", on=True)
@@ -210,15 +206,30 @@ async def test_when_home_assistant_is_killed_its_run_ends_locks_stay_and_nothing
     await rack.house.hass.kill()
     await rack.house.hass.start()
 
-    await rack.until("pump_drain:safety_lock", "on", within=30)
     await rack.until("pump_fill:pump", "off", within=30)
     assert not rack.runs("pump_fill")
     assert time.monotonic() - began < MAX_RUN + 30
     assert rack.ear.orders(mark) == [], "nothing is started from memory (S9)"
     ended = rack.node.rules["pump_fill"]
     assert ended.stopped - ended.started <= MAX_RUN + 1, "the device ends the run (S4)"
+
+
+async def test_when_home_assistant_is_killed_locks_stay_and_hold_the_zone(rack: Rack) -> None:
+    await rack.break_(Fault.STALLED, "pump_drain")
+    await rack.do("run_pump", "pump_drain", seconds=60)
+    await rack.until("pump_drain:safety_lock", "on")
+    await rack.repair()
+
+    await rack.house.hass.kill()
+    await rack.house.hass.start()
+
+    await rack.until("pump_drain:safety_lock", "on", within=30)
+    await rack.until("pump_fill:pump", "off", within=30)
+    await rack.house.reports(UID, 3)
     with pytest.raises(HassError):
         await rack.do("run_pump", "pump_drain", seconds=5)
+    with pytest.raises(HassError, match="another pump of the zone is locked"):
+        await rack.do("run_pump", "pump_fill", seconds=5)
 
 
 async def test_a_reset_is_refused_with_the_cause_while_that_is_there(rack: Rack) -> None:
