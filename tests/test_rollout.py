@@ -51,12 +51,13 @@ async def fleet(hass: HomeAssistant, hub: MockConfigEntry, say: Say) -> MockConf
 
 @pytest.fixture
 def ordered(broker: MqttMockHAClient) -> Callable[[], dict[str, dict[str, Any]]]:
-    """The last order of each device, in the order in which they were given."""
+    """The last order of each device, by uid: those of one batch go out together, and no one of them is the first."""
 
     def orders() -> dict[str, dict[str, Any]]:
         calls = [call.args for call in broker.async_publish.call_args_list if call.args[0].endswith("/ota")]
         # A device that is forgotten has its retained topics cleared.
-        return {topic.split("/")[1]: json.loads(payload) for topic, payload, *_ in calls if payload}
+        given = {topic.split("/")[1]: json.loads(payload) for topic, payload, *_ in calls if payload}
+        return dict(sorted(given.items()))
 
     return orders
 
