@@ -81,7 +81,8 @@ async def test_what_a_device_said_of_itself_while_it_waited_holds_once_it_is_app
     await hass.async_block_till_done()
     assert hass.states.get("number.bedroom_bedroom_air_co2_threshold").state == "1100"
     assert hass.states.get("sensor.bedroom_bedroom_air_pm2_5").state == "unknown"
-    assert hass.states.get("sensor.bedroom_bedroom_air_illuminance").state == "unknown"
+    # Only the last of what it measured is of now.
+    assert hass.states.get("sensor.bedroom_bedroom_air_illuminance").state == "100"
     assert hass.states.get("event.bedroom_bedroom_air_activity").state == "unknown"
 
 
@@ -106,6 +107,33 @@ async def test_a_device_that_waited_for_long_is_there_once_it_is_approved_as_its
     assert hass.states.get("sensor.co2_001_co2").state == "unknown"
     await wait(40)
     assert hass.states.get("binary_sensor.co2_001_online").state == "off"
+
+
+async def test_what_a_device_measured_last_before_it_was_approved_is_shown_at_once_until_it_is_stale(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait
+) -> None:
+    await say("co2_001", "telemetry", {"co2": 500, "channels": {"pump": {"on": True}}})
+    await wait(60)
+    await hub.runtime_data.async_approve(["co2_001"])
+    await hass.async_block_till_done()
+    assert hass.states.get("sensor.co2_001_co2").state == "500"
+    assert hass.states.get("binary_sensor.co2_001_online").state == "on"
+    # What a pump does is believed only as its device says it now.
+    assert hub.runtime_data.devices["co2_001"].snapshot.channels == {}
+    await wait(40)
+    assert hass.states.get("sensor.co2_001_co2").state == "unavailable"
+
+
+async def test_what_a_device_measured_too_long_before_its_approval_or_retained_is_not_shown(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait
+) -> None:
+    await say("co2_001", "telemetry", {"co2": 500})
+    await wait(100)
+    await say("co2_002", "telemetry", {"co2": 500}, retain=True)
+    await hub.runtime_data.async_approve(["co2_001", "co2_002"])
+    await hass.async_block_till_done()
+    assert hass.states.get("sensor.co2_001_co2").state == "unavailable"
+    assert hass.states.get("sensor.co2_002_co2").state == "unavailable"
 
 
 async def test_a_code_is_judged_even_when_nobody_waits(hub: MockConfigEntry, say: Say) -> None:

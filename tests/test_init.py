@@ -18,7 +18,7 @@ from pytest_homeassistant_custom_component.common import (
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient, WebSocketGenerator
 
 from custom_components.smartair.const import DOMAIN
-from custom_components.smartair.store import CONCERNS
+from custom_components.smartair.store import CONCERNS, DeviceRecord
 
 from .conftest import CO2_INFO, CO2_TELEMETRY, Say, Wait, hub_entry
 
@@ -98,6 +98,41 @@ async def test_a_deleted_device_is_forgotten_by_the_broker_too_and_may_be_found_
     await say(co2, "telemetry", CO2_TELEMETRY)
     assert co2 in hub.runtime_data.approval.candidates
     assert co2 not in hub.runtime_data.devices
+
+
+async def test_a_device_that_is_deleted_while_it_is_online_is_whole_when_it_is_added_again(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, hass_ws_client: WebSocketGenerator
+) -> None:
+    await _delete(hass, hass_ws_client, hub.runtime_data.devices[co2].device_id)
+    # It goes on speaking by the connection that it has, and says nothing of itself; also over a restart.
+    assert await hass.config_entries.async_reload(hub.entry_id)
+    await say(co2, "telemetry", CO2_TELEMETRY)
+    assert hub.runtime_data.approval.candidates[co2].name == "Bedroom air"
+    await hub.runtime_data.async_approve([co2])
+    await hass.async_block_till_done()
+    assert hass.states.get("sensor.bedroom_bedroom_air_co2").state == "920"
+    assert hass.states.get("number.bedroom_bedroom_air_co2_threshold") is not None
+    assert hub.runtime_data.store.deleted == {}
+
+
+async def test_what_a_deleted_device_was_is_kept_until_it_goes_and_of_the_last_twenty(
+    hub: MockConfigEntry, co2: str, say: Say, hass: HomeAssistant, hass_ws_client: WebSocketGenerator
+) -> None:
+    store = hub.runtime_data.store
+    for number in range(30):
+        store.keep_deleted(DeviceRecord(f"old_{number}"))
+    await _delete(hass, hass_ws_client, hub.runtime_data.devices[co2].device_id)
+    assert list(store.deleted) == [*(f"old_{number}" for number in range(11, 30)), co2]
+    await say(co2, "status", "offline")
+    assert co2 not in store.deleted
+
+
+async def test_a_device_that_is_deleted_while_it_is_away_is_forgotten_altogether(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, hass_ws_client: WebSocketGenerator
+) -> None:
+    await say(co2, "status", "offline")
+    await _delete(hass, hass_ws_client, hub.runtime_data.devices[co2].device_id)
+    assert hub.runtime_data.store.deleted == {}
 
 
 async def test_a_device_that_speaks_while_it_is_deleted_is_found_again_only_once_it_is_gone(

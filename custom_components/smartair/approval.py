@@ -53,7 +53,7 @@ class Candidate:
     """A device that waits for approval.
 
     What it says is taken as retained messages are: it tells what the device is and which metrics it has, while of
-    its measurements none counts.
+    its measurements none counts. Only its last live one is kept, to be shown with the approval.
     """
 
     uid: str
@@ -62,6 +62,7 @@ class Candidate:
     size: int = 0
     heard: float = 0
     tries: list[float] = field(default_factory=list)
+    last: tuple[Telemetry, float] | None = None
 
     @property
     def descriptor(self) -> Descriptor | None:
@@ -136,8 +137,11 @@ class Approval:
     # --- who waits ------------------------------------------------------------------------------
 
     @callback
-    def async_consider(self, message: Message, *, now: float, size: int) -> None:
+    def async_consider(self, message: Message, *, now: float, size: int, retained: bool) -> None:
         """Note that an unknown device spoke: it waits for approval once it has said something sensible."""
+        if isinstance(message, Status) and not message.online and not message.asleep:
+            # It says what it is again when it comes back.
+            self._hub.store.deleted.pop(message.uid, None)
         candidate = self.candidates.get(message.uid)
         if candidate is None:
             if not _introduces(message):
@@ -151,6 +155,8 @@ class Approval:
             candidate.size = size
             self._make_room(candidate)
         candidate.known, _ = fold(candidate.known, message, now=now, retained=True)
+        if isinstance(message, Telemetry) and not retained:
+            candidate.last = message, now
         if candidate.worth_a_card is not worth:
             self._names.pop(message.uid, None)
             self._schedule_offer()
@@ -158,7 +164,9 @@ class Approval:
     def _add(self, uid: str) -> Candidate:
         if len(self.candidates) >= MAX_CANDIDATES:
             self._forget(self._least())
-        candidate = self.candidates[uid] = Candidate(uid, Snapshot(uid=uid))
+        deleted = self._hub.store.deleted.get(uid)
+        known = Snapshot(uid=uid) if deleted is None else deleted.snapshot()
+        candidate = self.candidates[uid] = Candidate(uid, known)
         self._names[uid] = None
         self._schedule_offer()
         return candidate

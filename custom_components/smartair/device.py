@@ -107,6 +107,15 @@ def _wanted(name: str) -> str:
     )
 
 
+def _with_last(known: Snapshot, message: Telemetry, at: float, now: float) -> Snapshot:
+    """Return what is known with a measurement of before the approval, unless that is stale by now.
+
+    What a pump does is believed only as its device says it now.
+    """
+    after, _ = fold(known, replace(message, channels={}), now=at, retained=False)
+    return after if 0 <= now - at < after.stale_after else known
+
+
 class SmartAirDevice:
     """A device that its owner approved."""
 
@@ -154,13 +163,16 @@ class SmartAirDevice:
         return dr.async_get(self.hub.hass).async_get(self.device_id) if self.device_id else None
 
     @callback
-    def async_begin(self, known: Snapshot) -> None:
-        """Begin with what the device said of itself before it was approved."""
-        # Its birth message still stands: had Home Assistant started just now, the broker would repeat it.
-        self.snapshot = replace(known, heard=time.time()) if known.online else known
-        self.record.learn(known)
+    def async_begin(self, known: Snapshot, last: tuple[Telemetry, float] | None = None) -> None:
+        """Begin with what the device said of itself before it was approved, and with what it measured last."""
+        now = time.time()
+        self.snapshot = _with_last(known, *last, now) if last is not None else known
+        if known.online:
+            # Its birth message still stands: had Home Assistant started just now, the broker would repeat it.
+            self.snapshot = replace(self.snapshot, heard=now)
+        self.record.learn(self.snapshot)
         self.async_refresh_availability()
-        self._schedule_expiry(time.time())
+        self._schedule_expiry(now)
 
     @callback
     def async_resume(self, known: Snapshot) -> None:

@@ -18,7 +18,7 @@ from homeassistant.helpers import device_registry as dr, issue_registry as ir
 
 from .alerts import AlertLog
 from .announce import Announcer
-from .approval import Approval
+from .approval import Approval, Candidate
 from .const import CONF_NAMESPACE, CONF_ROOT, DOMAIN
 from .device import SmartAirDevice
 from .flood import Floodgate
@@ -31,7 +31,6 @@ from .pysmartair import (
     Channel,
     ParseError,
     Publish,
-    Snapshot,
     forget,
     parse,
     parse_topic,
@@ -228,7 +227,7 @@ class SmartAirHub:
                 device.async_handle(message, now=now, retained=received.retain)
         elif message.uid not in self._leaving:
             self.counts["not_approved"] += 1
-            self.approval.async_consider(message, now=now, size=len(received.payload))
+            self.approval.async_consider(message, now=now, size=len(received.payload), retained=received.retain)
 
     def _look_at_foreign(self, received: mqtt.ReceiveMessage) -> None:
         """Our own messages come back to us by the wildcard; a retained command among them is a danger."""
@@ -369,7 +368,8 @@ class SmartAirHub:
                     self._leaving.discard(uid)
                     record = self.store.devices[uid] = DeviceRecord(uid)
                     candidate = self.approval.async_release(uid, flow_id)
-                    added.append(self._adopt(record, candidate.known if candidate else None))
+                    self.store.deleted.pop(uid, None)
+                    added.append(self._adopt(record, candidate))
             for listener in tuple(self._device_listeners):
                 listener(added)
             # A fleet that is let in at once must not hold up everything else.
@@ -380,10 +380,10 @@ class SmartAirHub:
         else:
             await self.store.async_save_now()
 
-    def _adopt(self, record: DeviceRecord, known: Snapshot | None = None) -> SmartAirDevice:
+    def _adopt(self, record: DeviceRecord, candidate: Candidate | None = None) -> SmartAirDevice:
         device = self.devices[record.uid] = SmartAirDevice(self, record)
-        if known is not None:
-            device.async_begin(known)
+        if candidate is not None:
+            device.async_begin(candidate.known, candidate.last)
         self.async_register(device)
         self.pumps.async_add_device(device)
         return device
@@ -397,7 +397,10 @@ class SmartAirHub:
         self.flood.async_forget(uid)
         device.async_stop()
         self.updates.async_forget(uid)
-        del self.store.devices[uid]
+        record = self.store.devices.pop(uid)
+        if device.snapshot.available:
+            record.learn(device.snapshot)
+            self.store.keep_deleted(record)
         self.limits.async_forget(uid)
         self.alerts.async_forget(uid)
         await self.store.async_save_now()

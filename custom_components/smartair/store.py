@@ -37,6 +37,7 @@ CONCERNS = ("alerts", "firmware", "pumps", "readings", "usage", "zones")
 """What has a file of its own beside the devices: a lock must not wait for a thousand descriptors to be written."""
 # What devices say of themselves may be written late: after a crash they say it again.
 _SAVE_DELAY = 10
+_DELETED_AT_MOST = 20
 # Any root will do to have a payload parsed that was parsed before under another.
 _ROOT = "stored"
 
@@ -208,15 +209,21 @@ class HubStore:
         store = CarefulStore(hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}")
         self._file = SharedSave(store, self._data)
         self.devices: dict[str, DeviceRecord] = {}
+        # Deleted while they were online: such a device does not say again what it is until it connects again.
+        self.deleted: dict[str, DeviceRecord] = {}
 
     async def async_load(self) -> None:
         """Read the file; a device whose record is broken is left out, and the others stay."""
-        devices = (await self._file.async_load()).get("devices")
-        for uid, record in devices.items() if isinstance(devices, dict) else ():
-            try:
-                self.devices[uid] = DeviceRecord.from_dict(uid, record)
-            except (ParseError, ValueError, TypeError, AttributeError) as err:
-                _LOGGER.warning("The stored record of device %s cannot be read and is left out: %s", uid, err)
+        data = await self._file.async_load()
+        self.devices.update(_read_records(data.get("devices")))
+        self.deleted.update(_read_records(data.get("deleted")))
+
+    def keep_deleted(self, record: DeviceRecord) -> None:
+        """Keep what a deleted device is, for when it is added again; only of the last few."""
+        self.deleted.pop(record.uid, None)
+        self.deleted[record.uid] = record
+        while len(self.deleted) > _DELETED_AT_MOST:
+            del self.deleted[next(iter(self.deleted))]
 
     @callback
     def async_save_soon(self) -> None:
@@ -234,4 +241,17 @@ class HubStore:
             await store.async_remove()
 
     def _data(self) -> dict[str, Any]:
-        return {"devices": {uid: record.as_dict() for uid, record in self.devices.items()}}
+        data = {"devices": {uid: record.as_dict() for uid, record in self.devices.items()}}
+        if self.deleted:
+            data["deleted"] = {uid: record.as_dict() for uid, record in self.deleted.items()}
+        return data
+
+
+def _read_records(stored: object) -> dict[str, DeviceRecord]:
+    records: dict[str, DeviceRecord] = {}
+    for uid, record in stored.items() if isinstance(stored, dict) else ():
+        try:
+            records[uid] = DeviceRecord.from_dict(uid, record)
+        except (ParseError, ValueError, TypeError, AttributeError) as err:
+            _LOGGER.warning("The stored record of device %s cannot be read and is left out: %s", uid, err)
+    return records
