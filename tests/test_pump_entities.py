@@ -239,6 +239,11 @@ async def test_a_limit_that_the_device_offers_is_its_setting_on_the_device_of_th
     assert hass.states.get(number).attributes["pending"] is True
 
 
+async def test_a_limit_that_is_confirmed_as_a_text_is_in_force(node: Node, house: SmartAirHub, say: Say) -> None:
+    await say("rack_a", "config/state", {"revision": 1, "config": {"pump_fill_max_run_s": "40 s"}})
+    assert house.pumps["rack_a", "pump_fill"].limits.max_run_s == 40
+
+
 async def test_a_channel_that_is_gone_is_unavailable(hass: HomeAssistant, node: Node, say: Say) -> None:
     await say("rack_a", "info", INFO | {"channels": INFO["channels"][:2]})
     assert state(hass, "switch", "pump_drain", "pump") == STATE_UNAVAILABLE

@@ -14,6 +14,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
 from custom_components.smartair.const import DOMAIN
+from lab.simulator.settings import Settings
 
 from .conftest import CO2_INFO, Say, Wait
 
@@ -220,6 +221,80 @@ async def test_a_setting_of_another_kind_than_its_value_is_unknown(hass: HomeAss
         f"number.{PREFIX}_fan_speed",
     ):
         assert hass.states.get(entity_id).state == STATE_UNKNOWN
+
+
+OWN: dict[str, Any] = CO2_INFO | {
+    "config": {
+        "beeper": True,
+        "fan_speed": {"min": 0, "max": 100, "unit": "%"},
+        "offset": {"min": -5, "max": 5, "step": 0.1},
+        "led_colour": {"options": ["green", "blue"]},
+    }
+}
+
+
+@pytest.mark.parametrize("revision", [4, "4", 3])
+@pytest.mark.parametrize(
+    ("beeper", "fan", "offset", "colour"),
+    [
+        ("ON", "50", "1.5", "BLUE"),
+        (1, "50 %", "1,5", "Blue"),
+        ("true", 50.0, 1.5000000596046448, "blue"),
+        ("yes", "50.0", 1.5, "blue"),
+    ],
+)
+async def test_what_a_device_confirms_in_another_form_is_confirmed(
+    hass: HomeAssistant,
+    co2: str,
+    say: Say,
+    broker: MqttMockHAClient,
+    revision: Any,
+    beeper: Any,
+    fan: Any,
+    offset: Any,
+    colour: str,
+) -> None:
+    await say(co2, "info", OWN)
+    await _act(hass, "switch", "turn_on", f"switch.{PREFIX}_beeper")
+    await _act(hass, "number", "set_value", f"number.{PREFIX}_fan_speed", value=50)
+    await _act(hass, "number", "set_value", f"number.{PREFIX}_offset", value=1.5)
+    await _act(hass, "select", "select_option", f"select.{PREFIX}_led_colour", option="blue")
+    values = {"beeper": beeper, "fan_speed": fan, "offset": offset, "led_colour": colour}
+    await say(co2, "config/state", {"revision": revision, "applied": True, "config": values})
+    for entity_id, shown in (
+        (f"switch.{PREFIX}_beeper", STATE_ON),
+        (f"number.{PREFIX}_fan_speed", "50"),
+        (f"number.{PREFIX}_offset", "1.5"),
+        (f"select.{PREFIX}_led_colour", "blue"),
+    ):
+        state = hass.states.get(entity_id)
+        assert (state.state, state.attributes["pending"]) == (shown, False)
+    assert hass.states.get(PENDING).state == STATE_OFF
+    # What is published next is again what was wanted, and no word of the device's.
+    await say(co2, "config/state", {"revision": 4, "applied": True, "config": values})
+    await _act(hass, "number", "set_value", f"number.{PREFIX}_fan_speed", value=60)
+    assert _published(broker)[-1] == {
+        "revision": 5,
+        "beeper": True,
+        "fan_speed": 60,
+        "offset": 1.5,
+        "led_colour": "blue",
+    }
+
+
+async def test_a_simulated_device_that_keeps_texts_confirms_what_was_wanted(
+    hass: HomeAssistant, co2: str, say: Say, broker: MqttMockHAClient
+) -> None:
+    device = Settings(offer=OWN["config"] | {"beeper": {}}, values={}, as_text=True)
+    await say(co2, "info", OWN)
+    await _act(hass, "switch", "turn_on", f"switch.{PREFIX}_beeper")
+    await _act(hass, "number", "set_value", f"number.{PREFIX}_fan_speed", value=50)
+    device.apply(_published(broker)[-1])
+    assert device.state["config"] == {"beeper": "ON", "fan_speed": "50"}
+    await say(co2, "config/state", device.state, retain=True)
+    assert hass.states.get(f"switch.{PREFIX}_beeper").state == STATE_ON
+    assert hass.states.get(f"number.{PREFIX}_fan_speed").state == "50"
+    assert hass.states.get(PENDING).state == STATE_OFF
 
 
 async def test_a_number_with_decimals_is_sent_with_them(

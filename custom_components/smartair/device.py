@@ -41,10 +41,12 @@ from .pysmartair import (
     Snapshot,
     Telemetry,
     Trouble,
+    agrees,
     command,
     configuration,
     expire,
     fold,
+    in_kind,
     next_expiry,
     samples_of,
     without_markup,
@@ -442,9 +444,8 @@ class SmartAirDevice:
         applied = self.snapshot.applied
         if applied is not None and applied.revision >= self.record.revision:
             return frozenset()
-        known = applied.config if applied is not None else {}
         return frozenset(
-            name for name, value in self.record.desired.items() if name not in known or known[name] != value
+            name for name, value in self.record.desired.items() if not agrees(value, self._confirmed(name, ...))
         )
 
     def setting(self, name: str) -> ConfigValue:
@@ -452,7 +453,16 @@ class SmartAirDevice:
         applied = self.snapshot.applied
         if name in self.pending or applied is None:
             return self.record.desired.get(name)
-        return applied.config.get(name, self.record.desired.get(name))
+        wanted = self.record.desired.get(name)
+        told = self._confirmed(name, wanted)
+        return wanted if agrees(wanted, told) else told
+
+    def _confirmed[T](self, name: str, otherwise: T) -> ConfigValue | T:
+        """Return a setting as the device applied it, in the form of its kind, or else what is given."""
+        applied = self.snapshot.applied
+        if applied is None or name not in applied.config:
+            return otherwise
+        return in_kind(self.snapshot.settings.get(name), applied.config[name])
 
     @property
     def night(self) -> Night:
@@ -515,8 +525,9 @@ class SmartAirDevice:
 
     def _in_force(self, name: str, wanted: ConfigValue) -> ConfigValue:
         """Return a setting as the device applied it, or as it was wanted where the device does not say."""
-        applied = self.snapshot.applied
-        told = applied.config.get(name, wanted) if applied is not None else wanted
+        told = self._confirmed(name, wanted)
+        if agrees(wanted, told):
+            return wanted
         # Off is a value of the night alone.
         return wanted if told is None and not isinstance(self.snapshot.settings.get(name), NightSetting) else told
 

@@ -955,7 +955,7 @@ def test_a_device_says_what_it_applied_and_what_it_refused() -> None:
     )
 
 
-@pytest.mark.parametrize("revision", [None, -1, 1.5, "7", True, [], 2**63])
+@pytest.mark.parametrize("revision", [None, -1, 1.5, "seven", True, [], 2**63])
 def test_a_state_without_a_revision_is_refused(revision: object) -> None:
     assert refusal("config/state", {"revision": revision, "config": {}}) == "no_revision"
 
@@ -1013,10 +1013,34 @@ def test_a_night_that_cannot_be_read_is_not_shown(night: object) -> None:
 
 @pytest.mark.parametrize(
     "clock",
-    ["24:00", "22:60", "22", "22:0", " 22:00", "22:00\n", "\u0662\u0662:\u0660\u0660", "", None, 1.5, [], "-1:00"],
+    [
+        "24:00",
+        "22:60",
+        "24",
+        "22.5",
+        "22:0",
+        " 22:00",
+        "22:00\n",
+        "\u0662\u0662:\u0660\u0660",
+        "",
+        None,
+        1.5,
+        [],
+        "-1:00",
+    ],
 )
 def test_what_is_no_time_of_day_is_none(clock: object) -> None:
     assert parse_clock(clock) is None
+
+
+@pytest.mark.parametrize("clock", [7, "7", "07", 7.0, "7:00", "07:00:00"])
+def test_an_hour_in_another_form_is_that_hour(clock: object) -> None:
+    assert parse_clock(clock) == "07:00"
+
+
+@pytest.mark.parametrize("revision", ["7", 7.0, " 7 "])
+def test_a_revision_in_another_form_is_that_revision(revision: object) -> None:
+    assert hear("config/state", {"revision": revision, "config": {}}).revision == 7
 
 
 @pytest.mark.parametrize("value", [30, -3, 0.5, 2**53, True, None, "blue", 1_790_000_000])

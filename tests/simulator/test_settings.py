@@ -51,6 +51,19 @@ def test_a_setting_that_cannot_be_is_rejected_with_a_reason(
     assert (settings.values, settings.applied, settings.revision) == (before, False, 3)
 
 
+def test_firmware_that_keeps_texts_confirms_in_texts(settings: Settings) -> None:
+    settings.as_text = True
+    settings.apply({"revision": 2, "report_interval": 10, "alerts_enabled": False})
+
+    assert settings.state["config"] == {
+        "report_interval": "10",
+        "alerts_enabled": "OFF",
+        "night_mode": None,
+        "co2_threshold": "1000",
+    }
+    assert settings.report_interval == 10
+
+
 def test_one_rejected_setting_does_not_hold_up_the_others(settings: Settings) -> None:
     settings.apply({"revision": 4, "report_interval": 0, "co2_threshold": 900})
 

@@ -88,6 +88,7 @@ from .metrics import CATALOGUE, Metric
 from .parser import config_values, parse, parse_clock
 from .profiles import PROFILES, guess_type
 from .safety import Role
+from .settings import agrees, in_kind
 from .thresholds import (
     CALM,
     LIMIT_CODES,
@@ -194,6 +195,7 @@ __all__ = [
     "Turn",
     "Watched",
     "acknowledge_alert",
+    "agrees",
     "boolean",
     "command",
     "config_values",
@@ -205,6 +207,7 @@ __all__ = [
     "forget",
     "guess_type",
     "habits",
+    "in_kind",
     "is_night",
     "next_expiry",
     "note_alert",

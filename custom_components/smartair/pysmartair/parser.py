@@ -18,7 +18,6 @@ from .fields import (
     ParseError,
     boolean,
     clean_text,
-    integer,
     integer_meant,
     json_object,
     number,
@@ -37,19 +36,17 @@ from .messages import (
     ConfigValue,
     DeviceEvent,
     Message,
-    NumberSetting,
     Odd,
     OtaState,
     Rejection,
     ResponseStatus,
     Sample,
-    Setting,
     Status,
     Telemetry,
-    ToggleSetting,
 )
 from .metrics import BY_ANY_NAME, CATALOGUE
 from .profiles import KNOWN_SETTINGS
+from .settings import in_kind
 from .topics import Channel, parse_topic
 
 MAX_PAYLOAD = 64 * 1024
@@ -344,7 +341,7 @@ def _lock(value: object) -> str | None:
 
 def _config_state(uid: str, payload: bytes) -> ConfigState:
     content = json_object(uid, payload)
-    revision = integer(content.get("revision"))
+    revision = integer_meant(content.get("revision"))
     if revision is None:
         raise ParseError("no_revision")
     config = content.get("config")
@@ -395,19 +392,6 @@ def _config_value(name: str, raw: object) -> ConfigValue:
     return int(exact) if exact.is_integer() else exact
 
 
-def in_kind[T](setting: Setting | None, raw: T) -> T | bool | float:
-    """Return a setting's value in the form that its kind has, where it means that and came in another."""
-    found: bool | float | None = None
-    match setting:
-        case ToggleSetting():
-            found = boolean(raw)
-        case NumberSetting() if isinstance(raw, str):
-            found = number_meant(raw)
-        case _:
-            pass
-    return raw if found is None else found
-
-
 def _night(raw: object) -> ConfigValue:
     if raw is None or boolean(raw) is False:
         return None
@@ -421,8 +405,9 @@ def _night(raw: object) -> ConfigValue:
 
 def parse_clock(value: object) -> str | None:
     """Return an hour (22) or a time of day ("22:30") as HH:MM, or None when it is neither."""
-    if type(value) is int and 0 <= value <= 23:  # noqa: PLR2004 - hours of a day
-        return f"{value:02}:00"
+    hour = integer_meant(value)
+    if hour is not None and hour <= 23:  # noqa: PLR2004 - hours of a day
+        return f"{hour:02}:00"
     if isinstance(value, str) and (found := _CLOCK.fullmatch(value)):
         return f"{int(found[1]):02}:{found[2]}"
     return None

@@ -18,6 +18,8 @@ class Settings:
     revision: int = 0
     rejected: dict[str, str] = field(default_factory=dict)
     applied: bool = True
+    as_text: bool = False
+    """Some firmware keeps its settings as texts, and confirms them so."""
 
     @property
     def report_interval(self) -> float:
@@ -27,7 +29,8 @@ class Settings:
     @property
     def state(self) -> Json:
         """Return what goes to `config/state`."""
-        state: Json = {"revision": self.revision, "applied": self.applied, "config": self.values}
+        values = {name: _text(value) for name, value in self.values.items()} if self.as_text else self.values
+        state: Json = {"revision": self.revision, "applied": self.applied, "config": values}
         return {**state, "rejected": self.rejected} if self.rejected else state
 
     def apply(self, desired: Json) -> None:
@@ -52,6 +55,13 @@ class Settings:
         if "min" not in limits:
             return None if isinstance(value, bool) else "not true or false"
         return _outside(value, limits["min"], limits["max"])
+
+
+def _text(value: object) -> object:
+    """Return a value as a text, in words where it is a yes or no."""
+    if isinstance(value, bool):
+        return "ON" if value else "OFF"
+    return f"{value:g}" if isinstance(value, (int, float)) else value
 
 
 def _outside(value: object, low: float, high: float) -> str | None:
