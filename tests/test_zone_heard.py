@@ -14,7 +14,7 @@ from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
 from custom_components.smartair.pump import Pump
 from custom_components.smartair.pysmartair import Code
-from custom_components.smartair.pysmartair.safety import Role
+from custom_components.smartair.pysmartair.safety import Cause, Reason, Refused, Role
 from custom_components.smartair.pysmartair.water_model import Failed
 from custom_components.smartair.refusals import PumpRefusedError
 from custom_components.smartair.zone import Zone
@@ -396,3 +396,48 @@ async def test_the_form_says_in_words_how_each_sensor_is_judged(
     told = flow["description_placeholders"]["sensors"]
     assert f"`{LEVEL}`" in told
     assert "silence counts as loss (5 s)" in told
+
+
+# --- steady is not silent, and what stands counts as said again ---------------------------------------
+
+
+async def only_changes(hass: HomeAssistant, hub: MockConfigEntry, tank: TankHouse, **sensors: Any) -> Zone:
+    """Add a zone whose level speaks each five seconds where it changes, and was seen to."""
+    await discover(hass, unit_of_measurement="%")
+    zone = await add_zone(hass, hub, DATA | {"sensors": DATA["sensors"] | sensors})
+    for moment in range(40):
+        tank.level = 60.0 + moment % 3
+        await tank.second()
+    return zone
+
+
+async def test_a_tank_that_runs_empty_and_stays_so_stops_circulation_although_its_sensor_speaks_only_of_changes(
+    hass: HomeAssistant, hub: MockConfigEntry, tank: TankHouse
+) -> None:
+    zone = await only_changes(hass, hub, tank)
+    tank.level = 5.0
+    await tank.second(5)
+    assert tank.on("recirc"), "one reading is one reading"
+    await tank.second(20)
+    assert not tank.on("recirc")
+    assert zone.pumps[Role.RECIRCULATION].lock == Refused(Reason.DRY_RUN, Cause.MEASURED, 5.0, 10)
+
+
+async def test_one_bad_reading_of_a_sensor_that_speaks_only_of_changes_stops_nothing(
+    hass: HomeAssistant, hub: MockConfigEntry, tank: TankHouse
+) -> None:
+    zone = await only_changes(hass, hub, tank)
+    tank.level = 5.0
+    await tank.second(5)
+    tank.level = 60.0
+    await tank.second(60)
+    quiet(zone, tank)
+
+
+async def test_a_full_tank_that_stays_so_is_told_although_its_sensor_speaks_only_of_changes(
+    hass: HomeAssistant, hub: MockConfigEntry, tank: TankHouse
+) -> None:
+    zone = await only_changes(hass, hub, tank)
+    tank.level = 97.0
+    await tank.second(100)
+    assert [alert.code for alert in zone.hub.alerts.active()] == [Code.OVERFLOW]

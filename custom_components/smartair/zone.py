@@ -16,7 +16,7 @@ from .const import DOMAIN
 from .pump import Pump, ZoneContext
 from .pysmartair import Code, RunRecord
 from .pysmartair.guard_data import Running, Sense, Starting, Stopping
-from .pysmartair.hearing import fresh_for, wait
+from .pysmartair.hearing import fresh_for, stands, wait
 from .pysmartair.safety import Refused, Role, harm_s, watched
 from .pysmartair.schedule import Moment
 from .pysmartair.solution import Side, Standing, drift, follow
@@ -274,9 +274,10 @@ class Zone:
                 # What was never heard is not lent: the guard refuses a start, and has patience with what it found on.
                 waits = source.hearing.heard_at is None and self._waits(source)
                 if pump.zone is not None and sense in pump.zone.lends and not waits:
-                    # Only what was heard just now is another reading.
+                    # Only what was heard just now is another reading, or what stands although it would be told of.
                     value = self._value_for(pump, source, changes=what == "level")
-                    pump.async_sense(sense, value, again=only is None, pace=source.hearing.pace)
+                    again = only is None and not self._stands(pump, source)
+                    pump.async_sense(sense, value, again=again, pace=source.hearing.pace)
 
     def _value_for(self, pump: Pump, source: Source, *, changes: bool) -> float | None:
         """Return what holds for a pump: for a start only what holds now, for a run what held within its term.
@@ -297,8 +298,19 @@ class Zone:
         return source.value(term)
 
     def _moving_since(self, pump: Pump) -> float:
-        now = time.monotonic()
-        return now - (self.hub.pumps.now - pump.state.since) if isinstance(pump.state, Running) else now
+        return self._since(pump) if isinstance(pump.state, Running) else time.monotonic()
+
+    def _since(self, pump: Pump) -> float:
+        """Return since when a pump does what it does, by the clock of the sources."""
+        return time.monotonic() - (self.hub.pumps.now - pump.state.since)
+
+    def _stands(self, pump: Pump, source: Source) -> bool:
+        term = self._fresh_for(source)
+        if pump.limits.circulates:
+            term = min(term, self.settings.stale_after)
+        elif isinstance(pump.state, Starting | Running | Stopping):
+            term = min(term, harm_s(pump.limits, pump.guard.readings))
+        return stands(source.hearing, self._since(pump), time.monotonic(), term)
 
     def _fresh_for(self, source: Source) -> float:
         return fresh_for(source.hearing, None, self.settings.stale_after)

@@ -12,6 +12,7 @@ from custom_components.smartair.pysmartair.hearing import (
     hear,
     lose,
     renew,
+    stands,
     wait,
 )
 from custom_components.smartair.pysmartair.tank import Tank
@@ -33,6 +34,20 @@ def test_a_source_that_was_never_heard_has_no_age_and_is_waited_for() -> None:
     hearing = begin(100.0)
     assert hearing.age(1000.0, TERM) is None
     assert hearing.due(TERM) == 160.0
+
+
+def test_what_only_changes_tell_of_counts_as_said_again_once_it_has_stood_for_its_term() -> None:
+    hearing, now = heard(5.0, 5.0, 5.0)
+    assert not stands(hearing, 0.0, now + 14.9, 15.0)
+    assert stands(hearing, 0.0, now + 15.0, 15.0)
+    assert not stands(hearing, now + 1.0, now + 15.0, 15.0), "it has yet to answer to what began a second later"
+    assert not stands(lose(hearing, now), 0.0, now + 15.0, 15.0)
+    assert not stands(begin(now), 0.0, now + 15.0, 15.0)
+
+
+def test_what_repeats_itself_does_not_stand_but_is_late() -> None:
+    hearing, now = heard(5.0, 5.0, 5.0, equal=True)
+    assert not stands(hearing, 0.0, now + 600.0, 15.0)
 
 
 def test_a_source_that_speaks_only_of_changes_is_never_too_old() -> None:

@@ -28,8 +28,9 @@ _SHORTEST_GAP = 0.5
 class Reading:
     """The last value of an input. `count` grows with each report: a trip needs more than one (S7).
 
-    `gaps` are the last pauses between its reports, `since` is when it was begun to be listened to, and `live` tells
-    that its source reports each second while a pump runs.
+    `gaps` are the last pauses between its reports, `since` is when it was begun to be listened to, `live` tells that
+    its source reports each second while a pump runs, and `said_at` when its source last spoke: a value that is known
+    to hold is as young as `at`, and was measured no later than that.
     """
 
     value: float | None = None
@@ -38,6 +39,7 @@ class Reading:
     gaps: tuple[float, ...] = field(default=(), compare=False)
     since: float = field(default=0.0, compare=False)
     live: bool = field(default=False, compare=False)
+    said_at: float = field(default=0.0, compare=False)
 
     @property
     def interval(self) -> float | None:
@@ -49,7 +51,7 @@ class Reading:
         gap = now - self.at
         counts = self.count > 0 and gap >= _SHORTEST_GAP
         gaps = (*self.gaps, gap)[-_GAPS:] if counts else self.gaps
-        return Reading(value, now, self.count + 1, gaps, self.since, self.live)
+        return Reading(value, now, self.count + 1, gaps, self.since, self.live, now)
 
     def awaited(self, now: float, term: float) -> bool:
         """Tell whether its source has yet to speak since a start, or to speak again, and may take its time."""

@@ -76,6 +76,11 @@ class Starting:
     lease: int
     last: Unknown | Resting
 
+    @property
+    def since(self) -> float:
+        """Since when."""
+        return self.asked_at
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
@@ -130,6 +135,11 @@ class Stopping:
     tries: int = 1
     shown_at: float | None = None
     contradicted: bool = False
+
+    @property
+    def since(self) -> float:
+        """Since when."""
+        return self.watch.since
 
 
 type State = Unknown | Resting | Starting | Running | Stopping

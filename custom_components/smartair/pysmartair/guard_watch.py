@@ -239,7 +239,7 @@ def _later(readings: Readings, since: float) -> Readings:
     """Leave out what was measured before: a pump that runs down is not stuck."""
 
     def later(reading: Reading | None) -> Reading | None:
-        return reading if reading is not None and reading.at > since else None
+        return reading if reading is not None and reading.said_at > since else None
 
     return replace(readings, flow=later(readings.flow), current_ma=later(readings.current_ma))
 

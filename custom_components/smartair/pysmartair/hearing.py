@@ -56,6 +56,17 @@ class Hearing:
         return self.due_from + term
 
 
+def stands(hearing: Hearing, since: float, now: float, term: float) -> bool:
+    """Tell whether a value counts as another reading because its source, which speaks only of changes, says nothing.
+
+    Without that, a tank that ran empty and stays so would be one reading for ever, and trip nothing (S7). `since` is
+    when something else began to which the value must answer.
+    """
+    if hearing.heard_at is None or hearing.lost_at is not None or hearing.repeats(term):
+        return False
+    return now - max(hearing.heard_at, since) >= term
+
+
 def begin(now: float, *, always: bool = False) -> Hearing:
     """Return what is remembered of a source that is listened to from now on."""
     return Hearing(lost_at=now, due_from=now, always=always)
