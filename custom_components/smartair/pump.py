@@ -15,7 +15,8 @@ from homeassistant.util.ulid import ulid_now
 
 from .actuator import Actuator
 from .device import CommandRefusedError
-from .pump_state import is_on, shown
+from .last_hand import Hand, LastHand
+from .pump_state import is_on, running_since, shown
 from .pysmartair import Alert, Code, CommandResponse, ResponseStatus, RunRecord
 from .pysmartair.fields import number
 from .pysmartair.guard import refusal_of, step
@@ -99,6 +100,7 @@ class Pump:
         self.zone: ZoneContext | None = None
         self.own_senses: frozenset[Sense] = frozenset()
         self.last_run: RunRecord | None = None
+        self.last_hand = LastHand(on=guard.earlier is not None)
         self._listeners: list[Callable[[], None]] = []
         self._run_listeners: list[RunListener] = []
         self._growth_listeners: list[Callable[[], None]] = []
@@ -164,6 +166,11 @@ class Pump:
         return is_on(self.guard.state)
 
     @property
+    def running_since(self) -> float | None:
+        """Since when it runs without a break, by the clock of the pumps; None while it does not."""
+        return running_since(self.guard.state)
+
+    @property
     def starting(self) -> bool:
         """Whether it has been asked to run and has not answered yet."""
         return isinstance(self.guard.state, Starting)
@@ -198,7 +205,12 @@ class Pump:
     # --- orders ---------------------------------------------------------------------------------
 
     async def async_run(
-        self, *, seconds: float | None = None, litres: float | None = None, run_id: str | None = None
+        self,
+        *,
+        seconds: float | None = None,
+        litres: float | None = None,
+        run_id: str | None = None,
+        hand: Hand = Hand.AUTOMATION,
     ) -> Run:
         """Run for seconds, until litres have flowed, or as long as the pump may.
 
@@ -211,18 +223,22 @@ class Pump:
         run_id = run_id or ulid_now()
         asked = self._asked[run_id] = self.pumps.hass.loop.create_future()
         self.pumps.async_look_around(self)
+        self.last_hand.ordered(hand, on=True, run_id=run_id)
         try:
             self.async_take(RunAsked(run_id=run_id, seconds=seconds, litres=litres))
             return Run(await asked, self)
         except asyncio.CancelledError:
             # Who no longer waits for the start cannot see to the end.
             if not self.limits.circulates:
+                self.last_hand.ordered(hand, on=False)
                 self.async_take(StopAsked())
             raise
         finally:
             self._asked.pop(run_id, None)
 
-    async def async_run_to_end(self, *, seconds: float | None = None, litres: float | None = None) -> RunRecord:
+    async def async_run_to_end(
+        self, *, seconds: float | None = None, litres: float | None = None, hand: Hand = Hand.AUTOMATION
+    ) -> RunRecord:
         """Run as async_run does, wait for the end and return what happened; a caller that is cancelled stops it."""
         ended: list[RunRecord] = []
         wake = asyncio.Event()
@@ -233,23 +249,27 @@ class Pump:
 
         unlisten = self.async_listen_runs(remember)
         try:
-            run = await self.async_run(seconds=seconds, litres=litres)
+            run = await self.async_run(seconds=seconds, litres=litres, hand=hand)
             try:
                 while not (mine := [record for record in ended if record.cmd_id == run.cmd_id]):
                     wake.clear()
                     await wake.wait()
             except asyncio.CancelledError:
+                self.last_hand.ordered(hand, on=False)
                 self.async_take(StopAsked())
                 raise
             return mine[0]
         finally:
             unlisten()
 
-    async def async_stop(self, *, water_change: bool = False, off_s: float | None = None) -> None:
+    async def async_stop(
+        self, *, water_change: bool = False, off_s: float | None = None, hand: Hand = Hand.AUTOMATION
+    ) -> None:
         """Stop, whatever is the case (S1); raise HomeAssistantError when the device does not confirm it.
 
         Circulation runs again after `off_s` seconds, and after its longest pause at the latest (S5).
         """
+        self.last_hand.ordered(hand, on=False)
         self.async_take(StopAsked(off_s=off_s, water_change=water_change))
         if (stopping := self._stopping) is None:
             return
@@ -328,6 +348,8 @@ class Pump:
             for effect in effects:
                 # A stop comes after its alarm, and whatever goes wrong with that, it goes out.
                 self.pumps.hub.isolation.call(f"The pump {self.channel}", self._do, effect)
+        if self.last_hand.seen(self.is_on):
+            self.pumps.async_keep_hand(self)
         if shown(before) != shown(self.guard) or self.last_run is not last_run:
             if is_on(before.state) != self.is_on:
                 if is_on(before.state) is None and not self.guard.unconfirmed:
@@ -369,11 +391,13 @@ class Pump:
             case Accept(asked_id, run_id):
                 self._answer(asked_id, run_id)
             case Refuse(run_id, verdict):
+                self.last_hand.failed(run_id)
                 if verdict.cause in {Cause.UNKNOWN, Cause.SLOW}:
                     # Whoever tries again finds a device that reports each second, where it can.
                     self.pumps.async_wake(self)
                 self._answer(run_id, PumpRefusedError(verdict, self.name))
             case Fail(run_id, why):
+                self.last_hand.failed(run_id)
                 self._answer(run_id, self._failure(why))
             case WasReset():
                 self.pumps.alerts.async_resolve(Code.LEAK, uid=self.uid)

@@ -19,6 +19,7 @@ import voluptuous as vol
 from .automation_target import loaded_hubs
 from .const import DOMAIN
 from .device import SmartAirDevice
+from .last_hand import hand_of
 from .pump import Pump
 from .pysmartair import CommandName, CommandResponse, without_markup
 from .rights import Rights
@@ -108,14 +109,14 @@ async def _async_each[T](targets: Mapping[str, Pump], work: Callable[[Pump], Cor
 
 
 async def _async_run(call: ServiceCall) -> ServiceResponse:
-    seconds, litres = call.data.get(ATTR_SECONDS), call.data.get(ATTR_LITRES)
+    seconds, litres, hand = call.data.get(ATTR_SECONDS), call.data.get(ATTR_LITRES), hand_of(call.context)
 
     async def run(pump: Pump) -> JsonObjectType:
         # Circulation has no end to wait for, and who wants no answer is not kept waiting for one.
         if not call.return_response or pump.limits.circulates:
-            begun = await pump.async_run(seconds=seconds, litres=litres)
+            begun = await pump.async_run(seconds=seconds, litres=litres, hand=hand)
             return {"cmd_id": begun.cmd_id, "status": "ACCEPTED"}
-        record = await pump.async_run_to_end(seconds=seconds, litres=litres)
+        record = await pump.async_run_to_end(seconds=seconds, litres=litres, hand=hand)
         return {
             "cmd_id": record.cmd_id,
             "status": "DONE",
@@ -131,7 +132,8 @@ async def _async_run(call: ServiceCall) -> ServiceResponse:
 async def _async_stop(call: ServiceCall) -> None:
     (await Rights.async_of(call)).check_stop()
     targets, strangers = _targets(call)
-    await _async_each(targets, lambda pump: pump.async_stop(off_s=call.data.get(ATTR_SECONDS)))
+    off_s, hand = call.data.get(ATTR_SECONDS), hand_of(call.context)
+    await _async_each(targets, lambda pump: pump.async_stop(off_s=off_s, hand=hand))
     # Only now: a name that is wrong must not keep the other pumps running (S1).
     _refuse(strangers)
 
@@ -145,7 +147,7 @@ async def async_pump_command(
     rights: Rights, device: SmartAirDevice, command: str, params: Mapping[str, Any]
 ) -> ServiceResponse:
     """Send a command that concerns a pump through its gate: there is no second path (safety contract, S2)."""
-    channel = str(params.get("channel"))
+    channel, hand = str(params.get("channel")), hand_of(rights.call.context)
     pump = device.hub.pumps.get((device.uid, channel))
     if command == CommandName.STOP_PUMP:
         rights.check_stop()
@@ -161,11 +163,11 @@ async def async_pump_command(
         raise _error("unknown_channel", device=device.name, channel=without_markup(channel))
     if command == CommandName.RUN_PUMP:
         given = [one for name in ("duration_s", "max_run_s") if (one := _seconds(params, name)) is not None]
-        run = await pump.async_run(seconds=min(given, default=None))
+        run = await pump.async_run(seconds=min(given, default=None), hand=hand)
         return {"cmd_id": run.cmd_id, "status": "ACCEPTED", "details": {"channel": channel}}
     if command == CommandName.STOP_PUMP:
         water_change = params.get("purpose") == "water_change"
-        await pump.async_stop(off_s=_seconds(params, "max_off_s"), water_change=water_change)
+        await pump.async_stop(off_s=_seconds(params, "max_off_s"), water_change=water_change, hand=hand)
     else:
         await pump.async_reset()
     return {"cmd_id": None, "status": "DONE", "details": {"channel": channel}}

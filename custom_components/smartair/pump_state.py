@@ -18,6 +18,12 @@ def is_on(state: State) -> bool | None:
             return True if run is not None or shown_at is not None else None
 
 
+def running_since(state: State) -> float | None:
+    """Return since when the pump runs, None while it does not or nobody knows."""
+    run = state.run if isinstance(state, Stopping) else state
+    return run.since if isinstance(run, Running) else None
+
+
 def shown(guard: Guard) -> tuple[object, ...]:
     """Return what listeners are told of."""
     state = guard.state

@@ -14,6 +14,7 @@ from homeassistant.core import CALLBACK_TYPE, Event, EventStateChangedData, Home
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.event import async_track_state_change_event, async_track_time_interval
+from homeassistant.util import dt as dt_util
 from homeassistant.util.ulid import ulid_now
 
 from .actuator import ChannelActuator, SwitchActuator
@@ -63,6 +64,7 @@ _LOGGER = logging.getLogger(__name__)
 _TICK = timedelta(seconds=1)
 _LEVEL = "water_level"
 _NODE = {Sense.LEVEL: _LEVEL, Sense.FLOW: "flow_rate", Sense.CURRENT_MA: "pump_current"}
+_CLOCK_WAS_SET_S = 2.0
 _LIVE = {"seconds": 60, "interval": 1}
 
 type PumpKey = tuple[str, str]
@@ -87,11 +89,19 @@ class Pumps(dict[PumpKey, Pump]):
         self._listeners: list[PumpsListener] = []
         # A clock that only goes forward, and shows the time of day of when it was started.
         self._epoch = time.time() - time.monotonic()
+        self._offset = 0.0
 
     @property
     def now(self) -> float:
         """Seconds, near Unix time, that no correction of the clock moves."""
         return self._epoch + time.monotonic()
+
+    def time_of(self, at: float) -> datetime:
+        """Return the time of day of a moment of this clock, which does not change with each look at both clocks."""
+        offset = time.time() - self.now
+        if abs(offset - self._offset) > _CLOCK_WAS_SET_S:
+            self._offset = offset
+        return dt_util.utc_from_timestamp(round(at + self._offset))
 
     @property
     def alerts(self) -> AlertLog:
@@ -251,6 +261,7 @@ class Pumps(dict[PumpKey, Pump]):
             )
             self._of.setdefault(device.uid, []).append(pump)
             pump.own_senses = self._kept_senses(_name(*key))
+            pump.last_hand.restore(self._kept.get(_name(*key), {}).get("hand"))
             pump.offered_limits = spec.limits
             pump.device_id = self._register(device, spec)
             # A switch that is disabled is never added, and its pump can be stopped all the same (S1).
@@ -514,6 +525,13 @@ class Pumps(dict[PumpKey, Pump]):
         name = _name(pump.uid or "", pump.actuator.key)
         self._kept[name] = self._kept.get(name, {}) | memory_as_dict(memory)
         self.async_save()
+
+    @callback
+    def async_keep_hand(self, pump: Pump) -> None:
+        """Write who last switched a pump; of a foreign switch nobody is told."""
+        if pump.uid is not None:
+            self._kept.setdefault(_name(pump.uid, pump.channel), {})["hand"] = pump.last_hand.hand
+            self.async_save()
 
     @callback
     def async_record(self, record: RunRecord) -> None:

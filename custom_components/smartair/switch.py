@@ -10,6 +10,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .device import SmartAirDevice
 from .entity import SmartAirEntity, async_setup_entities
 from .hub import SmartAirConfigEntry
+from .last_hand import hand_of
 from .pump_entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
 from .pysmartair import NightSetting, ToggleSetting
 from .settings import SettingDescription, SettingEntity, offered
@@ -17,6 +18,9 @@ from .zone_entities import async_setup_zones, zone_switches
 
 # A stop must not wait until another pump has answered (safety contract, S1).
 PARALLEL_UPDATES = 0
+
+ATTR_RUNNING_SINCE = "running_since"
+ATTR_LAST_HAND = "last_hand"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,14 +123,19 @@ class PumpSwitch(PumpEntity, SwitchEntity):
     @override
     def async_refresh(self) -> None:
         """Take over whether the pump runs."""
+        since = self.pump.running_since
         self._attr_is_on = self.pump.is_on
+        self._attr_extra_state_attributes = {
+            ATTR_RUNNING_SINCE: None if since is None else self.pump.pumps.time_of(since),
+            ATTR_LAST_HAND: self.pump.last_hand.hand,
+        }
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
         """Run for as long as the pump may at most; circulation for good."""
-        await self.pump.async_run()
+        await self.pump.async_run(hand=hand_of(self._context))
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
         """Stop; circulation for its longest pause at most."""
-        await self.pump.async_stop()
+        await self.pump.async_stop(hand=hand_of(self._context))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util.ulid import ulid_now
 
+from .last_hand import Hand
 from .pysmartair.guard_data import CONFIRM_S, Stopping
 from .pysmartair.safety import Allowed, Role
 from .pysmartair.water_model import Cause, Circulate, Effect, Run, RunFailed, Stop, StopCirculation
@@ -97,10 +98,10 @@ class Hands:
             return RunFailed(role, Cause.PUMP_MISSING) if role in self.zone.settings.pumps else None
         try:
             if isinstance(effect, Stop):
-                await pump.async_stop()
+                await pump.async_stop(hand=Hand.ZONE)
             else:
                 self._owed = False
-                await pump.async_stop(water_change=effect.water_change, off_s=effect.off_s)
+                await pump.async_stop(water_change=effect.water_change, off_s=effect.off_s, hand=Hand.ZONE)
         except HomeAssistantError:
             return RunFailed(role, Cause.STOP_UNCONFIRMED)
         return None
@@ -123,7 +124,8 @@ class Hands:
             if isinstance(effect, Run):
                 # Known before it begins: it may be over before anybody is told that it has begun.
                 self.run_id = run_id
-            run = await pump.async_run(seconds=effect.seconds if isinstance(effect, Run) else None, run_id=run_id)
+            seconds = effect.seconds if isinstance(effect, Run) else None
+            run = await pump.async_run(seconds=seconds, run_id=run_id, hand=Hand.ZONE)
             if isinstance(effect, Circulate):
                 self._owed = False
             elif turn == self.turn:
