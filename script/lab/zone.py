@@ -51,7 +51,12 @@ class Zone:
         async def shown() -> bool:
             return await self.state(key) == wanted
 
-        await eventually(shown, within=within, what=f"{key} of the zone {wanted}")
+        try:
+            await eventually(shown, within=within, what=f"{key} of the zone {wanted}")
+        except TimeoutError as error:
+            # One line that says where it stands instead, and why, saves a day of guessing.
+            told = {name: await self.state(name) for name in ("state", "step", "failure")}
+            raise TimeoutError(f"{error}; the zone shows {told}") from error
 
     async def press(self, key: str) -> None:
         """Press one of its buttons."""

@@ -71,8 +71,9 @@ def node(house: House) -> PumpNode:
 
 async def kill_and_look(house: House, zone: Zone, ear: Ear, step: str) -> Zone:
     """Kill Home Assistant in a step, start it again, and see what it makes of that."""
-    mark = ear.mark
     await house.hass.kill()
+    # What it ordered while it lived may still be on its way to the ear.
+    mark = await ear.caught_up()
     await house.hass.start()
     again = Zone(client=house.client, zone_id=zone.zone_id)
     await again.until("failed", within=30)

@@ -2,12 +2,15 @@
 
 import contextlib
 import json
+import secrets
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
 from paho.mqtt.client import Client as MqttClient, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from lab.client import eventually
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -44,6 +47,18 @@ class Ear:
     @property
     def mark(self) -> int:
         return len(self.heard)
+
+    async def caught_up(self) -> int:
+        """Return the mark behind which nothing is heard that the broker had before: it hands out in order."""
+        token = secrets.token_hex(8)
+        self._client.publish("devices/nobody/commands", json.dumps({"command": token}), qos=1)
+
+        async def heard() -> int | None:
+            return next((at for at, one in enumerate(self.heard, 1) if one[2].get("command") == token), None)
+
+        mark = await eventually(heard, what="an own message")
+        assert mark
+        return mark
 
     def stop(self) -> None:
         self._client.disconnect()
