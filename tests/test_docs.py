@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 import re
 import shlex
@@ -19,10 +20,12 @@ from custom_components.smartair.pysmartair.topics import Channel, parse_topic
 
 ROOT = Path(__file__).resolve().parent.parent
 INTEGRATION = ROOT / "custom_components" / "smartair"
-README = (ROOT / "README.md").read_text()
 EN = json.loads((INTEGRATION / "translations" / "en.json").read_text())
 DOCS = ROOT / "docs"
 PROTOCOL = (DOCS / "protocol.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+PICTURES = "https://raw.githubusercontent.com/smartair/smartair/main/"
+FILES = "https://github.com/smartair/smartair/blob/main/"
 
 FROM_HUB = {Channel.CONFIG, Channel.COMMANDS, Channel.OTA}
 RETAINED = {Channel.STATUS, Channel.INFO, Channel.CONFIG, Channel.CONFIG_STATE, Channel.OTA_STATE}
@@ -135,33 +138,53 @@ def test_example_of_info_is_read_whole() -> None:
     assert message.unknown_metrics == ()
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_inside_the_pages_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text()):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
         path, _, anchor = target.partition("#")
+        if path.startswith((PICTURES, FILES)):
+            path = os.path.relpath(ROOT / path.removeprefix(PICTURES).removeprefix(FILES), page.parent)
+        elif path.startswith("https:"):
+            continue
         other = page.parent / path if path else page
         assert other.exists(), target
-        headings = re.findall(r"^#+ (.+)$", other.read_text(), re.MULTILINE)
+        headings = re.findall(r"^#+ (.+)$", other.read_text(), re.MULTILINE) if other.suffix == ".md" else []
         slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
         assert not anchor or anchor in slugs, target
 
 
-def test_the_readme_tells_when_each_alert_is_raised() -> None:
-    codes = {code for row in rows(README, 2) for code in row[0].split(", ")}
+def test_the_readme_is_short_and_its_pictures_are_seen_outside_of_the_repository() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert len(readme.encode()) <= 12_000
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", readme)
+    assert pictures
+    assert [one for one in pictures if not one.startswith("https://")] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_in_the_pages_exist(page: Path) -> None:
+    named = set(re.findall(r"(?<![\w/.])script/[a-z][\w-]*", page.read_text()))
+    assert [one for one in sorted(named) if not (ROOT / one).exists()] == []
+
+
+def test_the_pages_tell_when_each_alert_is_raised() -> None:
+    codes = {code for row in rows((DOCS / "alerts.md").read_text(), 2) for code in row[0].split(", ")}
     assert [code for code in Code if code not in codes] == []
 
 
-def test_the_readme_names_every_action_trigger_and_condition() -> None:
+def test_the_pages_name_every_action_trigger_and_condition() -> None:
+    text = "".join(page.read_text() for page in PAGES)
     names = [
         name
         for part in ("services", "triggers", "conditions")
         for name in load_yaml_dict(INTEGRATION / f"{part}.yaml")
     ]
-    assert [name for name in names if not name.startswith(".") and f"smartair.{name}`" not in README] == []
+    assert [name for name in names if not name.startswith(".") and f"smartair.{name}`" not in text] == []
 
 
-def test_the_readme_names_every_entity_of_a_zone() -> None:
-    zone = README[README.index("## Zones") : README.index("## Alerts")]
+def test_the_pages_name_every_entity_of_a_zone() -> None:
+    zone = (DOCS / "pumps-and-zones.md").read_text()
+    zone = zone[zone.index("## Zones") :]
     entities = [one["name"] for part in EN["entity"].values() for key, one in part.items() if key.startswith("zone_")]
     named = " ".join(re.findall(r"\*\*(.+?)\*\*", zone))
     # "Start", "Resume" and "Abort water change" share their last words.
