@@ -65,6 +65,7 @@ CO2_INFO = {
         "fan_speed": {"min": 0, "max": 100, "step": 5, "unit": "%"},
     },
     "commands": ["restart", "identify", "live", "calibrate"],
+    "ota": {"signed": False},
 }
 
 type Say = Callable[..., Awaitable[None]]

@@ -671,6 +671,17 @@ async def test_a_device_that_does_not_say_its_chip_has_no_update(
     assert hass.states.get(UPDATE) is None
 
 
+async def test_a_device_that_says_nothing_of_updates_has_none_until_it_reports_one(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say
+) -> None:
+    await say("co2_009", "info", {key: value for key, value in INFO.items() if key != "ota"}, retain=True)
+    await hub.runtime_data.async_approve(["co2_009"])
+    await hass.async_block_till_done()
+    assert hass.states.get(UPDATE) is None
+    await say("co2_009", "ota/state", {"cmd_id": "1", "state": "confirmed", "version": "1.0.0"}, retain=True)
+    assert hass.states.get(UPDATE) is not None
+
+
 async def test_a_deleted_device_leaves_no_update_behind(
     hass: HomeAssistant, hub: MockConfigEntry, device: str, orders: Orders, wait: Wait
 ) -> None:

@@ -27,6 +27,7 @@ from .pysmartair import (
     KEY_DESCRIPTOR,
     KEY_FACTS,
     KEY_ODD,
+    KEY_OTA,
     KEY_SKEW,
     KEY_UNKNOWN,
     LIVE_WINDOW,
@@ -254,7 +255,8 @@ class SmartAirDevice:
         after = self.snapshot
         if after.metrics is not before.metrics or not changed.isdisjoint(_SELDOM):
             self._change_seldom(before, changed)
-        if KEY_CHANNELS in changed and not after.channels.keys() <= before.channels.keys():
+        more_channels = KEY_CHANNELS in changed and not after.channels.keys() <= before.channels.keys()
+        if more_channels or (KEY_OTA in changed and before.ota is None):
             self.async_grow()
         if self._expiry is None:
             self._schedule_expiry(now)

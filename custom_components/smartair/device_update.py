@@ -44,6 +44,7 @@ _LOOK_AGAIN = 15
 _DENIED = {
     firmware.Denied.UNKNOWN_VERSION: "update_unknown_version",
     firmware.Denied.WRONG_CHIP: "update_wrong_chip",
+    firmware.Denied.TAKES_NO_UPDATES: "update_takes_no_updates",
     firmware.Denied.WRONG_DEVICE_TYPE: "update_wrong_device_type",
     firmware.Denied.WRONG_MODEL: "update_wrong_model",
     firmware.Denied.WRONG_HARDWARE: "update_wrong_hardware",
@@ -66,9 +67,9 @@ type Listener = Callable[[], None]
 
 
 def updatable(device: SmartAirDevice) -> bool:
-    """Tell whether images can be matched to a device: it has to say which chip it has."""
+    """Tell whether a device takes updates, and images can be matched to it: it has to say which chip it has."""
     descriptor = device.snapshot.descriptor
-    return descriptor is not None and descriptor.chip is not None
+    return descriptor is not None and descriptor.chip is not None and device.snapshot.takes_updates
 
 
 class DeviceUpdate:

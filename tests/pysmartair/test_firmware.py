@@ -267,7 +267,13 @@ def test_what_decides_comes_from_the_descriptor() -> None:
         previous="0.9.0",
         bad=frozenset({"x"}),
     )
-    assert subject(Snapshot(uid="a", metrics=frozenset({"co2"}))) == Subject(device_type="co2", chip=None)
+    assert subject(Snapshot(uid="a", metrics=frozenset({"co2"}))) == Subject(
+        device_type="co2", chip=None, updates=False
+    )
+
+
+def test_a_device_that_takes_no_updates_gets_no_image() -> None:
+    assert unfit(an_image("2.0.0"), replace(CO2, updates=False)) is Denied.TAKES_NO_UPDATES
 
 
 @pytest.mark.parametrize(

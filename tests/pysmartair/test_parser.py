@@ -729,6 +729,7 @@ def test_a_whole_descriptor_is_understood() -> None:
         },
         commands=("restart", "identify", "run_pump", "stop_pump", "reset_safety_lock"),
         pairing=Pairing(salt="9f2c", sha256=SHA256),
+        updates=True,
         signed_ota=True,
     )
 
@@ -793,6 +794,14 @@ def test_a_device_may_have_no_command_at_all() -> None:
 @pytest.mark.parametrize("ota", [{"signed": False}, {"signed": 1}, {}, True, None])
 def test_only_a_device_that_says_so_checks_signatures(ota: object) -> None:
     assert hear("info", {**LEAST, "ota": ota}).signed_ota is False
+
+
+@pytest.mark.parametrize(("ota", "updates"), [({}, True), ({"signed": False}, True), (True, True), (False, False)])
+def test_a_device_takes_updates_where_it_says_anything_of_them(ota: object, updates: bool) -> None:
+    descriptor = hear("info", {**LEAST, "ota": ota})
+    assert descriptor.updates is updates
+    assert hear("info", unparse_descriptor(descriptor)) == descriptor
+    assert hear("info", LEAST).updates is False
 
 
 # --- info: pairing -------------------------------------------------------------------------------

@@ -61,6 +61,7 @@ def parse_descriptor(uid: str, payload: bytes) -> Descriptor:
         settings=_settings(content["config"]) if "config" in content else None,
         commands=strings(commands) if isinstance(commands, list) else None,
         pairing=_pairing(content.get("pairing")),
+        updates=ota is True or isinstance(ota, dict),
         signed_ota=isinstance(ota, dict) and ota.get("signed") is True,
         sleep_s=number_meant(content.get("sleep_s"), 0, MAX_SLEEP),
     )
@@ -171,8 +172,8 @@ def unparse_descriptor(descriptor: Descriptor) -> dict[str, Any]:
         content["pairing"] = {"salt": descriptor.pairing.salt, "sha256": descriptor.pairing.sha256}
     if descriptor.sleep_s is not None:
         content["sleep_s"] = descriptor.sleep_s
-    if descriptor.signed_ota:
-        content["ota"] = {"signed": True}
+    if descriptor.updates:
+        content["ota"] = {"signed": descriptor.signed_ota}
     return content
 
 

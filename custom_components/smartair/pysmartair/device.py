@@ -176,6 +176,11 @@ class Snapshot(NamedTuple):
         return self.hinted_type or guess_type(self.metrics)
 
     @property
+    def takes_updates(self) -> bool:
+        """Whether the device says that it takes updates, or has carried out an order of one."""
+        return self.ota is not None or (self.descriptor is not None and self.descriptor.updates)
+
+    @property
     def settings(self) -> Mapping[str, Setting]:
         """What can be configured; nothing on a device that never described itself."""
         if self.descriptor is None:

@@ -333,6 +333,7 @@ class Subject:
     installed: str | None = None
     previous: str | None = None
     bad: frozenset[str] = frozenset()
+    updates: bool = True
 
 
 class Denied(StrEnum):
@@ -340,6 +341,7 @@ class Denied(StrEnum):
 
     UNKNOWN_VERSION = "unknown_version"
     WRONG_CHIP = "wrong_chip"
+    TAKES_NO_UPDATES = "takes_no_updates"
     WRONG_DEVICE_TYPE = "wrong_device_type"
     WRONG_MODEL = "wrong_model"
     WRONG_HARDWARE = "wrong_hardware"
@@ -358,6 +360,7 @@ def subject(
         chip=same_chip(descriptor.chip) if descriptor else None,
         model=descriptor.model if descriptor else None,
         hardware=descriptor.hardware_revision if descriptor else None,
+        updates=snapshot.takes_updates,
         signed_only=descriptor is not None and descriptor.signed_ota,
         installed=installed or snapshot.firmware_version,
         previous=previous,
@@ -374,6 +377,8 @@ def unfit(image: Image, device: Subject) -> Denied | None:
         return Denied.WRONG_DEVICE_TYPE
     if image.chip != device.chip:
         return Denied.WRONG_CHIP
+    if not device.updates:
+        return Denied.TAKES_NO_UPDATES
     if image.model is not None and image.model != device.model:
         return Denied.WRONG_MODEL
     if image.hardware and device.hardware not in image.hardware:

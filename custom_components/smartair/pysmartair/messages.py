@@ -150,6 +150,7 @@ class Descriptor:
     settings: Mapping[str, Setting] | None = None
     commands: tuple[str, ...] | None = None
     pairing: Pairing | None = None
+    updates: bool = False
     signed_ota: bool = False
     sleep_s: float | None = None
 
