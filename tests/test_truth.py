@@ -49,7 +49,7 @@ async def test_a_plain_script_that_only_ever_sends_telemetry_works(
     await say("co2_001", topic, CO2_TELEMETRY)
     await hub.runtime_data.async_approve(["co2_001"])
     await hass.async_block_till_done()
-    assert _state(hass, "sensor.co2_001_co2") == STATE_UNAVAILABLE
+    assert _state(hass, "sensor.co2_001_co2") == "920"
     await say("co2_001", topic, CO2_TELEMETRY | {"co2": 930})
     assert _state(hass, "sensor.co2_001_co2") == "930"
     assert _state(hass, "binary_sensor.co2_001_online") == STATE_ON
