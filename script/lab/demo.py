@@ -13,7 +13,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from lab import dashboard, room, scenario
+from lab import dashboard, firmware, room, scenario, voice
 from lab.broker import AMQTT, Broker
 from lab.client import Client, eventually
 from lab.hass import CONFIGURED, DOMAIN, Hass
@@ -52,6 +52,8 @@ class Options:
     check: bool
     keep: Path | None
     scenario: str | None
+    say: str | None
+    uid: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +86,10 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument(
         "--scenario", choices=scenario.NAMES, help="what happens to the rack or in a room, with words to it"
     )
+    parser.add_argument(
+        "--say", metavar="JSON", help=f"publish into the demo that runs already, as a device would: {voice.EXAMPLE}"
+    )
+    parser.add_argument("--as", dest="uid", default=voice.UID, metavar="UID", help="which device says it")
     given = parser.parse_args(arguments)
     if given.devices < 1 or given.speed <= 0:
         parser.error("there must be a device, and time must pass")
@@ -91,11 +97,13 @@ def parse(arguments: Sequence[str]) -> Options:
         parser.error(f"a scenario needs the rack, which is among the first {_WITH_RACK} devices")
     return Options(
         devices=given.devices,
-        port=given.port or _port(check=given.check),
+        port=given.port or _port(check=given.check or given.say is not None),
         speed=given.speed,
         check=given.check,
         keep=given.keep and given.keep.resolve(),
         scenario=given.scenario,
+        say=given.say,
+        uid=given.uid,
     )
 
 
@@ -124,7 +132,14 @@ async def start(options: Options, stack: AsyncExitStack) -> Demo:
         say(f"It is {AMQTT} and speaks only MQTT 3.1.1, which Home Assistant no longer recommends.")
     say("Starting the broker …")
     await stack.enter_async_context(broker)
-    home = {"name": "SmartAir", "unit_system": "metric", "time_zone": _time_zone(), "country": _country()}
+    home = {
+        "name": "SmartAir",
+        "unit_system": "metric",
+        "time_zone": _time_zone(),
+        "country": _country(),
+        # From where the devices fetch their updates; this machine's own address they would not reach it by.
+        "internal_url": f"http://127.0.0.1:{options.port}",
+    }
     hass = Hass(
         keep and keep / "homeassistant",
         port=options.port,
@@ -132,12 +147,14 @@ async def start(options: Options, stack: AsyncExitStack) -> Demo:
         configuration={"homeassistant": home, **room.CONFIGURATION},
     )
     say("Starting Home Assistant (ten seconds or so) …")
+    if options.scenario in scenario.FIRMWARE:
+        firmware.put_firmware(hass.folder / DOMAIN / "firmware")
     await stack.enter_async_context(hass)
     if not await hass.client.entries("mqtt"):
         await hass.add_mqtt(broker)
     await excuse_voice(hass.client)
     clock = Clock(started=time.time(), speed=options.speed)
-    household = Household(clock=clock, rack_size=scenario.rack_size(options.scenario))
+    household = Household(clock=clock, rack_size=scenario.rack_size(options.scenario), updates=True)
     housed = [*household.identities(options.devices), household.host()]
     guest = household.identity("co2", "Guest room", code=household.new_code())
     fleet = Fleet(broker.port)
@@ -303,6 +320,10 @@ def welcome(demo: Demo) -> None:
         if identity.code:
             say(f"  (already added: {full_name(identity)}, pairing code {identity.code})")
     say()
+    say("  A device of your own is one line away, typed in another terminal; it becomes a card as well:")
+    for line in voice.lines(demo.broker.port):
+        say(f"  {line}")
+    say()
     say("  Ctrl-C ends everything.")
 
 
@@ -344,8 +365,9 @@ async def run(options: Options) -> int:
         await add_rack(demo)
         if not options.check:
             await dashboard.install(demo.hass.client)
-            welcome(demo)
-            return await watch(demo, options.scenario)
+            with voice.audible(demo.broker.port):
+                welcome(demo)
+                return await watch(demo, options.scenario)
         if options.scenario:
             await scenario.play(demo, options.scenario, check=True)
         say()
@@ -360,6 +382,13 @@ async def run(options: Options) -> int:
 
 async def main(options: Options) -> int:
     """Run the demo until it ends or somebody ends it."""
+    if options.say is not None:
+        try:
+            say(voice.publish(options.say, options.uid))
+        except ProcessError as error:
+            say(str(error))
+            return 1
+        return 0
     task = asyncio.create_task(run(options))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from lab import firmware
 from lab.client import Client, HassError, eventually
 from lab.hass import DOMAIN
 from lab.process import ProcessError
@@ -117,7 +118,10 @@ SCENARIOS: dict[str, Scenario] = {
 }
 WATER_CHANGE = "water-change"
 STUFFY_ROOM = "stuffy-room"
-NAMES = (*SCENARIOS, WATER_CHANGE, STUFFY_ROOM)
+UPDATE = "update"
+ROLLOUT = "rollout"
+FIRMWARE = (UPDATE, ROLLOUT)
+NAMES = (*SCENARIOS, WATER_CHANGE, STUFFY_ROOM, *FIRMWARE)
 REFUSED = ("Error during service call to button.press",)
 """What Home Assistant itself logs when a reset is refused, as some scenarios want it."""
 
@@ -185,6 +189,12 @@ async def play(demo: Demo, name: str, *, check: bool) -> None:
     """Play a scenario; with `check` every button is pressed by the script itself."""
     if name == STUFFY_ROOM:
         await _fill_room(await open_office(demo.hass.client, demo.fleet, demo.hass.url), check=check)
+        return
+    if name == UPDATE:
+        await _update(demo, check=check)
+        return
+    if name == ROLLOUT:
+        await _roll_out(demo, check=check)
         return
     rack = await find_rack(demo)
     if name == WATER_CHANGE:
@@ -280,6 +290,67 @@ async def _change_water(rack: Rack, *, check: bool) -> None:
     solution = made[await zone.entity("solution_made")]["attributes"]
     shown = ", ".join(f"{name} {value}" for name, value in solution.items() if name in {"ph", "ec", "temperature"})
     say(f"The water is changed. The new solution is on record: {shown}.")
+
+
+async def _update(demo: Demo, *, check: bool) -> None:
+    """See one device update itself, from the button to the version that has vouched for itself."""
+    client, uid = demo.hass.client, "co2_001"
+    say()
+    say(f"Scenario: an update. Firmware {firmware.VERSION} for the CO₂ meters lies in the firmware folder.")
+    say(f"Open {demo.hass.url}/config/updates, choose the CO₂ meter of the Living room, and press Update.")
+    update = await _update_of(demo, uid)
+    if check:
+        await client.action("update", "install", {"entity_id": update})
+    await _until_stage(client, update, "downloading", within=_PATIENCE)
+    say("The device has its order and downloads, as its update shows in percent.")
+    await _until_stage(client, update, "rebooting", "on_trial", "confirmed")
+    say("It has checked what it downloaded and restarts into it. It counts as done when the new version reports.")
+    await _until_stage(client, update, "confirmed")
+    say(f"It runs {firmware.VERSION}.")
+
+
+async def _roll_out(demo: Demo, *, check: bool) -> None:
+    """See the CO₂ meters update themselves in stages: one first, then the others."""
+    client = demo.hass.client
+    meters = [identity.uid for identity in demo.housed if identity.device_type == firmware.DEVICE_TYPE]
+    say()
+    say(f"Scenario: a rollout. Firmware {firmware.VERSION} is there for the {len(meters)} CO₂ meters of the house.")
+    say("Open Developer tools > Actions, choose SmartAir: Roll out firmware, tick Device type, choose CO₂, and")
+    say("perform it. The hub's page (Settings > Devices & services > SmartAir) has Firmware rollout then.")
+    updates = [await _update_of(demo, uid) for uid in meters]
+    if check:
+        await client.action_response(DOMAIN, "rollout_firmware", device_type=[firmware.DEVICE_TYPE])
+
+    async def begun() -> list[str]:
+        return [one for one in updates if await _stage(client, one) not in {None, "idle"}]
+
+    await eventually(begun, within=_PATIENCE, what="the first device of the rollout")
+    say("One device goes first, and the others follow when it has vouched for its new version.")
+    for update in updates:
+        await _until_stage(client, update, "confirmed", within=120)
+    say(f"All {len(meters)} run {firmware.VERSION}: the rollout is completed.")
+
+
+async def _update_of(demo: Demo, uid: str) -> str:
+    client = demo.hass.client
+
+    async def find() -> str | None:
+        entities = (await client.entities(DOMAIN)).items()
+        return next((name for name, one in entities if one["unique_id"] == f"{uid}-update"), None)
+
+    return str(await eventually(find, what=f"the update of {uid}"))
+
+
+async def _stage(client: Client, update: str) -> str | None:
+    state = (await client.states()).get(update)
+    return None if state is None else state["attributes"].get("stage")
+
+
+async def _until_stage(client: Client, update: str, *stages: str, within: float = 60) -> None:
+    async def reached() -> bool:
+        return await _stage(client, update) in stages
+
+    await eventually(reached, within=within, what=f"{update} {' or '.join(stages)}")
 
 
 async def _fill_room(office: Office, *, check: bool) -> None:

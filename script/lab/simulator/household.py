@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.simulator.device import Device, Identity
 from lab.simulator.house import PLANS, Clock, LivedRoom
+from lab.simulator.ota import Fault, Updater
 from lab.simulator.pump_node import PumpNode
 from lab.simulator.rack_sensors import RackSensors
 from lab.simulator.sensors import HostSensors, RoomSensors, VibrationSensors
@@ -92,6 +93,8 @@ class Household:
     """The tanks of its racks against those of one with 100 litres."""
     protections: bool = True
     """Whether its pump nodes know the safety contract."""
+    updates: bool = False
+    """Whether its devices take updates, over a network as slow as that of a house."""
     _racks: dict[int, Rack] = field(default_factory=dict)
     _counts: dict[str, Iterator[int]] = field(default_factory=dict)
 
@@ -125,6 +128,13 @@ class Household:
 
     def make(self, identity: Identity, link: Link) -> Device:
         """Return the device."""
+        device = self._make(identity, link)
+        # This computer's firmware is not ours.
+        if self.updates and identity.device_type != "host":
+            device.updater = Updater(device, Fault.SLOW)
+        return device
+
+    def _make(self, identity: Identity, link: Link) -> Device:
         settings = settings_for(identity.device_type, self.report_interval)
         if identity.device_type == "pump":
             return PumpNode(
