@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 import json
 import logging
+import time
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -23,6 +24,8 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
     do_adhoc_statistics,
 )
+
+from custom_components.smartair.const import DOMAIN
 
 from . import recordings
 from .conftest import CO2_TELEMETRY, NOW, Say, Wait
@@ -106,8 +109,69 @@ async def test_telemetry_that_comes_too_late_to_be_live_is_history_too(
     hass: HomeAssistant, co2: str, say: Say, rows: Rows
 ) -> None:
     await say(co2, "telemetry", CO2_TELEMETRY | {"timestamp": TEN, "co2": 1700})
-    assert await rows() == {TEN: (1700, 1700, 1700)}
+    # Three of them at one pace would be a clock that is late.
+    assert await rows(seconds=151) == {TEN: (1700, 1700, 1700)}
     assert await rows(TEMPERATURE) == {TEN: (25.1, 25.1, 25.1)}
+
+
+BEHIND, AHEAD = 8 * 3600, -5400
+
+
+@pytest.fixture
+async def by_a_wrong_clock(co2: str, say: Say, wait: Wait, lag: int) -> str:
+    """A device that is known to be behind, or ahead, by so many seconds."""
+    for _ in range(4):
+        await wait(30)
+        await say(co2, "telemetry", {"co2": 700, "timestamp": time.time() - lag})
+    return co2
+
+
+@pytest.mark.parametrize(("lag", "marked"), [(BEHIND, True), (AHEAD, False)])
+async def test_what_a_wrong_clock_kept_is_placed_by_ours(
+    hub: MockConfigEntry, by_a_wrong_clock: str, say: Say, rows: Rows, lag: int, marked: bool
+) -> None:
+    samples = [{"timestamp": TEN + 60 * one - lag, "co2": 900 + one} for one in range(3)]
+    for late in [_burst(TEN - lag, 900, 901, 902)] if marked else samples:
+        await say(by_a_wrong_clock, "telemetry", late)
+    assert await rows(seconds=151) == {TEN: (901, 900, 902)}
+
+
+@pytest.mark.parametrize("lag", [BEHIND])
+async def test_what_a_clock_dates_that_was_put_right_stays_where_it_is(
+    by_a_wrong_clock: str, say: Say, rows: Rows, lag: int
+) -> None:
+    await say(by_a_wrong_clock, "telemetry", _burst(TEN, 900, 901, 902))
+    assert await rows(seconds=151) == {TEN: (901, 900, 902)}
+
+
+@pytest.mark.parametrize("lag", [BEHIND])
+async def test_a_lag_is_remembered_over_a_reload_for_what_was_kept_meanwhile(
+    hass: HomeAssistant, hub: MockConfigEntry, by_a_wrong_clock: str, say: Say, rows: Rows, lag: int
+) -> None:
+    await hass.config_entries.async_reload(hub.entry_id)
+    await hass.async_block_till_done()
+    await say(by_a_wrong_clock, "telemetry", _burst(TEN - lag, 900, 901, 902))
+    assert await rows(seconds=151) == {TEN: (901, 900, 902)}
+
+
+# A clock that was right has had its hours by then.
+@pytest.mark.parametrize(("pace", "proven"), [(30, True), (3600, False)])
+async def test_live_values_of_a_clock_that_turns_out_to_be_behind_leave_nothing_in_the_past(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait, rows: Rows, pace: int, proven: bool
+) -> None:
+    uid = "slow_001"
+    await say(uid, "telemetry", {"co2": 650})
+    await hub.runtime_data.async_approve([uid])
+    await hass.async_block_till_done()
+    if proven:
+        await say(uid, "telemetry", {"co2": 650, "timestamp": time.time()})
+    for _ in range(4):
+        await wait(pace)
+        await say(uid, "telemetry", {"co2": 700, "timestamp": time.time() - BEHIND})
+    assert hub.runtime_data.devices[uid].snapshot.values == {"co2": 700}
+    entity_id = er.async_get(hass).async_get_entity_id("sensor", DOMAIN, f"{uid}-co2")
+    past = {hour for hour in await rows(entity_id, seconds=4 * 3600) if hour < CURRENT}
+    assert past == set()
 
 
 async def test_history_writes_no_state_and_fires_no_event(

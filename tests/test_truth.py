@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+import time
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -258,6 +259,22 @@ async def test_a_button_that_was_pressed_long_ago_is_recorded_and_no_automation_
     assert _state(hass, entity_id) == STATE_UNKNOWN
     assert [event.data["entity_id"] for event in recorded] == [entity_id]
     await say(co2, "event", {"event": "button", "timestamp": NOW - 60})
+    assert hass.states.get(entity_id).attributes["event_type"] == "button"
+
+
+@pytest.mark.parametrize("lag", [8 * 3600, -5400])
+async def test_a_button_is_dated_by_our_clock_where_the_devices_is_known_to_be_wrong(
+    hass: HomeAssistant, co2: str, say: Say, wait: Wait, lag: int
+) -> None:
+    recorded = async_capture_events(hass, EVENT_LOGBOOK_ENTRY)
+    for _ in range(4):
+        await wait(30)
+        await say(co2, "telemetry", {"co2": 700, "timestamp": time.time() - lag})
+    (entity_id,) = [one for one in hass.states.async_entity_ids("event") if one.endswith("_activity")]
+    await say(co2, "event", {"event": "button", "timestamp": time.time() - lag - 600})
+    assert _state(hass, entity_id) == STATE_UNKNOWN
+    assert len(recorded) == 1
+    await say(co2, "event", {"event": "button", "timestamp": time.time() - lag - 10})
     assert hass.states.get(entity_id).attributes["event_type"] == "button"
 
 

@@ -22,6 +22,7 @@ from .history import DeviceHistory
 from .pysmartair import (
     ANSWER_TIMEOUT,
     CATALOGUE,
+    DOUBTFUL_PAUSE,
     KEY_CHANNELS,
     KEY_CONFIG,
     KEY_DESCRIPTOR,
@@ -31,7 +32,9 @@ from .pysmartair import (
     KEY_SKEW,
     KEY_UNKNOWN,
     LIVE_WINDOW,
+    PAUSE,
     STALE_MINIMUM,
+    UNPROVEN_PAUSE,
     CommandName,
     CommandResponse,
     ConfigValue,
@@ -43,12 +46,14 @@ from .pysmartair import (
     Telemetry,
     Trouble,
     agrees,
+    by_our_clock,
     command,
     configuration,
     expire,
     fold,
     in_kind,
     next_expiry,
+    placed,
     samples_of,
     without_markup,
 )
@@ -210,7 +215,9 @@ class SmartAirDevice:
             if self.history is None:
                 # Most devices are never offline.
                 self.history = DeviceHistory(self.hub, self.uid, self.sensors)
-            self.history.async_add(samples_of(message), now)
+            self._keep_history(self.history, before, message, now)
+        elif before.late is not None:
+            self._drop_misdated(before, before.late, now)
         if changed:
             self._after_change(before, changed, now)
         if after.buffered > before.buffered or after.duplicates > before.duplicates:
@@ -220,11 +227,26 @@ class SmartAirDevice:
                 self.hub.isolation.call(f"The report of {self.uid}", listener, message)
         return True
 
+    def _keep_history(self, history: DeviceHistory, before: Snapshot, message: Message, now: float) -> None:
+        lag, late = self.snapshot.lag, self.snapshot.late
+        # Without a mark, it may also be of now by a clock that is wrong, unless another lag has just been seen.
+        doubtful = isinstance(message, Telemetry) and (before.late is None or (late is not None and late[2] > 1))
+        pause = UNPROVEN_PAUSE if lag is None else DOUBTFUL_PAUSE
+        history.async_add(placed(samples_of(message), lag, now=now), now, pause if doubtful else PAUSE)
+
+    def _drop_misdated(self, before: Snapshot, late: tuple[float, float, int], now: float) -> None:
+        """Take back what was kept as history before it was seen that the clock is steadily behind."""
+        if self.history is not None and self.snapshot.late is None and (self.snapshot.lag or 0) > LIVE_WINDOW:
+            since, first, _ = late
+            first = by_our_clock(first, before.lag, now=since)
+            self.history.async_drop(first, first + now - since)
+
     def _dated(self, event: DeviceEvent, now: float) -> DeviceEvent:
-        """Return an event with its time only where that is past, and the clock that says so is right."""
-        if event.timestamp is None or self.snapshot.skew is not None:
-            return replace(event, timestamp=None)
-        return event if now - event.timestamp > LIVE_WINDOW else replace(event, timestamp=None)
+        """Return an event with its time, by our clock, only where that is past."""
+        if event.timestamp is None:
+            return event
+        at = by_our_clock(event.timestamp, self.snapshot.lag, now=now)
+        return replace(event, timestamp=at if now - at > LIVE_WINDOW else None)
 
     @callback
     def async_happened(self, event: DeviceEvent) -> None:

@@ -60,10 +60,15 @@ class DeviceHistory:
         self._job = HassJob(self._async_ring, cancel_on_shutdown=True)
 
     @callback
-    def async_add(self, samples: Iterable[Sample], now: float) -> None:
+    def async_add(self, samples: Iterable[Sample], now: float, pause: float = PAUSE) -> None:
         """Keep what was measured in the past until its hours can be imported."""
-        self.counts += self._backlog.add(samples, now=now)
-        self._schedule(now + PAUSE)
+        self.counts += self._backlog.add(samples, now=now, pause=pause)
+        self._schedule(now + pause)
+
+    @callback
+    def async_drop(self, first: float, last: float) -> None:
+        """Forget what was dated between two times by a clock that turned out to be wrong: it was of now."""
+        self.counts["misdated"] += self._backlog.drop(first, last)
 
     @callback
     def async_stop(self) -> None:

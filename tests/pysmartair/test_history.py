@@ -5,7 +5,14 @@ from typing import Any
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.smartair.pysmartair import Backlog, HourStatistics, Sample, samples_of
+from custom_components.smartair.pysmartair import (
+    Backlog,
+    HourStatistics,
+    Sample,
+    by_our_clock,
+    placed,
+    samples_of,
+)
 from custom_components.smartair.pysmartair.history import (
     HOUR,
     MAX_AGE,
@@ -31,6 +38,36 @@ def _after(*batches: list[Sample], now: float = NOW) -> Backlog:
     for batch in batches:
         backlog.add(batch, now=now)
     return backlog
+
+
+@pytest.mark.parametrize(
+    ("at", "lag", "placed_at"),
+    [
+        (NOW - 7200, None, NOW - 7200),
+        (NOW - 7200, 100, NOW - 7200),
+        (NOW - 36_000, 28_800, NOW - 7200),
+        (NOW - 3600, -5400, NOW - 9000),
+        (NOW + 1800, -5400, NOW - 3600),
+        # It would lie ahead of now: its clock has been put right meanwhile.
+        (NOW - 7200, 28_800, NOW - 7200),
+    ],
+)
+def test_a_time_of_a_wrong_clock_is_placed_by_ours(at: float, lag: float | None, placed_at: float) -> None:
+    assert by_our_clock(at, lag, now=NOW) == placed_at
+    samples = [_sample(at - 60), _sample(None), _sample(at)]
+    expected = [placed_at - 60, None, placed_at]
+    assert [one.timestamp for one in placed(samples, lag, now=NOW)] == expected
+
+
+def test_samples_without_any_time_stay_so() -> None:
+    assert placed([_sample(None)], 28_800, now=NOW) == (_sample(None),)
+
+
+def test_what_is_dropped_makes_no_hour_and_room_for_others() -> None:
+    backlog = _after([_sample(TEN + second) for second in range(0, 3600, 600)])
+    assert backlog.drop(TEN, TEN + 1200) == 3
+    assert backlog.drop(TEN, TEN + 1200) == 0
+    assert backlog.take(now=NOW + PAUSE)["co2"][TEN].count == 3
 
 
 def test_samples_of_an_hour_become_its_mean_minimum_maximum_and_count() -> None:

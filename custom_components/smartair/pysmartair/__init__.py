@@ -59,7 +59,18 @@ from .device import (
     with_habits,
 )
 from .fields import ParseError, boolean, without_markup
-from .history import HOUR, PAUSE, Backlog, Hours, HourStatistics, samples_of
+from .history import (
+    DOUBTFUL_PAUSE,
+    HOUR,
+    PAUSE,
+    UNPROVEN_PAUSE,
+    Backlog,
+    Hours,
+    HourStatistics,
+    by_our_clock,
+    placed,
+    samples_of,
+)
 from .messages import (
     Buffered,
     ChannelState,
@@ -123,6 +134,7 @@ __all__ = [
     "COMMAND_LIFETIME",
     "DEFAULT_ROOT",
     "DOUBT",
+    "DOUBTFUL_PAUSE",
     "HOUR",
     "KEPT_AT_MOST",
     "KEPT_FOR",
@@ -143,6 +155,7 @@ __all__ = [
     "PROFILES",
     "STALE_MINIMUM",
     "TROUBLES",
+    "UNPROVEN_PAUSE",
     "USUAL",
     "Address",
     "Alert",
@@ -197,6 +210,7 @@ __all__ = [
     "acknowledge_alert",
     "agrees",
     "boolean",
+    "by_our_clock",
     "command",
     "config_values",
     "configuration",
@@ -214,6 +228,7 @@ __all__ = [
     "parse",
     "parse_clock",
     "parse_topic",
+    "placed",
     "prune_alerts",
     "raise_alert",
     "read_alerts",

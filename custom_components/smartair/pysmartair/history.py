@@ -18,6 +18,12 @@ HOUR = 3600
 PAUSE = 30
 """Seconds for which nothing more must have come for an hour: batches of one burst follow each other closely."""
 
+DOUBTFUL_PAUSE = 150
+"""Seconds for the same of a late report without a mark: the next ones tell whether it is the clock that is late."""
+
+UNPROVEN_PAUSE = 3 * HOUR
+"""Seconds for the same of a device whose clock was never seen to be right: its next words tell whether it is."""
+
 SETTLE = 60
 """Seconds after its end for which an hour is left alone: Home Assistant makes its own row ten seconds after it."""
 
@@ -53,6 +59,24 @@ def samples_of(message: Message) -> tuple[Sample, ...]:
             return ()
 
 
+def by_our_clock(timestamp: float, lag: float | None, *, now: float) -> float:
+    """Return a time of a device by our clock, where its own is known to be wrong by a lag (negative: ahead)."""
+    if lag is None or -LIVE_WINDOW <= lag <= LIVE_WINDOW:
+        return timestamp
+    shifted = timestamp + lag
+    # What would lie ahead of now was told by a clock that has been put right.
+    return timestamp if shifted > now + LIVE_WINDOW >= timestamp else shifted
+
+
+def placed(samples: Iterable[Sample], lag: float | None, *, now: float) -> tuple[Sample, ...]:
+    """Return the samples of one message with their times by our clock."""
+    samples = tuple(samples)
+    newest = max((one.timestamp for one in samples if one.timestamp is not None), default=None)
+    if newest is None or (shift := by_our_clock(newest, lag, now=now) - newest) == 0:
+        return samples
+    return tuple(one if one.timestamp is None else one._replace(timestamp=one.timestamp + shift) for one in samples)
+
+
 def hour_of(timestamp: float) -> int:
     """Return when the hour of a time begins; both are Unix seconds, whose hours are those of UTC."""
     return int(timestamp // HOUR) * HOUR
@@ -76,15 +100,16 @@ def _statistics(values: list[float]) -> HourStatistics:
 
 @dataclass(slots=True)
 class _Hour:
-    """The samples of one hour by their time, and when the last of them came."""
+    """The samples of one hour by their time, when the last of them came, and for how long to wait for more."""
 
     touched: float
+    pause: float = PAUSE
     samples: dict[float, Mapping[str, float]] = field(default_factory=dict)
 
     def rests_at(self, begin: int, now: float) -> float:
         """Return when the hour that begins then can go out, if nothing more comes."""
         # What was touched after now was so before our own clock was set back.
-        quiet = self.touched + PAUSE if self.touched <= now else now
+        quiet = self.touched + self.pause if self.touched <= now else now
         return max(quiet, begin + HOUR + SETTLE)
 
 
@@ -96,24 +121,35 @@ class Backlog:
         self._hours: dict[int, _Hour] = {}
         self._kept = 0
 
-    def add(self, samples: Iterable[Sample], *, now: float) -> Counter[str]:
+    def add(self, samples: Iterable[Sample], *, now: float, pause: float = PAUSE) -> Counter[str]:
         """Keep samples that came now; return how many were kept, and how many were not and why."""
         counts: Counter[str] = Counter()
         for sample in samples:
-            counts[self._add(sample, now)] += 1
+            counts[self._add(sample, now, pause)] += 1
         return counts
 
-    def _add(self, sample: Sample, now: float) -> str:
+    def drop(self, first: float, last: float) -> int:
+        """Keep no sample any more that is dated between two times; return how many there were."""
+        dropped = 0
+        for hour in self._hours.values():
+            misdated = [at for at in hour.samples if first <= at <= last]
+            for at in misdated:
+                del hour.samples[at]
+            dropped += len(misdated)
+        self._kept -= dropped
+        return dropped
+
+    def _add(self, sample: Sample, now: float, pause: float) -> str:
         timestamp, values = sample.timestamp, sample.values
         if timestamp is None or not values:
             return "no_time" if values else "empty"
         if not now - MAX_AGE <= timestamp <= now + LIVE_WINDOW:
             return "future" if timestamp > now else "too_old"
-        return self._keep(timestamp, values, now)
+        return self._keep(timestamp, values, now, pause)
 
-    def _keep(self, timestamp: float, values: Mapping[str, float], now: float) -> str:
+    def _keep(self, timestamp: float, values: Mapping[str, float], now: float, pause: float) -> str:
         hour = self._hours.setdefault(hour_of(timestamp), _Hour(now))
-        hour.touched = now
+        hour.touched, hour.pause = now, pause
         before = hour.samples.get(timestamp)
         if before is None:
             if self._kept >= MAX_KEPT:
