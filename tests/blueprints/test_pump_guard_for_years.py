@@ -1,6 +1,6 @@
 """The pump guard left alone: blinks, restarts, clocks and relays that chatter, and locks that only a person opens."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 from homeassistant.core import HomeAssistant
@@ -257,3 +257,54 @@ async def test_the_message_says_where(house: House) -> None:
     await after(house, 4)
     assert "Circulation" in house.pushes()[0]["message"]
     assert set(ALL) == {"level", "float_switch", "flow", "current"}
+
+
+@pytest.mark.parametrize("every", [8, 12])
+async def test_blinks_do_not_give_a_dry_pump_time_to_get_going_again_and_again(house: House, every: int) -> None:
+    await watched(house)
+    await house.wait(minutes=3, step=15)
+    await house.put(FLOW, 0)
+    for _ in range(12):
+        await house.put(PUMP, "unavailable")
+        await house.wait(seconds=1, step=1)
+        if house.state(PUMP) != "off":
+            await house.put(PUMP, "on")
+        await house.wait(seconds=every, step=1)
+    assert word(house) == "no_flow"
+
+
+async def test_a_pump_that_mists_has_its_time_to_get_going_at_each_start_and_no_long_run(house: House) -> None:
+    await watched(house, "off", max_run=10)
+    for _ in range(15):
+        await house.put(PUMP, "on")
+        await house.wait(seconds=5, step=1)
+        for sensor in (FLOW, CURRENT):
+            await house.put(sensor, GOOD[sensor])
+        await house.wait(seconds=10, step=5)
+        for sensor in (FLOW, CURRENT):
+            await house.put(sensor, 0)
+        await house.put(PUMP, "off")
+        await house.wait(seconds=45, step=15)
+    assert house.calls() == []
+    assert house.pushes() == []
+
+
+async def test_a_smartair_pump_says_itself_since_when_it_runs(house: House) -> None:
+    await watched(house, max_run=30)
+    begun = house.freezer().replace(tzinfo=UTC) - timedelta(minutes=28)
+    await house.put(PUMP, "unavailable")
+    await house.put(PUMP, "on", running_since=begun)
+    assert await after(house, 60) == []
+    await house.wait(minutes=2, step=15)
+    assert house.calls() == [OFF]
+
+
+async def test_a_person_who_starts_a_locked_smartair_pump_is_told_why_not(house: House) -> None:
+    await watched(house)
+    await house.put(LEVEL, 5)
+    await after(house, 4)
+    house.pushes()
+    await house.put(PUMP, "on", last_hand="automation")
+    assert house.pushes() == []
+    await house.put(PUMP, "on", last_hand="person")
+    assert [push["title"] for push in house.pushes()] == ["Pump stopped: no water"]

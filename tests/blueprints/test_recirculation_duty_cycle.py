@@ -236,3 +236,11 @@ async def test_a_night_typed_by_hand_means_what_it_says(house: House, begins: ob
     await house.at("2026-09-22 23:00:00")
     await begin(house, run=10, rest=5, max_off=30, night_start=begins, night_end="6:00:00")
     assert await spans(house, 41) == [(10, "off"), (40, "on")]
+
+
+async def test_a_smartair_pump_says_itself_since_when_it_runs(house: House) -> None:
+    await house.remembers()
+    begun = datetime.now(UTC) - timedelta(minutes=10)
+    await house.put(PUMP, "on", running_since=begun)
+    await house.use("recirculation_duty_cycle", pump=PUMP, run=15, rest=5)
+    assert (await spans(house, 7))[0][0] in {4, 5}
