@@ -13,6 +13,7 @@ from homeassistant.helpers.typing import ConfigType
 
 from .blueprints import async_forget, async_install_quietly
 from .const import DOMAIN
+from .dashboard import async_remove_dashboard, async_setup_dashboard, async_setup_facts
 from .hub import SmartAirConfigEntry, SmartAirHub
 from .memory import async_setup_memory, memory_file
 from .memory_services import async_setup_memory_services
@@ -43,6 +44,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     await async_setup_memory(hass)
     async_setup_memory_services(hass)
     hass.http.register_view(FirmwareView)
+    async_setup_facts(hass)
     await async_install_quietly(hass)
     return True
 
@@ -55,6 +57,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmartAirConfigEntry) -> 
     await hub.async_start()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     await hub.async_listen()
+    await async_setup_dashboard(hass)
     entry.async_on_unload(entry.add_update_listener(_async_options_changed))
     # Home Assistant 2026.10 asks for a boolean here and below; 2026.11 still takes one from custom integrations.
     return True
@@ -76,6 +79,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: SmartAirConfigEntry) ->
             ir.async_delete_issue(hass, DOMAIN, issue_id)
     if not hass.config_entries.async_entries(DOMAIN):
         await async_forget(hass)
+        await async_remove_dashboard(hass)
         await memory_file(hass).async_remove()
 
 

@@ -1,4 +1,4 @@
-"""The options of a hub: what becomes of new devices, firmware to add, and where to look for more."""
+"""The options of a hub: what becomes of new devices, the dashboard, firmware to add, and where to look for more."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -21,10 +21,12 @@ import voluptuous as vol
 
 from .catalogue import async_get_folder
 from .const import ADD_ASK, ADD_AUTOMATIC, CONF_ADD_NEW_DEVICES, CONF_CATALOGUES
+from .dashboard import sidebar
 from .pysmartair import firmware
 from .remote import MAX_CATALOGUES, RemoteError, async_read_catalogue
 
 CONF_CATALOGUE = "catalogue"
+CONF_IN_SIDEBAR = "in_sidebar"
 CONF_IMAGE = "image"
 CONF_UNSIGNED = "allow_unsigned"
 
@@ -39,6 +41,7 @@ _DEVICES = vol.Schema(
         )
     }
 )
+_DASHBOARD = vol.Schema({vol.Required(CONF_IN_SIDEBAR): BooleanSelector()})
 _UPLOAD = vol.Schema(
     {
         vol.Required(CONF_CATALOGUE): FileSelector(FileSelectorConfig(accept=".json,application/json")),
@@ -56,7 +59,7 @@ class SmartAirOptionsFlow(OptionsFlow):
 
     async def async_step_init(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask what it is about."""
-        return self.async_show_menu(step_id="init", menu_options=["devices", "upload", "catalogues"])
+        return self.async_show_menu(step_id="init", menu_options=["devices", "dashboard", "upload", "catalogues"])
 
     async def async_step_devices(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask what is to become of new devices."""
@@ -65,6 +68,24 @@ class SmartAirOptionsFlow(OptionsFlow):
         return self.async_show_form(
             step_id="devices",
             data_schema=self.add_suggested_values_to_schema(_DEVICES, self.config_entry.options),
+        )
+
+    async def async_step_dashboard(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask whether the dashboard is to be in the sidebar; what is there is the answer that is kept."""
+        errors: dict[str, str] = {}
+        dashboard = sidebar(self.hass)
+        if user_input is not None:
+            if user_input[CONF_IN_SIDEBAR]:
+                if not await dashboard.async_show():
+                    errors["base"] = "dashboard_not_made"
+            elif not await dashboard.async_hide():
+                errors["base"] = "dashboard_changed"
+            if not errors:
+                return self.async_create_entry(data={**self.config_entry.options})
+        return self.async_show_form(
+            step_id="dashboard",
+            data_schema=self.add_suggested_values_to_schema(_DASHBOARD, {CONF_IN_SIDEBAR: dashboard.shown}),
+            errors=errors,
         )
 
     async def async_step_upload(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

@@ -1,5 +1,6 @@
 """Sensors: one for every metric of the catalogue, and what is to be known of the device itself."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -48,6 +49,8 @@ from .pysmartair import (
     KEY_LAST_SEEN,
     KEY_SKEW,
     KEY_UPTIME,
+    Code,
+    Severity,
     Snapshot,
 )
 from .readings import Reading
@@ -380,4 +383,10 @@ class ActiveAlertsSensor(AlertEntity[SensorEntityDescription], SensorEntity):
     @override
     def async_refresh(self) -> None:
         """Count what is active."""
-        self._attr_native_value = len(self.active())
+        active = self.active()
+        severities = Counter(alert.severity for alert in active)
+        self._attr_native_value = len(active)
+        self._attr_extra_state_attributes: dict[str, Any] = {
+            **{str(severity): severities[severity] for severity in Severity},
+            "offline": sum(alert.code is Code.DEVICE_OFFLINE for alert in active),
+        }

@@ -41,7 +41,7 @@ async def shoot_rack(page: Page, house: demo.Demo) -> None:
     await rack.do(lambda node: node.sensors.rack.break_(Fault.BLOCKED, "pump_recirc"))
     await rack.until(lock, "on", within=30)
     await page.set_viewport_size(_TALL)
-    await page.goto(f"{house.hass.url}/{dashboard.PATH}")
+    await page.goto(f"{house.hass.url}/{dashboard.PATH}/water")
     await page.wait_for_load_state("networkidle")
     section = page.locator("hui-grid-section").filter(has_text=scenario.RACK)
     await page.wait_for_timeout(_SETTLED)
