@@ -27,6 +27,7 @@ from .pysmartair import (
     resolve_alert,
     unparse_alerts,
 )
+from .pysmartair.notices import Notices, read_notices, unparse_notices
 from .store import SharedSave, concern_store
 
 _LOGGER = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class AlertLog:
         # Whether nothing is said of a device, or of a channel of it.
         self.muted: Callable[[str | None, str | None], bool] = _nobody
         self.book = Book()
+        self.notices = Notices()
 
     async def async_load(self) -> None:
         """Read what was stored; a broken alert is left out, and the others stay as they were, active ones too."""
@@ -58,6 +60,7 @@ class AlertLog:
         for reason in broken:
             _LOGGER.warning("A stored alert cannot be read and is left out: %s", reason)
         self.book = prune_alerts(book, now=time.time())
+        self.notices = read_notices(data.get("notices"))
 
     async def async_stop(self) -> None:
         """Write what is not written yet."""
@@ -123,6 +126,13 @@ class AlertLog:
         for alert in self.active(uid):
             self._take(resolve_alert(self.book, alert.place, now=time.time()))
 
+    @callback
+    def async_keep_notices(self, notices: Notices, *, soon: bool) -> None:
+        """Keep what people were told of alerts; what they were not told anew is written with the next alert."""
+        self.notices = notices
+        if soon:
+            self._file.async_save_soon(_SAVE_DELAY)
+
     # --- what is there --------------------------------------------------------------------------
 
     def active(self, uid: str | None = None, zone: str | None = None) -> list[Alert]:
@@ -156,7 +166,7 @@ class AlertLog:
             self._isolation.call("A listener for alerts", listener, step.change, step.alert)
 
     def _data(self) -> dict[str, Any]:
-        return {"alerts": unparse_alerts(self.book)}
+        return {"alerts": unparse_alerts(self.book), "notices": unparse_notices(self.notices)}
 
 
 def _nobody(_uid: str | None, _channel: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""Buttons: the commands of a device that need nothing further."""
+"""Buttons: the commands of a device that need nothing further, and what people answer to alerts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,11 +6,12 @@ from types import MappingProxyType
 from typing import Any, override
 
 from homeassistant.components.button import ButtonDeviceClass, ButtonEntity, ButtonEntityDescription
-from homeassistant.const import EntityCategory
-from homeassistant.core import HomeAssistant
+from homeassistant.const import EntityCategory, Platform
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from . import rollout_entity
+from .alert_entity import AlertEntity, async_setup_alert_entities
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
 from .pump_entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
@@ -54,6 +55,9 @@ BUTTONS: tuple[SmartAirButtonDescription, ...] = (
 )
 
 
+ACKNOWLEDGE = ButtonEntityDescription(key="acknowledge", translation_key="acknowledge")
+
+
 @dataclass(frozen=True, kw_only=True)
 class PumpButtonDescription(ButtonEntityDescription, PumpEntityDescription):
     """Describes a button of a pump."""
@@ -73,6 +77,13 @@ async def async_setup_entry(
         lambda device: [CommandButton(device, one) for one in BUTTONS if one.command in device.snapshot.commands],
     )
     async_setup_zones(entry, async_add_entities, zone_buttons)
+    async_setup_alert_entities(
+        entry,
+        async_add_entities,
+        Platform.BUTTON,
+        ACKNOWLEDGE.key,
+        lambda owner: AcknowledgeButton(owner, ACKNOWLEDGE),
+    )
     async_setup_pump_entities(entry, async_add_entities, lambda pump: [ResetButton(pump, RESET)])
     rollout_entity.async_setup_rollout(
         entry, async_add_entities, rollout_entity.RolloutButton, rollout_entity.BUTTONS
@@ -99,3 +110,19 @@ class ResetButton(PumpEntity, ButtonEntity):
     async def async_press(self) -> None:
         """Reset the lock."""
         await self.pump.async_reset()
+
+
+class AcknowledgeButton(AlertEntity[ButtonEntityDescription], ButtonEntity):
+    """Says that somebody knows of the alerts of a device, or of all there are; there while one is not known."""
+
+    @callback
+    @override
+    def async_refresh(self) -> None:
+        """Take over whether there is anything to acknowledge."""
+        self._attr_available = any(alert.acknowledged_at is None for alert in self.active())
+
+    @override
+    async def async_press(self) -> None:
+        """Acknowledge them."""
+        for alert in self.active():
+            self._alerts.async_acknowledge(alert.id)

@@ -25,6 +25,7 @@ from .flood import Floodgate
 from .infra import Infrastructure
 from .isolation import Isolation, Together, async_bounded
 from .limits import Limits
+from .notifier import Notifier
 from .ota import Updates
 from .pumps import Pumps
 from .pysmartair import (
@@ -127,6 +128,7 @@ class SmartAirHub:
         self.silence.async_start()
         self.readings.async_start()
         Announcer(self).async_start()
+        Notifier(self).async_start()
         self.limits.async_start()
         self.pumps.async_start()
         await self.zones.async_load()

@@ -1,8 +1,10 @@
-"""Triggers for automations: an alert is raised or resolved, a pump is locked, a water change failed.
+"""Triggers for automations: an alert is raised or resolved, people are to be told, a pump is locked.
 
-They listen to the event on the bus, not to entities: a device has none of alerts before its first.
+Most listen to the event on the bus, not to entities: a device has none of alerts before its first.
 """
 
+from collections.abc import Mapping
+from datetime import time
 from typing import Any, ClassVar, override
 
 from homeassistant.const import CONF_OPTIONS, CONF_TARGET
@@ -14,12 +16,10 @@ import voluptuous as vol
 
 from .automation_target import devices_of_alert, loaded_hubs, targeted
 from .const import EVENT_ALERT
+from .notice_text import LOCKS
 from .pysmartair import Change, Code, Severity
-from .pysmartair.guard_turn import LOCKS as REASONS, alarm_code
-from .pysmartair.safety import Reason
-
-LOCKS = frozenset(Code(alarm_code(reason)) for reason in (*REASONS, Reason.DEVICE_LOCK))
-"""The alerts that are active for as long as a pump is locked; where it is not, they are noted and never raised."""
+from .pysmartair.notices import Receiver
+from .receivers import receivers
 
 _SCHEMA = vol.Schema({vol.Optional(CONF_TARGET): cv.TARGET_FIELDS, vol.Optional(CONF_OPTIONS, default=dict): {}})
 _CHOOSING_SCHEMA = vol.Schema(
@@ -28,6 +28,28 @@ _CHOOSING_SCHEMA = vol.Schema(
         vol.Optional(CONF_OPTIONS, default=dict): {
             vol.Optional("severity", default=Severity.INFO.value): vol.In(list(Severity)),
             vol.Optional("code", default=list): vol.All(cv.ensure_list, [vol.In(list(Code))]),
+        },
+    }
+)
+
+
+_MINUTES_OF_DAY = 24 * 60
+
+
+def _time(value: object) -> time:
+    """Return a time of day; one without quotes in YAML is a number, of minutes or of seconds."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        minutes, seconds = (value, 0) if value < _MINUTES_OF_DAY else divmod(value, 60)
+        value = f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
+    return cv.time(value)
+
+
+_NOTIFICATION_SCHEMA = vol.Schema(
+    {
+        vol.Optional(CONF_OPTIONS, default=dict): {
+            vol.Optional("severity", default=Severity.WARNING.value): vol.Coerce(Severity),
+            vol.Optional("quiet_start", default=time(22)): _time,
+            vol.Optional("quiet_end", default=time(7)): _time,
         },
     }
 )
@@ -112,9 +134,39 @@ class WaterChangeFailed(AlertTrigger):
     codes = frozenset({Code.WATER_CHANGE_FAILED})
 
 
+class NotificationDue(Trigger):
+    """Fires when there is something to tell people of an alert, or something to take back."""
+
+    @classmethod
+    @override
+    async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
+        """Validate the options."""
+        validated: ConfigType = _NOTIFICATION_SCHEMA(config)
+        return validated
+
+    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
+        """Keep the wishes."""
+        super().__init__(hass, config)
+        options = config.options or {}
+        self._receiver = Receiver(options["severity"], options["quiet_start"], options["quiet_end"])
+
+    @override
+    async def async_attach_runner(
+        self, run_action: TriggerActionRunner, did_not_trigger: TriggerNotTriggeredReporter | None = None
+    ) -> CALLBACK_TYPE:
+        """Run the action with each message."""
+
+        @callback
+        def tell(message: Mapping[str, Any]) -> None:
+            run_action({"notice": dict(message)}, f"{message['action']}: {message['title']}")
+
+        return receivers(self._hass).async_join(self._receiver, tell)
+
+
 TRIGGERS: dict[str, type[Trigger]] = {
     "alert_raised": AlertRaised,
     "alert_resolved": AlertResolved,
+    "notification_due": NotificationDue,
     "pump_locked": PumpLocked,
     "water_change_failed": WaterChangeFailed,
 }
