@@ -52,6 +52,7 @@ from .pysmartair.guard_data import (
     Stopping,
     Tick,
     WasReset,
+    reading_of,
 )
 from .pysmartair.guard_turn import Turn, alarm_code
 from .pysmartair.safety import Cause, Limits, Reading, Reason, Refused, Role, Verdict
@@ -188,13 +189,7 @@ class Pump:
 
     def reading(self, sense: Sense) -> Reading | None:
         """Return the last value of a sense, None where nothing measures it."""
-        match sense:
-            case Sense.LEVEL:
-                return self.guard.readings.level
-            case Sense.FLOW:
-                return self.guard.readings.flow
-            case Sense.CURRENT_MA:
-                return self.guard.readings.current_ma
+        return reading_of(self.guard.readings, sense)
 
     @callback
     def async_verdict(self) -> Verdict:

@@ -34,6 +34,7 @@ SPECIAL: dict[tuple[Reason, Cause], str] = {
     (Reason.NO_FLOW, Cause.SLOW): "refused_flow_slow",
     (Reason.NO_FLOW, Cause.UNKNOWN): "refused_no_flow_unknown",
     (Reason.OVERCURRENT, Cause.NONE): "locked_overcurrent",
+    (Reason.OVERCURRENT, Cause.POWER): "refused_overpower",
     (Reason.OVERCURRENT, Cause.SLOW): "refused_current_slow",
     (Reason.OVERCURRENT, Cause.UNKNOWN): "refused_overcurrent_unknown",
     (Reason.OVERFLOW, Cause.FROZEN): "refused_overflow_frozen",

@@ -11,7 +11,9 @@ from homeassistant.const import (
     STATE_UNAVAILABLE,
     STATE_UNKNOWN,
     UnitOfConductivity,
+    UnitOfElectricCurrent,
     UnitOfLength,
+    UnitOfPower,
     UnitOfTemperature,
     UnitOfVolume,
     UnitOfVolumeFlowRate,
@@ -31,6 +33,8 @@ from homeassistant.util.unit_conversion import (
     BaseUnitConverter,
     ConductivityConverter,
     DistanceConverter,
+    ElectricCurrentConverter,
+    PowerConverter,
     TemperatureConverter,
     VolumeConverter,
     VolumeFlowRateConverter,
@@ -40,6 +44,7 @@ from .const import DOMAIN
 from .device import SmartAirDevice
 from .pysmartair import CATALOGUE, Telemetry
 from .pysmartair.hearing import Hearing, begin, hear, lose, renew
+from .pysmartair.safety import POWER_RANGE
 from .pysmartair.tank import Tank
 
 if TYPE_CHECKING:
@@ -50,12 +55,22 @@ CONVERTERS: dict[str, tuple[type[BaseUnitConverter], str]] = {
     "ec": (ConductivityConverter, UnitOfConductivity.MILLISIEMENS_PER_CM),
     "flow": (VolumeFlowRateConverter, UnitOfVolumeFlowRate.LITERS_PER_MINUTE),
     "temperature": (TemperatureConverter, UnitOfTemperature.CELSIUS),
+    "power": (PowerConverter, UnitOfPower.WATT),
+    "current": (ElectricCurrentConverter, UnitOfElectricCurrent.MILLIAMPERE),
 }
 # pH has no unit; some write its name there.
 PH_UNITS = {None, "", "pH"}
 # There are two signs that look the same, and Home Assistant reckons with the second alone.
 _MICRO_SIGN, _GREEK_MU = "\u00b5", "\u03bc"
-METRICS = {"level": "water_level", "flow": "flow_rate", "ph": "ph", "ec": "ec", "temperature": "water_temperature"}
+METRICS = {
+    "level": "water_level",
+    "flow": "flow_rate",
+    "ph": "ph",
+    "ec": "ec",
+    "temperature": "water_temperature",
+    "current": "pump_current",
+}
+_RANGES = {what: CATALOGUE[metric].taken for what, metric in METRICS.items()} | {"power": POWER_RANGE}
 
 type Heard = Callable[[], None]
 
@@ -245,7 +260,7 @@ def read(what: str, state: State, tank: Tank) -> float | Trouble:
     value = converted(what, said, state.attributes.get(ATTR_UNIT_OF_MEASUREMENT), tank)
     if isinstance(value, Trouble):
         return value
-    low, high = CATALOGUE[METRICS[what]].taken
+    low, high = _RANGES[what]
     # A number that is none lies in no range.
     return value if low <= value <= high else Trouble.RANGE
 
@@ -256,11 +271,15 @@ def converted(what: str, value: float, unit: object, tank: Tank) -> float | Trou
         return value if unit in PH_UNITS else Trouble.UNIT
     if not isinstance(unit, str):
         return Trouble.UNIT
-    unit = unit.strip().replace(_MICRO_SIGN, _GREEK_MU)
+    unit = _plain(unit)
     if what == "level":
         return _level(value, unit, tank)
     converter, wanted = CONVERTERS[what]
     return converter.convert(value, unit, wanted) if unit in converter.VALID_UNITS else Trouble.UNIT
+
+
+def _plain(unit: str) -> str:
+    return unit.strip().replace(_MICRO_SIGN, _GREEK_MU)
 
 
 def unit_trouble(hass: HomeAssistant, what: str, entity_id: str, tank: Tank) -> Trouble | None:
@@ -280,6 +299,13 @@ def unit_of(hass: HomeAssistant, entity_id: str) -> str | None:
         return str(unit)
     entry = er.async_get(hass).async_get(entity_id)
     return entry.unit_of_measurement if entry is not None else None
+
+
+def drawn_as(hub: SmartAirHub, entity_id: str) -> str:
+    """Return whether a sensor tells what a pump draws as a power or as a current."""
+    unit = _plain(unit_of(hub.hass, entity_id) or "")
+    ours = metric_of(hub, entity_id) is not None
+    return "current" if ours or unit in ElectricCurrentConverter.VALID_UNITS else "power"
 
 
 def is_length(unit: str | None) -> bool:

@@ -50,17 +50,17 @@ from .pysmartair.water_model import (
 )
 from .pysmartair.water_record import unparse_memory
 from .refusals import change_refused
-from .sources import Judged, MetricSource, Source, Trouble, entity_id_of, source_of
+from .sources import Judged, MetricSource, Source, StateSource, Trouble, drawn_as, entity_id_of, source_of
 from .zone_contacts import Contacts
 from .zone_hands import Hands, cause_of
-from .zone_settings import CONTACTS, ZoneSettings
+from .zone_settings import CONTACTS, POWER, ZoneSettings
 
 if TYPE_CHECKING:
     from .zones import Zones
 
 # Age, today's litres and what else changes by itself is looked at this often.
 _REFRESH_S = 60.0
-_LENT = (("level", Sense.LEVEL), ("flow", Sense.FLOW))
+_LENT = {"level": Sense.LEVEL, "flow": Sense.FLOW}
 # What is wrong with a sensor and not with the way to it ends what needs it without waiting.
 _UNREADABLE = (Trouble.MISSING, Trouble.UNIT, Trouble.MEASURES)
 _BANDS = {
@@ -134,8 +134,8 @@ class Zone:
             if entity_id is not None and what in CONTACTS:
                 contacts[what] = entity_id
             elif entity_id is not None:
-                heard = partial(self._heard, what)
-                source = self.sources[what] = source_of(self.hub, what, entity_id, self.settings.tank, heard)
+                heard, kind = partial(self._heard, what), self._kind(what, entity_id)
+                source = self.sources[what] = source_of(self.hub, kind, entity_id, self.settings.tank, heard)
                 # What was learned of a sensor outlives its new name.
                 if (known := before.get(what)) is not None and self._references.get(what) == reference:
                     source.resume(known)
@@ -158,6 +158,20 @@ class Zone:
             self._entity_ids.add(entity_id)
         return entity_id
 
+    def _kind(self, what: str, entity_id: str) -> str:
+        """Return what a sensor measures: what a pump draws is told as a power or as a current."""
+        return drawn_as(self.hub, entity_id) if what in POWER else what
+
+    def _most_drawn(self, role: Role) -> dict[str, float]:
+        """Return the limit of what a pump may draw, in the unit of its sensor."""
+        most, reference = self.settings.max_power.get(role), self.settings.sensors.get(f"{role}_power")
+        entity_id = entity_id_of(self.hub.hass, reference) if reference is not None else None
+        if most is None or entity_id is None:
+            return {}
+        if drawn_as(self.hub, entity_id) == "current":
+            return {"max_current_ma": most * 1000}
+        return {"max_power_w": most}
+
     def _find(self, role: Role, reference: str) -> Pump | None:
         entity_id = self._named(str(role), reference)
         if entity_id is None:
@@ -175,6 +189,7 @@ class Zone:
             "stale_after_s": self.settings.stale_after,
             "max_off_s": rules.max_off_s,
             "drain_off_s": rules.change_off_s,
+            **self._most_drawn(role),
         }
         inverted = role in self.settings.inverted
         return self.hub.pumps.async_switch_pump(entity_id, role, limits, inverted=inverted)
@@ -247,10 +262,26 @@ class Zone:
         senses = {Sense.LEVEL} if heard else set()
         if "flow" in self.sources and role is self.settings.flow_of:
             senses.add(Sense.FLOW)
+        if pump.uid is None and (drawn := self._drawn_by(role)) is not None:
+            senses.add(drawn)
         own = [
             Sense.LEVEL if what == "level" else Sense.FLOW for what in ("level", "flow") if self._is_own(what, pump)
         ]
         return frozenset(senses.difference(own))
+
+    def _drawn_by(self, role: Role) -> Sense | None:
+        """Return as what it is measured what a pump draws, None where that is not measured."""
+        source = self.sources.get(f"{role}_power")
+        if source is None:
+            return None
+        power = isinstance(source, StateSource) and source.what == "power"
+        return Sense.POWER_W if power else Sense.CURRENT_MA
+
+    def _sense(self, what: str, role: Role) -> Sense | None:
+        """Return what a source of the zone may tell a pump, None where that is nothing."""
+        if what in POWER:
+            return self._drawn_by(role) if POWER[what] is role else None
+        return _LENT.get(what)
 
     def _fit(self, role: Role, pump: Pump) -> None:
         """Lend a pump what is measured for it, as far as it may go by it now."""
@@ -265,29 +296,36 @@ class Zone:
         return isinstance(source, MetricSource) and source.device.uid == pump.uid
 
     def _lend(self, only: str | None = None) -> None:
-        for what, sense in _LENT:
-            source = self.sources.get(what)
-            if source is None or only not in {None, what}:
+        for what, source in tuple(self.sources.items()):
+            if only not in {None, what}:
                 continue
             for role, pump in self.pumps.items():
+                if (sense := self._sense(what, role)) is None:
+                    continue
                 self._fit(role, pump)
                 # What was never heard is not lent: the guard refuses a start, and has patience with what it found on.
                 waits = source.hearing.heard_at is None and self._waits(source)
                 if pump.zone is not None and sense in pump.zone.lends and not waits:
                     # Only what was heard just now is another reading, or what stands although it would be told of.
-                    value = self._value_for(pump, source, changes=what == "level")
-                    again = only is None and not self._stands(pump, source)
-                    pump.async_sense(sense, value, again=again, pace=source.hearing.pace)
+                    value = self._value_for(pump, what, source)
+                    again = only is None and not self._stands(pump, what, source)
+                    # What is drawn says nothing of the water, so that its pace holds up no run.
+                    pace = None if what in POWER else source.hearing.pace
+                    pump.async_sense(sense, value, again=again, pace=pace)
 
-    def _value_for(self, pump: Pump, source: Source, *, changes: bool) -> float | None:
+    def _term_for(self, pump: Pump, what: str, source: Source) -> float:
+        """Return for how long a source is believed of a pump that moves water."""
+        harm = None if what in POWER else harm_s(pump.limits, pump.guard.readings)
+        return fresh_for(source.hearing, harm, self.settings.stale_after)
+
+    def _value_for(self, pump: Pump, what: str, source: Source) -> float | None:
         """Return what holds for a pump: for a start only what holds now, for a run what held within its term.
 
-        `changes` where a run must change it: then its silence is none of a value that is steady.
+        A run must change the level, whose silence is then none of a value that is steady.
         """
         if pump.limits.circulates:
             return source.value(self.settings.stale_after)
-        harm = harm_s(pump.limits, pump.guard.readings)
-        term = fresh_for(source.hearing, harm, self.settings.stale_after)
+        term, changes = self._term_for(pump, what, source), what == "level"
         if not isinstance(pump.state, Starting | Running | Stopping):
             return None if source.trouble(term) is not None else source.value(term)
         if source.trouble(term) in _UNREADABLE:
@@ -304,12 +342,12 @@ class Zone:
         """Return since when a pump does what it does, by the clock of the sources."""
         return time.monotonic() - (self.hub.pumps.now - pump.state.since)
 
-    def _stands(self, pump: Pump, source: Source) -> bool:
+    def _stands(self, pump: Pump, what: str, source: Source) -> bool:
         term = self._fresh_for(source)
         if pump.limits.circulates:
             term = min(term, self.settings.stale_after)
         elif isinstance(pump.state, Starting | Running | Stopping):
-            term = min(term, harm_s(pump.limits, pump.guard.readings))
+            term = self._term_for(pump, what, source)
         return stands(source.hearing, self._since(pump), time.monotonic(), term)
 
     def _fresh_for(self, source: Source) -> float:
@@ -489,6 +527,10 @@ class Zone:
         self.async_tick()
 
     def _heard(self, what: str) -> None:
+        source = self.sources[what]
+        if isinstance(source, StateSource) and self._kind(what, source.entity_id) != source.what:
+            # Only now it is known as what its sensor tells what a pump draws.
+            self.async_bind()
         self._lend(what)
         self.async_tick()
 

@@ -37,10 +37,12 @@ from .pysmartair.safety import Role
 from .pysmartair.tank import Tank
 from .pysmartair.water_model import NormalRecirc
 from .sources import (
+    METRICS,
     Judged,
     Source,
     StateSource,
     Trouble,
+    drawn_as,
     entity_id_of,
     is_length,
     metric_of,
@@ -77,6 +79,9 @@ from .zone_settings import (
     CONTACTS,
     DEFAULTS,
     FLOW_OF,
+    MAX_POWER,
+    MEASURED,
+    POWER,
     PUMPS,
     SECTION_CYCLE,
     SECTION_LIMITS,
@@ -88,15 +93,17 @@ from .zone_settings import (
 )
 
 if TYPE_CHECKING:
+    from .hub import SmartAirHub
     from .zone import Zone
 
 SECTIONS = (SECTION_PUMPS, SECTION_SENSORS, SECTION_LIMITS, SECTION_CYCLE)
 # What a sensor may be, where Home Assistant has a word for it; a level in percent has none.
-DEVICE_CLASSES: dict[str, SensorDeviceClass] = {
-    "flow": SensorDeviceClass.VOLUME_FLOW_RATE,
-    "ph": SensorDeviceClass.PH,
-    "ec": SensorDeviceClass.CONDUCTIVITY,
-    "temperature": SensorDeviceClass.TEMPERATURE,
+DEVICE_CLASSES: dict[str, list[str]] = {
+    "flow": [SensorDeviceClass.VOLUME_FLOW_RATE],
+    "ph": [SensorDeviceClass.PH],
+    "ec": [SensorDeviceClass.CONDUCTIVITY],
+    "temperature": [SensorDeviceClass.TEMPERATURE],
+    **{name: [SensorDeviceClass.POWER, SensorDeviceClass.CURRENT] for name in POWER},
 }
 
 
@@ -104,7 +111,7 @@ def _sensor(name: str) -> EntitySelector:
     device_class = DEVICE_CLASSES.get(name)
     config = EntitySelectorConfig(domain="sensor")
     if device_class is not None:
-        config["device_class"] = [device_class]
+        config["device_class"] = device_class
     return EntitySelector(config)
 
 
@@ -134,6 +141,7 @@ LIMITS: dict[str, NumberSelector] = {
     CONF_PH_HIGH: _PH,
     CONF_EC_LOW: _EC,
     CONF_EC_HIGH: _EC,
+    **{name: _number(0.01, 10_000, step=0.01) for name in MAX_POWER},
 }
 CYCLE: dict[str, NumberSelector | TimeSelector | ObjectSelector] = {
     CONF_INTERVAL: _DAYS,
@@ -162,7 +170,7 @@ CYCLE: dict[str, NumberSelector | TimeSelector | ObjectSelector] = {
 }
 _FIELDS: dict[str, tuple[str, ...]] = {
     SECTION_PUMPS: (*PUMPS, CONF_INVERTED),
-    SECTION_SENSORS: (*SENSORS, *CONTACTS, CONF_FROM_ABOVE),
+    SECTION_SENSORS: (*MEASURED, CONF_FROM_ABOVE),
     SECTION_LIMITS: tuple(LIMITS),
     SECTION_CYCLE: tuple(CYCLE),
 }
@@ -187,6 +195,7 @@ def _schema() -> vol.Schema:
         sensors[vol.Optional(name)] = EntitySelector(EntitySelectorConfig(domain="binary_sensor"))
         sensors[vol.Optional(inverted_contact, default=False)] = BooleanSelector()
     sensors[vol.Required(CONF_FLOW_OF, default=FLOW_OF)] = flow_of
+    sensors |= {vol.Optional(name): _sensor(name) for name in POWER}
     return vol.Schema(
         {
             vol.Required(CONF_NAME): TextSelector(),
@@ -240,7 +249,7 @@ class ZoneFlow(ConfigSubentryFlow):
         hub = getattr(self._get_entry(), "runtime_data", None)
         chosen = shown.get(SECTION_SENSORS, {})
         lines: list[str] = []
-        for what in SENSORS:
+        for what in (*SENSORS, *POWER):
             if hub is None or not (entity_id := chosen.get(what)):
                 continue
             source = known_source(hub.zones.values(), what, entity_id)
@@ -298,9 +307,10 @@ class ZoneFlow(ConfigSubentryFlow):
                 errors[role] = "pump_has_other_role"
         if (inverted := self._inverted(user_input[SECTION_PUMPS])) is not None:
             errors[CONF_INVERTED] = inverted
-        if data[SECTION_PUMPS].keys().isdisjoint(PUMPS) and not data[SECTION_SENSORS].keys() & {*SENSORS, *CONTACTS}:
+        if data[SECTION_PUMPS].keys().isdisjoint(PUMPS) and not data[SECTION_SENSORS].keys() & {*MEASURED}:
             errors["base"] = "nothing_chosen"
         errors |= self._judge_units(user_input[SECTION_SENSORS], tank_of(data))
+        errors |= self._judge_power(user_input[SECTION_PUMPS], user_input[SECTION_SENSORS])
         for name, fields in _FIELDS.items():
             wrong = [errors[one] for one in fields if one in errors]
             errors |= {name: wrong[0]} if wrong else {}
@@ -324,6 +334,22 @@ class ZoneFlow(ConfigSubentryFlow):
                     pass
             if what == "level" and sensors.get(CONF_FROM_ABOVE) and unit_of(self.hass, entity_id) and not length:
                 errors[CONF_FROM_ABOVE] = "not_a_distance"
+        return errors
+
+    def _judge_power(self, pumps: Mapping[str, Any], sensors: Mapping[str, Any]) -> dict[str, str]:
+        """Return what is wrong with what measures what the pumps draw, as far as a running hub can tell."""
+        hub: SmartAirHub | None = getattr(self._get_entry(), "runtime_data", None)
+        errors: dict[str, str] = {}
+        for what, role in POWER.items():
+            entity_id, pump = sensors.get(what), pumps.get(str(role))
+            if not entity_id or not pump or hub is None:
+                continue
+            if hub.zones.is_ours(pump):
+                errors[what] = "power_of_device"
+            elif (found := metric_of(hub, entity_id)) is not None:
+                errors |= {} if found[1] == METRICS["current"] else {what: "unit_of_power"}
+            elif unit_trouble(self.hass, drawn_as(hub, entity_id), entity_id, Tank()) is Trouble.UNIT:
+                errors[what] = "unit_of_power"
         return errors
 
     def _inverted(self, pumps: Mapping[str, Any]) -> str | None:
@@ -357,5 +383,4 @@ def known_source(zones: Iterable[Zone], what: str, entity_id: str) -> Source | N
 
 def _entities(data: Mapping[str, dict[str, Any]]) -> list[tuple[dict[str, Any], str]]:
     pumps, sensors = data[SECTION_PUMPS], data[SECTION_SENSORS]
-    measured = (*SENSORS, *CONTACTS)
-    return [(pumps, one) for one in PUMPS if one in pumps] + [(sensors, one) for one in measured if one in sensors]
+    return [(pumps, one) for one in PUMPS if one in pumps] + [(sensors, one) for one in MEASURED if one in sensors]

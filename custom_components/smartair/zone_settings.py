@@ -1,7 +1,7 @@
 """What the owner set for a zone: how it is stored, what it means, and what is wrong with it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Self
 
@@ -50,6 +50,12 @@ CONF_LEAK = "leak"
 CONF_FLOAT = "float_switch"
 CONTACTS = {CONF_LEAK: "leak_inverted", CONF_FLOAT: "float_inverted"}
 """What is on or off, each with the name of the field that says that off means what on does for others."""
+POWER = {f"{name}_power": role for name, role in PUMPS.items()}
+"""What measures what a pump draws, as a power or as a current."""
+MAX_POWER = {f"{name}_max_power": role for name, role in PUMPS.items()}
+"""The most that a pump may draw, in watts, or in amperes where its sensor measures a current."""
+MEASURED = (*SENSORS, *CONTACTS, *POWER)
+"""All that the owner may choose as a sensor."""
 FLOW_OF = "fill"
 
 # What a zone has that its owner never looked at.
@@ -83,13 +89,14 @@ class ZoneSettings:
     tank: Tank
     inverted: frozenset[Role] = frozenset()
     inverted_contacts: frozenset[str] = frozenset()
+    max_power: Mapping[Role, float] = field(default_factory=dict)
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
         """Return what a subentry holds; it was judged before it was stored."""
         pumps = {role: data[SECTION_PUMPS][name] for name, role in PUMPS.items() if data[SECTION_PUMPS].get(name)}
         chosen = data[SECTION_SENSORS]
-        sensors = {name: chosen[name] for name in (*SENSORS, *CONTACTS) if chosen.get(name)}
+        sensors = {name: chosen[name] for name in MEASURED if chosen.get(name)}
         limits = DEFAULTS | data[SECTION_LIMITS]
         return cls(
             pumps=pumps,
@@ -105,6 +112,7 @@ class ZoneSettings:
             rules=_rules(pumps, sensors, limits, DEFAULTS | data[SECTION_CYCLE], tank_of(data)),
             tank=tank_of(data),
             inverted_contacts=frozenset(name for name, inverted in CONTACTS.items() if chosen.get(inverted)),
+            max_power={role: limits[name] for name, role in MAX_POWER.items() if limits.get(name) is not None},
         )
 
 
@@ -158,7 +166,19 @@ def judge(data: Mapping[str, Any]) -> Errors:
     limits = DEFAULTS | data[SECTION_LIMITS]
     cycle = DEFAULTS | data[SECTION_CYCLE]
     errors = _judge_pumps(data[SECTION_PUMPS]) | _judge_limits(limits) | _judge_cycle(cycle, data[SECTION_SENSORS])
+    errors |= _judge_power(data[SECTION_PUMPS], data[SECTION_SENSORS], limits)
     return errors | _judge_numbers(limits) | _judge_numbers(cycle)
+
+
+def _judge_power(pumps: Mapping[str, Any], sensors: Mapping[str, Any], limits: Mapping[str, Any]) -> Errors:
+    errors: Errors = {}
+    for name, power, highest in zip(PUMPS, POWER, MAX_POWER, strict=True):
+        if sensors.get(power) and not pumps.get(name):
+            errors[power] = "power_without_pump"
+        if limits.get(highest) is not None and not sensors.get(power):
+            # A limit that has no effect is not shown as if it had one.
+            errors[highest] = "limit_without_power"
+    return errors
 
 
 def _judge_pumps(pumps: Mapping[str, Any]) -> Errors:

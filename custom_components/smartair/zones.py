@@ -13,6 +13,7 @@ from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
 
+from .announce import word
 from .const import DOMAIN, SUBENTRY_ZONE
 from .isolation import async_bounded
 from .pump import Pump
@@ -257,7 +258,7 @@ class Zones(dict[str, Zone]):
                 translation_key="zone_pump_missing"
                 if name in map(str, zone.settings.pumps)
                 else "zone_sensor_missing",
-                translation_placeholders={"zone": zone.name, "what": name},
+                translation_placeholders={"zone": zone.name, "what": word(self.hass, "zone_part", name)},
             )
 
     # --- what is kept ---------------------------------------------------------------------------

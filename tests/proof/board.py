@@ -27,6 +27,8 @@ from custom_components.smartair.pysmartair.guard_data import (
 )
 from custom_components.smartair.pysmartair.safety import Role
 
+MEASURED = (Sense.LEVEL, Sense.FLOW, Sense.CURRENT_MA)
+"""What a board measures; power is what sockets measure."""
 BOARD_FAULTS = ("says_nothing", "says_it_late", "says_it_twice", "deaf", "welded", "literal", "garbage", "silent")
 WATER_FAULTS = ("blocked", "stalled", "frozen", "level_gone", "flow_gone", "current_gone", "leaks")
 PACE = 0.2
@@ -43,7 +45,7 @@ class Board:
     role: Role
     now: float
     interval: int = 1
-    senses: frozenset[Sense] = frozenset(Sense)
+    senses: frozenset[Sense] = frozenset(MEASURED)
     ends_itself: bool = True
     level: float = 50.0
     coil: bool = False

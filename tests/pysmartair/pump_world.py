@@ -49,6 +49,8 @@ from custom_components.smartair.pysmartair.guard_data import (
 from custom_components.smartair.pysmartair.guard_memory import memory_as_dict, memory_from_dict
 from custom_components.smartair.pysmartair.safety import Cause, Limits, Reason, Refused, Role
 
+MEASURED = (Sense.LEVEL, Sense.FLOW, Sense.CURRENT_MA)
+"""What a board measures; power is what sockets measure."""
 MAX_RUN = 100.0
 MAX_OFF = 60.0
 STALE = 15.0
@@ -127,7 +129,7 @@ class PumpWorld(RuleBasedStateMachine):
         memory = memory_from_dict(json.loads(json.dumps(self.disk))) if self.disk else Memory()
         self.guard = rules.begin(self.limits, memory, self.now)
         self.heard = False
-        self.tell(Fitted(frozenset(Sense)))
+        self.tell(Fitted(frozenset(MEASURED)))
         self.tell(Contacted(self.contact))
         # As Home Assistant looks around before each order.
         self.tell(self.around)
@@ -334,7 +336,7 @@ class PumpWorld(RuleBasedStateMachine):
     def the_relay_welds(self, welded: bool) -> None:
         self.device.welded = welded
 
-    @rule(sense=st.sampled_from([None, *Sense]))
+    @rule(sense=st.sampled_from([None, *MEASURED]))
     def a_sensor_falls_silent(self, sense: Sense | None) -> None:
         self.mute = set() if sense is None else self.mute | {sense}
 
@@ -342,7 +344,7 @@ class PumpWorld(RuleBasedStateMachine):
     def the_device_falls_silent(self, silent: bool) -> None:
         self.silent = silent
 
-    @rule(sense=st.sampled_from(Sense), value=st.sampled_from([5000.0, 0.0, float("nan"), None]))
+    @rule(sense=st.sampled_from(MEASURED), value=st.sampled_from([5000.0, 0.0, float("nan"), None]))
     def a_sensor_glitches(self, sense: Sense, value: float | None) -> None:
         self._to_ha(Sensed(sense, value))
 
@@ -519,7 +521,7 @@ class PumpWorld(RuleBasedStateMachine):
                 real = self.now - self.fresh.get(_SENSE[name], -1e9) <= 2 and count > 2
                 bad_for = min(self.now - since, ran)
                 assert not (real and bad_for > patience), f"a real fault did not trip: {name}"
-            for sense in Sense:
+            for sense in MEASURED:
                 blind = self.now - self.fresh.get(sense, -1e9) > STALE + 8
                 assert not (blind and ran > 8), f"S6 a run goes on without its {sense}"
         if isinstance(state, (Running, Resting, Stopping)):

@@ -57,6 +57,8 @@ from .guard_data import (
     Touched,
     Tripped,
     Unknown,
+    reading_of,
+    with_reading,
 )
 from .guard_turn import LOCKS, REFUSED, Turn
 from .guard_watch import look, measure_rate, pause_is_over
@@ -65,7 +67,6 @@ from .safety import (
     Cause,
     Limits,
     Reading,
-    Readings,
     Reason,
     Refused,
     Watch,
@@ -232,18 +233,13 @@ def _fit(turn: Turn, event: Fitted) -> None:
             return None
         return replace(reading or Reading(since=turn.now), live=sense in event.live)
 
-    turn.set(
-        readings=replace(
-            readings,
-            level=fitted(Sense.LEVEL, readings.level),
-            flow=fitted(Sense.FLOW, readings.flow),
-            current_ma=fitted(Sense.CURRENT_MA, readings.current_ma),
-        )
-    )
+    for sense in Sense:
+        readings = with_reading(readings, sense, fitted(sense, reading_of(readings, sense)))
+    turn.set(readings=readings)
 
 
 def _sense(turn: Turn, event: Sensed) -> None:
-    before: Reading | None = getattr(turn.guard.readings, event.sense)
+    before = reading_of(turn.guard.readings, event.sense)
     if before is None:
         return
     if not event.again or before.count == 0:
@@ -255,7 +251,7 @@ def _sense(turn: Turn, event: Sensed) -> None:
         # A source that speaks only of changes is silent for hours at rest, and that is not its pace; and it has had
         # its term where it was judged.
         reading = replace(reading, gaps=() if event.pace is None else (event.pace,), since=-inf)
-    turn.set(readings=_with(turn.guard.readings, event.sense, reading))
+    turn.set(readings=with_reading(turn.guard.readings, event.sense, reading))
     if event.sense is Sense.LEVEL and not event.again and event.value is not None:
         measure_rate(turn, event.value)
 
@@ -264,20 +260,9 @@ def _await(turn: Turn) -> None:
     """Give each source its term for the first word after a start of its device (S6)."""
     readings = turn.guard.readings
     for sense in Sense:
-        reading: Reading | None = getattr(readings, sense)
-        if reading is not None:
-            readings = _with(readings, sense, replace(reading, since=turn.now))
+        if (reading := reading_of(readings, sense)) is not None:
+            readings = with_reading(readings, sense, replace(reading, since=turn.now))
     turn.set(readings=readings)
-
-
-def _with(readings: Readings, sense: Sense, reading: Reading) -> Readings:
-    match sense:
-        case Sense.LEVEL:
-            return replace(readings, level=reading)
-        case Sense.FLOW:
-            return replace(readings, flow=reading)
-        case Sense.CURRENT_MA:  # pragma: no branch - the union is closed
-            return replace(readings, current_ma=reading)
 
 
 def _report(turn: Turn, event: Reported) -> None:

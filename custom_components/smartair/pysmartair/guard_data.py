@@ -3,10 +3,10 @@
 Times are in seconds of a clock that only goes forward within one run of Home Assistant.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum, auto
 
-from .safety import Contact, Limits, Readings, Refused, Watch, holds_circulation
+from .safety import Contact, Limits, Reading, Readings, Refused, Watch, holds_circulation
 from .still_water import StillWater
 
 LEASE_S = 60.0
@@ -29,6 +29,33 @@ class Sense(StrEnum):
     LEVEL = auto()
     FLOW = auto()
     CURRENT_MA = auto()
+    POWER_W = auto()
+
+
+def reading_of(readings: Readings, sense: Sense) -> Reading | None:
+    """Return the last value of a sense, None where nothing measures it."""
+    match sense:
+        case Sense.LEVEL:
+            return readings.level
+        case Sense.FLOW:
+            return readings.flow
+        case Sense.CURRENT_MA:
+            return readings.current_ma
+        case Sense.POWER_W:  # pragma: no branch - the union is closed
+            return readings.power_w
+
+
+def with_reading(readings: Readings, sense: Sense, reading: Reading | None) -> Readings:
+    """Return the readings with another value of a sense, or with none."""
+    match sense:
+        case Sense.LEVEL:
+            return replace(readings, level=reading)
+        case Sense.FLOW:
+            return replace(readings, flow=reading)
+        case Sense.CURRENT_MA:
+            return replace(readings, current_ma=reading)
+        case Sense.POWER_W:  # pragma: no branch - the union is closed
+            return replace(readings, power_w=reading)
 
 
 # --- states: what the pump does, as far as it is known ---------------------------------------------

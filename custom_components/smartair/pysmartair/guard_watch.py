@@ -241,7 +241,12 @@ def _later(readings: Readings, since: float) -> Readings:
     def later(reading: Reading | None) -> Reading | None:
         return reading if reading is not None and reading.said_at > since else None
 
-    return replace(readings, flow=later(readings.flow), current_ma=later(readings.current_ma))
+    return replace(
+        readings,
+        flow=later(readings.flow),
+        current_ma=later(readings.current_ma),
+        power_w=later(readings.power_w),
+    )
 
 
 def _see_again(turn: Turn) -> None:

@@ -64,6 +64,7 @@ class Cause(StrEnum):
     FROZEN = auto()
     SLOW = auto()
     RISING = auto()
+    POWER = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +106,14 @@ DEFAULT_MIN_LEVEL, DEFAULT_MAX_LEVEL = 10.0, 95.0
 class Readings:
     """All inputs of one channel; an input that is not fitted is None.
 
-    `rate` is how fast the pump was measured to move the level, in percent of the tank a second.
+    What a pump draws is known as its current or, of a switch that measures it so, as its power: the firmware knows
+    only the current. `rate` is how fast the pump was measured to move the level, in percent of the tank a second.
     """
 
     level: Reading | None = None
     flow: Reading | None = None
     current_ma: Reading | None = None
+    power_w: Reading | None = None
     float_switch: Contact = Contact.ABSENT
     leak: Contact = Contact.ABSENT
     rate: float | None = None
@@ -130,6 +133,8 @@ class Limits:
     min_flow: float = 0.3
     max_current_ma: float = 1500.0
     idle_current_ma: float = 50.0
+    max_power_w: float | None = None
+    idle_power_w: float = 2.0
     max_run_s: float = 1200.0
     max_off_s: float = 1800.0
     drain_off_s: float = 1800.0
@@ -186,6 +191,8 @@ LEAK_CAUSES = {Contact.UNKNOWN: Cause.UNKNOWN, Contact.ON: Cause.LEAK}
 LEVEL_RANGE = CATALOGUE["water_level"].taken
 FLOW_RANGE = CATALOGUE["flow_rate"].taken
 CURRENT_RANGE = CATALOGUE["pump_current"].taken
+# A socket's meter is off by a watt or two around zero.
+POWER_RANGE = (-10.0, 100_000.0)
 
 
 def harm_s(limits: Limits, readings: Readings) -> float:
@@ -219,6 +226,11 @@ def known_flow(limits: Limits, readings: Readings, now: float) -> float | None:
 def known_current(limits: Limits, readings: Readings, now: float) -> float | None:
     """Return the current if it is fresh and could be true, else None (S6)."""
     return _known(limits, readings, readings.current_ma, CURRENT_RANGE, now)
+
+
+def known_power(limits: Limits, readings: Readings, now: float) -> float | None:
+    """Return the power if it is fresh and could be true, else None (S6)."""
+    return _known(limits, readings, readings.power_w, POWER_RANGE, now)
 
 
 def reservoir(limits: Limits, readings: Readings, now: float) -> Verdict:
@@ -257,10 +269,19 @@ def watched(limits: Limits, readings: Readings, now: float) -> Verdict:
     """Refuse a run that no sensor watches. Circulation goes on without them (S5)."""
     if limits.circulates:
         return ALLOWED
-    if readings.current_ma is not None and known_current(limits, readings, now) is None:
-        return Refused(Reason.OVERCURRENT, Cause.UNKNOWN, None, limits.max_current_ma)
+    if (unknown := _unmeasured(limits, readings, now)) != ALLOWED:
+        return unknown
     if readings.flow is not None and known_flow(limits, readings, now) is None:
         return Refused(Reason.NO_FLOW, Cause.UNKNOWN, None, limits.min_flow)
+    return ALLOWED
+
+
+def _unmeasured(limits: Limits, readings: Readings, now: float) -> Verdict:
+    """Refuse where it is not known what the pump draws, although that is measured."""
+    if readings.current_ma is not None and known_current(limits, readings, now) is None:
+        return Refused(Reason.OVERCURRENT, Cause.UNKNOWN, None, limits.max_current_ma)
+    if readings.power_w is not None and known_power(limits, readings, now) is None:
+        return Refused(Reason.OVERCURRENT, Cause.UNKNOWN, None, limits.max_power_w)
     return ALLOWED
 
 
@@ -289,10 +310,13 @@ def paced(limits: Limits, readings: Readings) -> Verdict:
 
 
 def overcurrent(limits: Limits, readings: Readings, now: float) -> Verdict:
-    """Refuse a current that is too high."""
+    """Refuse a current, or a power, that is too high."""
     current = known_current(limits, readings, now)
     if current is not None and current > limits.max_current_ma:
         return Refused(Reason.OVERCURRENT, Cause.MEASURED, current, limits.max_current_ma)
+    power = known_power(limits, readings, now)
+    if power is not None and limits.max_power_w is not None and power > limits.max_power_w:
+        return Refused(Reason.OVERCURRENT, Cause.POWER, power, limits.max_power_w)
     return ALLOWED
 
 
@@ -309,6 +333,9 @@ def stuck(limits: Limits, readings: Readings, now: float) -> Verdict:
     current = known_current(limits, readings, now)
     if current is not None and current > limits.idle_current_ma:
         return Refused(Reason.PUMP_STUCK_ON, Cause.MEASURED, current, limits.idle_current_ma)
+    power = known_power(limits, readings, now)
+    if power is not None and power > limits.idle_power_w:
+        return Refused(Reason.PUMP_STUCK_ON, Cause.MEASURED, power, limits.idle_power_w)
     flow = known_flow(limits, readings, now)
     if flow is not None and flow > limits.min_flow:
         return Refused(Reason.PUMP_STUCK_ON, Cause.MEASURED, flow, limits.min_flow)
@@ -415,9 +442,8 @@ def may_reset(lock: Refused, limits: Limits, readings: Readings, now: float, *, 
 
 
 def _drawn(limits: Limits, readings: Readings, now: float) -> Verdict:
-    if readings.current_ma is not None and known_current(limits, readings, now) is None:
-        return Refused(Reason.OVERCURRENT, Cause.UNKNOWN, None, limits.max_current_ma)
-    return overcurrent(limits, readings, now)
+    unknown = _unmeasured(limits, readings, now)
+    return overcurrent(limits, readings, now) if unknown == ALLOWED else unknown
 
 
 def _metered(limits: Limits, readings: Readings, now: float) -> Verdict:
@@ -445,6 +471,7 @@ def _let_go(lock: Refused, limits: Limits, readings: Readings, now: float) -> Ve
         seen
         for reading, seen in (
             (readings.current_ma, known_current(limits, readings, now)),
+            (readings.power_w, known_power(limits, readings, now)),
             (readings.flow, known_flow(limits, readings, now)),
         )
         if reading is not None
@@ -554,18 +581,19 @@ def watch_run(
     still = _refused(no_flow(limits, readings, now)) if ran >= limits.start_grace_s else None
 
     looks = watch.looks + 1
+    drawn_count = _count(readings.current_ma) + _count(readings.power_w)
     level_count = looks if dry is not None and dry.cause is Cause.FLOAT_OPEN else _count(readings.level)
     watch = replace(
         watch,
         looks=looks,
-        current=watch.current.follow(now, _count(readings.current_ma), holds=high is not None),
+        current=watch.current.follow(now, drawn_count, holds=high is not None),
         dry=watch.dry.follow(now, level_count, holds=dry is not None),
         blind=watch.blind.follow(now, looks, holds=blind is not None),
         flow=watch.flow.follow(now, _count(readings.flow), holds=still is not None),
     )
     trips = (
         Trip(high, locks=True)
-        if high is not None and watch.current.over(now, _count(readings.current_ma), limits.current_dwell_s)
+        if high is not None and watch.current.over(now, drawn_count, limits.current_dwell_s)
         else None,
         Trip(full, locks=True) if full is not None else None,
         Trip(dry, locks=True) if dry is not None and watch.dry.over(now, level_count, limits.dry_dwell_s) else None,
@@ -630,7 +658,8 @@ def _slow(limits: Limits, readings: Readings, _now: float) -> Verdict:
 
 
 def _source(refused: Refused, readings: Readings) -> Reading | None:
-    by_reason = {Reason.OVERCURRENT: readings.current_ma, Reason.NO_FLOW: readings.flow}
+    drawn = readings.power_w if readings.current_ma is None else readings.current_ma
+    by_reason = {Reason.OVERCURRENT: drawn, Reason.NO_FLOW: readings.flow}
     return by_reason.get(refused.reason, readings.level)
 
 
@@ -652,7 +681,7 @@ def _grace(blind: Refused, limits: Limits, readings: Readings) -> float:
 def watch_rest(watch: Watch, limits: Limits, readings: Readings, now: float) -> tuple[Watch, Trip | None]:
     """Look at a pump that has been switched off."""
     moving = _refused(stuck(limits, readings, now))
-    count = _count(readings.current_ma) + _count(readings.flow)
+    count = _count(readings.current_ma) + _count(readings.power_w) + _count(readings.flow)
     watch = replace(watch, looks=watch.looks + 1, stuck=watch.stuck.follow(now, count, holds=moving is not None))
     if moving is not None and watch.stuck.over(now, count, limits.stuck_dwell_s):
         return watch, Trip(moving, locks=True)
