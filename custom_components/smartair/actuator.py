@@ -10,7 +10,8 @@ from homeassistant.helpers import entity_registry as er
 
 from .const import DOMAIN
 from .device import SmartAirDevice
-from .pysmartair import CommandName, without_markup
+from .place import place_of_entity
+from .pysmartair import CommandName, place_text, without_markup
 from .pysmartair.guard_data import CONFIRM_S
 
 # A call that hangs has this many tries of the guard to come to its end, for some radios take half a minute.
@@ -27,8 +28,8 @@ class Actuator(Protocol):
     """By what the pump is remembered, whatever it is called."""
 
     @property
-    def name(self) -> str:
-        """What people call it."""
+    def place(self) -> str:
+        """Where it is, in its owner's words."""
 
     async def async_run(self, cmd_id: str, seconds: float, *, planned: bool, lasting: bool = False) -> None:
         """Switch on for at most so many seconds, by an order that may last; raise HomeAssistantError where not."""
@@ -52,8 +53,8 @@ class ChannelActuator(Actuator):
 
     @property
     @override
-    def name(self) -> str:
-        return f"{self.device.name} {self.channel}"
+    def place(self) -> str:
+        return place_text(self.device.place, self.channel)
 
     @override
     async def async_run(self, cmd_id: str, seconds: float, *, planned: bool, lasting: bool = False) -> None:
@@ -98,9 +99,8 @@ class SwitchActuator(Actuator):
 
     @property
     @override
-    def name(self) -> str:
-        state = self.hass.states.get(self.entity_id)
-        return state.name if state else self.entity_id
+    def place(self) -> str:
+        return place_of_entity(self.hass, self.entity_id)
 
     @override
     async def async_run(self, cmd_id: str, seconds: float, *, planned: bool, lasting: bool = False) -> None:

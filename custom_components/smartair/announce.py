@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from homeassistant.core import callback
+from homeassistant.core import callback, valid_entity_id
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.translation import async_get_cached_translations
 
 from .const import DOMAIN, EVENT_ALERT
+from .place import place_of_entity
 from .pysmartair import Alert, Change, Code, Severity, unparse_alert, without_markup
 
 if TYPE_CHECKING:
@@ -45,10 +46,14 @@ def zone_name(hub: SmartAirHub, zone: str | None) -> str | None:
     return found.title if found else zone
 
 
-def place_name(hub: SmartAirHub, alert: Alert) -> str:
-    """Return the name of the zone or device that an alert is about, or the hub's."""
-    device = hub.devices.get(alert.uid or "")
-    return device.name if device else alert.uid or zone_name(hub, alert.zone) or hub.entry.title
+def place_of_alert(hub: SmartAirHub, alert: Alert) -> str:
+    """Return where an alert is: at a pump, a device or a zone, else at the hub."""
+    uid, zone, channel = alert.uid or "", alert.zone or "", alert.channel or ""
+    if not uid and valid_entity_id(channel):
+        # A switch that is not ours, which a zone uses as a pump.
+        return place_of_entity(hub.hass, channel)
+    thing = hub.pumps.get((uid, channel)) or hub.devices.get(uid) or hub.zones.get(zone)
+    return thing.place if thing is not None else uid or zone_name(hub, alert.zone) or hub.entry.title
 
 
 def describe(hub: SmartAirHub, change: Change, alert: Alert) -> dict[str, Any]:
@@ -59,7 +64,7 @@ def describe(hub: SmartAirHub, change: Change, alert: Alert) -> dict[str, Any]:
         "event": alert.event(change),
         "config_entry_id": hub.entry.entry_id,
         "device_id": device.device_id if device else None,
-        "name": place_name(hub, alert),
+        "name": place_of_alert(hub, alert),
         **unparse_alert(alert),
     }
 
@@ -98,7 +103,7 @@ class Announcer:
             severity=ir.IssueSeverity.ERROR if alert.severity is Severity.CRITICAL else ir.IssueSeverity.WARNING,
             translation_key=key,
             translation_placeholders={
-                "device": without_markup(place_name(self._hub, alert)),
+                "device": without_markup(place_of_alert(self._hub, alert)),
                 "channel": without_markup(alert.channel or "–"),
                 "cause": without_markup(word(hass, "alert_cause", alert.cause) if alert.cause else "–"),
             },

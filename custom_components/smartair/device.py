@@ -19,6 +19,7 @@ from homeassistant.util.ulid import ulid_now
 
 from .const import DOMAIN
 from .history import DeviceHistory
+from .place import place_of_device
 from .pysmartair import (
     ANSWER_TIMEOUT,
     CATALOGUE,
@@ -588,7 +589,7 @@ class SmartAirDevice:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
                 translation_key="device_unavailable",
-                translation_placeholders={"device": self.name},
+                translation_placeholders={"device": self.place},
             )
         offered = self.snapshot.commands
         if self.snapshot.descriptor is not None and name not in offered and not is_stop:
@@ -596,7 +597,7 @@ class SmartAirDevice:
                 translation_domain=DOMAIN,
                 translation_key="command_not_offered",
                 translation_placeholders={
-                    "device": self.name,
+                    "device": self.place,
                     "command": name,
                     "offered": ", ".join(offered) or "–",
                 },
@@ -614,7 +615,7 @@ class SmartAirDevice:
                 translation_domain=DOMAIN,
                 translation_key="no_answer",
                 translation_placeholders={
-                    "device": self.name,
+                    "device": self.place,
                     "command": name,
                     "seconds": str(ANSWER_TIMEOUT),
                 },
@@ -636,7 +637,7 @@ class SmartAirDevice:
             translation_domain=DOMAIN,
             translation_key=key,
             translation_placeholders={
-                "device": self.name,
+                "device": self.place,
                 "command": name,
                 "error": without_markup(response.error_code or "–"),
             },
@@ -656,6 +657,11 @@ class SmartAirDevice:
         """The name that the device gives itself, or its uid."""
         descriptor = self.snapshot.descriptor
         return without_markup((descriptor.name if descriptor else None) or self.uid)
+
+    @property
+    def place(self) -> str:
+        """Where it is, in its owner's words, for every text that people read."""
+        return place_of_device(self.hub.hass, self.device_id) or self.name
 
     @callback
     def async_stop(self) -> None:

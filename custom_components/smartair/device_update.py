@@ -226,7 +226,7 @@ class DeviceUpdate:
         return ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key=_DENIED[why],
-            translation_placeholders={"device": self.device.name, "version": version},
+            translation_placeholders={"device": self.device.place, "version": version},
         )
 
     async def _async_order(self, image: firmware.Image, *, force: bool, rollout: str | None) -> None:
@@ -279,7 +279,7 @@ class DeviceUpdate:
         return HomeAssistantError(
             translation_domain=DOMAIN,
             translation_key=key,
-            translation_placeholders={"device": self.device.name},
+            translation_placeholders={"device": self.device.place},
         )
 
     # --- what the device says -------------------------------------------------------------------

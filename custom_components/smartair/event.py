@@ -117,7 +117,7 @@ class ActivityEvent(SmartAirEntity, EventEntity):
             when = dt_util.as_local(dt_util.utc_from_timestamp(event.timestamp)).isoformat(
                 sep=" ", timespec="seconds"
             )
-            async_log_entry(self.hass, self.device.name, f"{event.event} ({when})", DOMAIN, self.entity_id)
+            async_log_entry(self.hass, self.device.place, f"{event.event} ({when})", DOMAIN, self.entity_id)
             return
         known = event.event in self.event_types
         attributes = {name: value for name, value in event.data.items() if name not in _RESERVED}

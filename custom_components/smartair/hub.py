@@ -485,7 +485,7 @@ class SmartAirHub:
             severity=ir.IssueSeverity.WARNING,
             translation_key=text or key,
             translation_placeholders={
-                "device": device.name if device else uid,
+                "device": without_markup(device.place) if device else uid,
                 **{name: without_markup(text) for name, text in placeholders.items()},
             },
             data={"entry_id": self.entry.entry_id, "uid": uid},

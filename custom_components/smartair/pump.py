@@ -16,6 +16,7 @@ from homeassistant.util.ulid import ulid_now
 from .actuator import Actuator
 from .device import CommandRefusedError
 from .last_hand import Hand, LastHand
+from .place import place_of_device
 from .pump_state import is_on, running_since, shown
 from .pysmartair import Alert, Code, CommandResponse, ResponseStatus, RunRecord
 from .pysmartair.fields import number
@@ -123,12 +124,10 @@ class Pump:
     # --- what is known --------------------------------------------------------------------------
 
     @property
-    def name(self) -> str:
-        """What people call it."""
-        registered = self.registered
-        if registered is None or self.uid is None:
-            return self.actuator.name
-        return registered.name_by_user or registered.name or self.actuator.name
+    def place(self) -> str:
+        """Where it is, in its owner's words, for every text that people read."""
+        own = None if self.uid is None else place_of_device(self.pumps.hass, self.device_id)
+        return own or self.actuator.place
 
     @property
     def disabled(self) -> bool:
@@ -271,7 +270,7 @@ class Pump:
         if not stopping.done():
             # Whoever waits has more to do, and whatever switches the pump may never say a word.
             await asyncio.wait({stopping}, timeout=STOP_S)
-        error = stopping.result() if stopping.done() else run_failure("stop_no_answer", self.name)
+        error = stopping.result() if stopping.done() else run_failure("stop_no_answer", self.place)
         if error is not None:
             raise error
 
@@ -390,7 +389,7 @@ class Pump:
                 if verdict.cause in {Cause.UNKNOWN, Cause.SLOW}:
                     # Whoever tries again finds a device that reports each second, where it can.
                     self.pumps.async_wake(self)
-                self._answer(run_id, PumpRefusedError(verdict, self.name))
+                self._answer(run_id, PumpRefusedError(verdict, self.place))
             case Fail(run_id, why):
                 self.last_hand.failed(run_id)
                 self._answer(run_id, self._failure(why))
@@ -398,7 +397,7 @@ class Pump:
                 self.pumps.alerts.async_resolve(Code.LEAK, uid=self.uid)
                 self._reset_over(None)
             case ResetRefused(verdict):
-                self._reset_over(PumpRefusedError(verdict, self.name))
+                self._reset_over(PumpRefusedError(verdict, self.place))
             case Alarm():
                 self._alarm(effect)
             case Ended():
@@ -454,7 +453,7 @@ class Pump:
     def _failure(self, why: str) -> HomeAssistantError:
         if why == "not_sent" and self._not_sent is not None:
             return self._not_sent
-        return run_failure(why, self.name)
+        return run_failure(why, self.place)
 
     def _reset_over(self, error: HomeAssistantError | None) -> None:
         waiting, self._resetting = self._resetting, None
@@ -492,7 +491,7 @@ class Pump:
         try:
             await self.actuator.async_stop(off_s, water_change=effect.water_change)
         except HomeAssistantError as err:
-            _LOGGER.warning("The stop of %s is not confirmed: %s", self.name, err)
+            _LOGGER.warning("The stop of %s is not confirmed: %s", self.place, err)
             if not isinstance(err, CommandRefusedError) and err.translation_key not in _UNANSWERED:
                 self._owe_stop(err.translation_key)
             return err

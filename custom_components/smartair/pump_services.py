@@ -160,7 +160,7 @@ async def async_pump_command(
         if command == CommandName.STOP_PUMP or (described and command not in device.snapshot.commands):
             # The one is never gated, and of the other the device itself says that it does not offer it.
             return command_response(await device.async_command(command, params))
-        raise _error("unknown_channel", device=device.name, channel=without_markup(channel))
+        raise _error("unknown_channel", device=device.place, channel=without_markup(channel))
     if command == CommandName.RUN_PUMP:
         given = [one for name in ("duration_s", "max_run_s") if (one := _seconds(params, name)) is not None]
         run = await pump.async_run(seconds=min(given, default=None), hand=hand)

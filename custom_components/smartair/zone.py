@@ -13,6 +13,7 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
+from .place import place_of_device
 from .pump import Pump, ZoneContext
 from .pysmartair import Code, RunRecord
 from .pysmartair.guard_data import Running, Sense, Starting, Stopping
@@ -252,6 +253,11 @@ class Zone:
         """The zone as it stands in the device registry."""
         return dr.async_get(self.hub.hass).async_get(self.device_id) if self.device_id else None
 
+    @property
+    def place(self) -> str:
+        """Where it is, in its owner's words."""
+        return place_of_device(self.hub.hass, self.device_id) or self.name
+
     # --- what is lent to its pumps --------------------------------------------------------------
 
     def _lent(self, role: Role, pump: Pump) -> frozenset[Sense]:
@@ -451,22 +457,22 @@ class Zone:
 
     def _hindrances(self) -> Iterator[Hindrance]:
         if (other := self.zones.other_change(self)) is not None:
-            yield Hindrance(Refusal.OTHER_ZONE, None, other.name)
+            yield Hindrance(Refusal.OTHER_ZONE, None, other.place)
         for role in self.settings.pumps:
             if str(role) in self.missing:
                 yield Hindrance(Refusal.PUMP_MISSING, role, self.missing[str(role)])
         for role, pump in self.pumps.items():
             if pump.role is not role:
-                yield Hindrance(Refusal.PUMP_MISSING, role, pump.name)
+                yield Hindrance(Refusal.PUMP_MISSING, role, pump.place)
             device = self.hub.devices.get(pump.uid) if pump.uid is not None else None
             if device is not None and device.snapshot.ota is not None and device.snapshot.ota.under_way:
-                yield Hindrance(Refusal.UPDATE_IN_PROGRESS, None, device.name)
+                yield Hindrance(Refusal.UPDATE_IN_PROGRESS, None, device.place)
             if pump.stuck:
-                yield Hindrance(Refusal.PUMP_STUCK_ON, None, pump.name)
+                yield Hindrance(Refusal.PUMP_STUCK_ON, None, pump.place)
             if pump.lock is not None:
-                yield Hindrance(Refusal.PUMP_LOCKED, role, pump.name, cause_of(str(pump.lock.reason)))
+                yield Hindrance(Refusal.PUMP_LOCKED, role, pump.place, cause_of(str(pump.lock.reason)))
             if isinstance(watched(pump.limits, pump.guard.readings, self.hub.pumps.now), Refused):
-                yield Hindrance(Refusal.PUMP_UNWATCHED, role, pump.name)
+                yield Hindrance(Refusal.PUMP_UNWATCHED, role, pump.place)
 
     @property
     def pump_problem(self) -> bool:

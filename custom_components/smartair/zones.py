@@ -17,6 +17,7 @@ from .announce import word
 from .const import DOMAIN, SUBENTRY_ZONE
 from .isolation import async_bounded
 from .pump import Pump
+from .pysmartair import without_markup
 from .pysmartair.water_model import Drain, Fill, Memory, Stabilize
 from .pysmartair.water_record import parse_memory, unparse_memory
 from .sources import entity_id_of
@@ -258,7 +259,10 @@ class Zones(dict[str, Zone]):
                 translation_key="zone_pump_missing"
                 if name in map(str, zone.settings.pumps)
                 else "zone_sensor_missing",
-                translation_placeholders={"zone": zone.name, "what": word(self.hass, "zone_part", name)},
+                translation_placeholders={
+                    "zone": without_markup(zone.place),
+                    "what": word(self.hass, "zone_part", name),
+                },
             )
 
     # --- what is kept ---------------------------------------------------------------------------

@@ -97,6 +97,7 @@ from .messages import (
 )
 from .metrics import CATALOGUE, Metric
 from .parser import config_values, parse, parse_clock
+from .places import Thing, place_text, places
 from .profiles import PROFILES, guess_type
 from .safety import Role
 from .settings import agrees, in_kind
@@ -203,6 +204,7 @@ __all__ = [
     "Steady",
     "Step",
     "Telemetry",
+    "Thing",
     "ToggleSetting",
     "Trouble",
     "Turn",
@@ -228,7 +230,9 @@ __all__ = [
     "parse",
     "parse_clock",
     "parse_topic",
+    "place_text",
     "placed",
+    "places",
     "prune_alerts",
     "raise_alert",
     "read_alerts",
