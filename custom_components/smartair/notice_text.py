@@ -119,7 +119,7 @@ def what_is(hub: SmartAirHub, alert: Alert) -> str:
         return text(hass, "value_limit", value=numbers[0], limit=numbers[1])
     if (verdict := _verdict(alert)) is not None:
         pump = hub.pumps.get((alert.uid or "", alert.channel or ""))
-        err = PumpRefusedError(verdict, pump.name if pump else alert.channel or "")
+        err = PumpRefusedError(verdict, pump.place if pump else alert.channel or "")
         return _sentence(exception_text(hass, err))
     if alert.code is Code.DEVICE_OFFLINE and isinstance(silent := alert.values.get("silent_for"), (int, float)):
         return text(hass, "silent_for", minutes=number_text(hass, silent / 60, 0))
