@@ -4,7 +4,7 @@ from typing import Any
 
 from homeassistant.core import HomeAssistant, ServiceCall, State
 from homeassistant.exceptions import ServiceValidationError
-from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
@@ -252,6 +252,29 @@ async def test_a_sensor_without_an_id_of_its_own_is_missing_only_once_home_assis
     zone.async_bind()
     assert zone.missing == {"ec": "sensor.ec"}
     assert zone.value("ec") is None
+
+
+async def test_a_sensor_and_a_switch_that_come_late_without_an_id_of_their_own_are_taken_up(
+    hass: HomeAssistant, hub: MockConfigEntry, house: House, zone: Zone, issue_registry: ir.IssueRegistry
+) -> None:
+    house.silent = True
+    gone = ("sensor.ec", "switch.fill")
+    for entity_id in gone:
+        hass.states.async_remove(entity_id)
+    zone.async_bind()
+    assert set(zone.missing) == {"ec", "fill"}
+    await house.second(30)
+    hass.states.async_set("sensor.ec", "1700", {"unit_of_measurement": "µS/cm"})
+    hass.states.async_set("switch.fill", "off")
+    await hass.async_block_till_done()
+    assert zone.missing == {}
+    assert zone.value("ec") == 1.7
+    assert not [issue for domain, issue in issue_registry.issues if domain == DOMAIN and "missing" in issue]
+    await zone.pumps[Role.FILL].async_stop()
+    count = zone.sources["ec"].count
+    hass.states.async_set("sensor.ec", "1750", {"unit_of_measurement": "µS/cm"})
+    await hass.async_block_till_done()
+    assert (zone.value("ec"), zone.sources["ec"].count) == (1.75, count + 1), "it is listened to once"
 
 
 async def test_the_level_of_another_device_is_lent_to_the_pumps(

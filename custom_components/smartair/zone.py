@@ -8,8 +8,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.config_entries import ConfigSubentry
-from homeassistant.core import CALLBACK_TYPE, callback
+from homeassistant.core import CALLBACK_TYPE, Event as HassEvent, EventStateChangedData, callback
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
@@ -149,6 +150,15 @@ class Zone:
         self.contacts.async_bind(contacts)
         self.async_register()
         self.zones.async_report_missing(self)
+        # What is not in the registry appears there never, but as a state: its integration loads late, or once more.
+        if late := [reference for reference in self.missing.values() if "." in reference]:
+            self._ends.append(async_track_state_change_event(self.hub.hass, late, self._appeared))
+
+    @callback
+    def _appeared(self, event: HassEvent[EventStateChangedData]) -> None:
+        if event.data["new_state"] is not None:
+            self.async_bind()
+            self.async_tick()
 
     def _named(self, what: str, reference: str) -> str | None:
         """Return the entity that a pump or sensor is now, and remember which are missing."""
