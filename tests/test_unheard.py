@@ -152,7 +152,7 @@ async def test_a_single_line_of_a_script_is_enough_for_a_card(
 
 
 def test_every_reason_has_words() -> None:
-    sources = [path.read_text() for path in (INTEGRATION / "pysmartair").glob("*.py")]
+    sources = [path.read_text() for path in (INTEGRATION / "pysmartair").rglob("*.py")]
     reasons = {part.split('"')[0] for text in sources for part in text.split('ParseError("')[1:]}
     assert reasons == set(EN["selector"]["broken_message"]["options"])
     assert {flaw.value for flaw in Flaw} == set(EN["selector"]["name_flaw"]["options"])

@@ -98,7 +98,7 @@ class Tests:
 def path_of(module: str) -> Path:
     """Return the file of a module."""
     folder = Path(PACKAGE.replace(".", "/"))
-    return ROOT / (folder / "pysmartair" if module in PURE else folder) / f"{module}.py"
+    return ROOT / (folder / "pysmartair" if module in PURE else folder) / f"{module.replace('.', '/')}.py"
 
 
 # --- which test comes by which line ---------------------------------------------------------------

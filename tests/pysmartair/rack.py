@@ -35,7 +35,7 @@ class Engine:
 
 def source(module: str) -> str:
     package: ModuleType = importlib.import_module(PACKAGE)
-    return (Path(str(package.__file__)).parent / f"{module}.py").read_text()
+    return (Path(str(package.__file__)).parent / f"{module.replace('.', '/')}.py").read_text()
 
 
 @dataclass

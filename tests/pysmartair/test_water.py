@@ -1257,7 +1257,10 @@ def test_a_guard_that_is_taken_away_is_missed(number: int, tmp_path: Path, monke
         if module == where:
             assert text.count(guard) == 1, "the guard is there, once"
             text = text.replace(guard, without)
-        (package / f"{module}.py").write_text(text)
+        path = package / f"{module.replace('.', '/')}.py"
+        path.parent.mkdir(exist_ok=True)
+        (path.parent / "__init__.py").touch()
+        path.write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
     mutant = Engine.of(name)
     caught = any(_complains(run, mutant) for run in COURSES.values())
