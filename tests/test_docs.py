@@ -11,12 +11,12 @@ from homeassistant.util.yaml import load_yaml_dict
 import pytest
 
 from custom_components.smartair.pysmartair import Code
-from custom_components.smartair.pysmartair.commands import ANSWER_TIMEOUT, COMMAND_LIFETIME, CommandName
-from custom_components.smartair.pysmartair.messages import Descriptor, ResponseStatus
-from custom_components.smartair.pysmartair.metrics import CATALOGUE
-from custom_components.smartair.pysmartair.parser import parse
-from custom_components.smartair.pysmartair.profiles import PROFILES
-from custom_components.smartair.pysmartair.topics import Channel, parse_topic
+from custom_components.smartair.pysmartair.protocol.commands import ANSWER_TIMEOUT, COMMAND_LIFETIME, CommandName
+from custom_components.smartair.pysmartair.protocol.messages import Descriptor, ResponseStatus
+from custom_components.smartair.pysmartair.protocol.metrics import CATALOGUE
+from custom_components.smartair.pysmartair.protocol.parser import parse
+from custom_components.smartair.pysmartair.protocol.profiles import PROFILES
+from custom_components.smartair.pysmartair.protocol.topics import Channel, parse_topic
 
 ROOT = Path(__file__).resolve().parent.parent
 INTEGRATION = ROOT / "custom_components" / "smartair"

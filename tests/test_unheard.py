@@ -10,7 +10,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.hub import SmartAirHub
-from custom_components.smartair.pysmartair.topics import Flaw
+from custom_components.smartair.pysmartair.protocol.topics import Flaw
 from custom_components.smartair.system_health import _async_info
 
 from .conftest import CO2_INFO, Say, Wait

@@ -58,7 +58,7 @@ from .pysmartair import (
     samples_of,
     without_markup,
 )
-from .pysmartair.budget import CHANGES, Bucket
+from .pysmartair.protocol.budget import CHANGES, Bucket
 from .readings import Reading
 from .store import DeviceRecord, Night
 

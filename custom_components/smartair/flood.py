@@ -11,8 +11,8 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.helpers.event import async_call_later
 
 from .pysmartair import Channel, parse_topic
-from .pysmartair.budget import ALLOWANCES, STRANGERS, Bucket
-from .pysmartair.parser import MAX_PAYLOAD
+from .pysmartair.protocol.budget import ALLOWANCES, STRANGERS, Bucket
+from .pysmartair.protocol.parser import MAX_PAYLOAD
 
 if TYPE_CHECKING:
     from .hub import SmartAirHub

@@ -19,7 +19,6 @@ from .last_hand import Hand, LastHand
 from .place import place_of_device
 from .pump_state import is_on, running_since, shown
 from .pysmartair import Alert, Code, CommandResponse, ResponseStatus, RunRecord
-from .pysmartair.fields import number
 from .pysmartair.guard import refusal_of, step
 from .pysmartair.guard_data import (
     Accept,
@@ -56,6 +55,7 @@ from .pysmartair.guard_data import (
     reading_of,
 )
 from .pysmartair.guard_turn import Turn, alarm_code
+from .pysmartair.protocol.fields import number
 from .pysmartair.safety import Cause, Limits, Reading, Reason, Refused, Role, Verdict
 from .refusals import PumpRefusedError, run_failure
 

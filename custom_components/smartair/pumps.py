@@ -35,7 +35,6 @@ from .pysmartair import (
     Telemetry,
 )
 from .pysmartair.channels import MAX_PUMPS, PumpSpec, limits_of, pump_specs, within
-from .pysmartair.fields import number
 from .pysmartair.guard import begin
 from .pysmartair.guard_data import (
     Around,
@@ -51,6 +50,7 @@ from .pysmartair.guard_data import (
     Sensed,
 )
 from .pysmartair.guard_memory import memory_as_dict, memory_from_dict
+from .pysmartair.protocol.fields import number
 from .pysmartair.safety import ZONE_LOCKS, Limits, Role
 from .released import Released, debt_of
 from .store import SharedSave, concern_store

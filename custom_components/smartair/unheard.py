@@ -8,7 +8,7 @@ from homeassistant.helpers import issue_registry as ir
 from .announce import word
 from .const import DOMAIN
 from .pysmartair import without_markup
-from .pysmartair.topics import BadUid, bad_uid
+from .pysmartair.protocol.topics import BadUid, bad_uid
 
 if TYPE_CHECKING:
     from .hub import SmartAirHub

@@ -2,8 +2,8 @@
 
 from hypothesis import given, strategies as st
 
-from custom_components.smartair.pysmartair.budget import ALLOWANCES, Allowance, Bucket
-from custom_components.smartair.pysmartair.topics import Channel
+from custom_components.smartair.pysmartair.protocol.budget import ALLOWANCES, Allowance, Bucket
+from custom_components.smartair.pysmartair.protocol.topics import Channel
 
 FEW = Allowance(rate=2, burst=5, byte_rate=100, byte_burst=1_000)
 

@@ -41,7 +41,7 @@ from custom_components.smartair.pysmartair import (
     valid_root,
     valid_uid,
 )
-from custom_components.smartair.pysmartair.metrics import BY_ANY_NAME
+from custom_components.smartair.pysmartair.protocol.metrics import BY_ANY_NAME
 
 from . import NOW, UID
 

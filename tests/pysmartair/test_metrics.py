@@ -3,7 +3,7 @@
 import pytest
 
 from custom_components.smartair.pysmartair import CATALOGUE, Rejection
-from custom_components.smartair.pysmartair.metrics import BY_ANY_NAME
+from custom_components.smartair.pysmartair.protocol.metrics import BY_ANY_NAME
 from custom_components.smartair.pysmartair.safety import CURRENT_RANGE, FLOW_RANGE, LEVEL_RANGE
 
 from . import hear

@@ -29,7 +29,7 @@ from custom_components.smartair.pysmartair import (
     parse_clock,
     unparse_descriptor,
 )
-from custom_components.smartair.pysmartair.parser import MAX_PAYLOAD
+from custom_components.smartair.pysmartair.protocol.parser import MAX_PAYLOAD
 
 from . import UID, hear, refusal
 

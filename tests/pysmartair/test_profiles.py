@@ -9,7 +9,7 @@ from custom_components.smartair.pysmartair import (
     ToggleSetting,
     guess_type,
 )
-from custom_components.smartair.pysmartair.profiles import KNOWN_SETTINGS, default_settings
+from custom_components.smartair.pysmartair.protocol.profiles import KNOWN_SETTINGS, default_settings
 
 
 def test_the_types_are_those_of_the_protocol() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from custom_components.smartair.pysmartair import ChoiceSetting, ConfigValue, NumberSetting, Setting, ToggleSetting
-from custom_components.smartair.pysmartair.settings import agrees, in_kind
+from custom_components.smartair.pysmartair.protocol.settings import agrees, in_kind
 
 TOGGLE = ToggleSetting()
 NUMBER = NumberSetting(minimum=0, maximum=5, unit="s")

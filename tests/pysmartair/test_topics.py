@@ -13,7 +13,7 @@ from custom_components.smartair.pysmartair import (
     valid_root,
     valid_uid,
 )
-from custom_components.smartair.pysmartair.topics import bad_uid
+from custom_components.smartair.pysmartair.protocol.topics import bad_uid
 
 GOOD_UIDS = ["a", "7", "co2_001", "CO2-Meter_7", "a" * 64, "0x", "A--__"]
 BAD_UIDS = [

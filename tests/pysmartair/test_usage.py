@@ -14,7 +14,7 @@ from custom_components.smartair.pysmartair.channels import (
     pump_specs,
     role_limits,
 )
-from custom_components.smartair.pysmartair.messages import ChannelState
+from custom_components.smartair.pysmartair.protocol.messages import ChannelState
 from custom_components.smartair.pysmartair.safety import Limits, Role
 from custom_components.smartair.pysmartair.usage import (
     KEPT_DAYS,

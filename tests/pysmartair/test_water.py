@@ -1243,7 +1243,7 @@ def test_a_guard_that_is_taken_away_is_missed(number: int, tmp_path: Path, monke
     package.mkdir()
     (package / "__init__.py").touch()
     for module in (
-        "metrics",
+        "protocol.metrics",
         "freshness",
         "safety",
         "schedule",

@@ -17,7 +17,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.storage import Store
 
-from ..const import DOMAIN  # noqa: TID252 - the name of the package is not for its rooms to know
+from ..const import DOMAIN
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -11,15 +11,15 @@ from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 
-from ..automation_target import loaded_hubs  # noqa: TID252 - the name of the package is not for its rooms to know
-from ..const import DOMAIN  # noqa: TID252
-from ..pysmartair import USUAL, Bounds  # noqa: TID252
-from ..sources import entity_id_of  # noqa: TID252
+from ..automation_target import loaded_hubs
+from ..const import DOMAIN
+from ..pysmartair import USUAL, Bounds
+from ..sources import entity_id_of
 
 if TYPE_CHECKING:
-    from ..device import SmartAirDevice  # noqa: TID252
-    from ..hub import SmartAirHub  # noqa: TID252
-    from ..zone import Zone  # noqa: TID252
+    from ..device import SmartAirDevice
+    from ..hub import SmartAirHub
+    from ..zone import Zone
 
 type Facts = dict[str, Any]
 type May = Callable[[str], bool]

@@ -13,7 +13,7 @@ from homeassistant.components.http import StaticPathConfig
 from homeassistant.core import HomeAssistant
 from homeassistant.util.hass_dict import HassKey
 
-from ..const import DOMAIN  # noqa: TID252 - the name of the package is not for its rooms to know
+from ..const import DOMAIN
 
 FOLDER = Path(__file__).parent.parent / "frontend"
 PREFIX = f"/{DOMAIN}_frontend"

@@ -12,8 +12,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util.hass_dict import HassKey
 
-from ..careful_store import CarefulStore  # noqa: TID252 - the name of the package is not for its rooms to know
-from ..const import DOMAIN  # noqa: TID252
+from ..careful_store import CarefulStore
+from ..const import DOMAIN
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -24,17 +24,6 @@ from .alerts import (
     unparse_alerts,
     worst,
 )
-from .commands import (
-    ANSWER_TIMEOUT,
-    COMMAND_LIFETIME,
-    CommandName,
-    Publish,
-    command,
-    configuration,
-    forget,
-    update_order,
-)
-from .descriptor import unparse_descriptor
 from .device import (
     DOUBT,
     KEY_CHANNELS,
@@ -58,7 +47,6 @@ from .device import (
     next_expiry,
     with_habits,
 )
-from .fields import ParseError, boolean, without_markup
 from .history import (
     DOUBTFUL_PAUSE,
     HOUR,
@@ -71,7 +59,20 @@ from .history import (
     placed,
     samples_of,
 )
-from .messages import (
+from .places import Thing, place_text, places
+from .protocol.commands import (
+    ANSWER_TIMEOUT,
+    COMMAND_LIFETIME,
+    CommandName,
+    Publish,
+    command,
+    configuration,
+    forget,
+    update_order,
+)
+from .protocol.descriptor import unparse_descriptor
+from .protocol.fields import ParseError, boolean, without_markup
+from .protocol.messages import (
     Buffered,
     ChannelState,
     ChoiceSetting,
@@ -95,12 +96,21 @@ from .messages import (
     Telemetry,
     ToggleSetting,
 )
-from .metrics import CATALOGUE, Metric
-from .parser import config_values, parse, parse_clock
-from .places import Thing, place_text, places
-from .profiles import PROFILES, guess_type
+from .protocol.metrics import CATALOGUE, Metric
+from .protocol.parser import config_values, parse, parse_clock
+from .protocol.profiles import PROFILES, guess_type
+from .protocol.settings import agrees, in_kind
+from .protocol.topics import (
+    DEFAULT_ROOT,
+    Address,
+    Channel,
+    parse_topic,
+    subscription,
+    topic_for,
+    valid_root,
+    valid_uid,
+)
 from .safety import Role
-from .settings import agrees, in_kind
 from .thresholds import (
     CALM,
     LIMIT_CODES,
@@ -115,16 +125,6 @@ from .thresholds import (
     is_night,
     steady,
     watch,
-)
-from .topics import (
-    DEFAULT_ROOT,
-    Address,
-    Channel,
-    parse_topic,
-    subscription,
-    topic_for,
-    valid_root,
-    valid_uid,
 )
 from .usage import RunRecord
 

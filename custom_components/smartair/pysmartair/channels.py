@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 from .device import Snapshot
-from .fields import number
-from .messages import NumberSetting, PumpChannel
+from .protocol.fields import number
+from .protocol.messages import NumberSetting, PumpChannel
 from .safety import DEFAULT_MAX_LEVEL, Limits, Role
 
 MAX_PUMPS = 64

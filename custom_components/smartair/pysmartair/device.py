@@ -6,8 +6,8 @@ from itertools import islice
 from statistics import median_low
 from typing import Any, NamedTuple
 
-from .fields import integer, number
-from .messages import (
+from .protocol.fields import integer, number
+from .protocol.messages import (
     NONE,
     Buffered,
     ChannelState,
@@ -23,7 +23,7 @@ from .messages import (
     Status,
     Telemetry,
 )
-from .profiles import DEFAULT_COMMANDS, default_settings, guess_type
+from .protocol.profiles import DEFAULT_COMMANDS, default_settings, guess_type
 
 LIVE_WINDOW = 120
 """Seconds by which a device's time may differ from ours for a measurement to be of now (protocol, "Time")."""

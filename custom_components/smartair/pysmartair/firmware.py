@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING, Any
 import zlib
 
-from .fields import clean_text, type_code
+from .protocol.fields import clean_text, type_code
 from .versions import VersionKey, newer, same_version, version_key
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import inf, isfinite
 
-from .fields import number
 from .guard_answers import (
     EARLY_S,
     answered,
@@ -62,6 +61,7 @@ from .guard_data import (
 )
 from .guard_turn import LOCKS, REFUSED, Turn
 from .guard_watch import look, measure_rate, pause_is_over
+from .protocol.fields import number
 from .safety import (
     Allowed,
     Cause,

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .fields import number
 from .guard_data import Memory
+from .protocol.fields import number
 from .safety import Cause, Reason, Refused
 
 _MAX_FAILURES = 20

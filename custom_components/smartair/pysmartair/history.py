@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from math import fsum
 
 from .device import LIVE_WINDOW
-from .messages import Buffered, Message, Sample, Telemetry
-from .metrics import CATALOGUE
+from .protocol.messages import Buffered, Message, Sample, Telemetry
+from .protocol.metrics import CATALOGUE
 
 HOUR = 3600
 

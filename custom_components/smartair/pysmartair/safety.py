@@ -17,7 +17,7 @@ from .freshness import (
     longest_interval,
     seconds_to_harm,
 )
-from .metrics import CATALOGUE
+from .protocol.metrics import CATALOGUE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

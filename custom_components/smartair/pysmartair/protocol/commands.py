@@ -6,10 +6,10 @@ from enum import StrEnum
 import json
 from typing import Any
 
-from .firmware import Image
+from ..firmware import Image
+from ..updating import ORDER_LIFETIME, Order
 from .messages import ConfigValue
 from .topics import Channel, topic_for
-from .updating import ORDER_LIFETIME, Order
 
 COMMAND_LIFETIME = 30
 """Seconds after which a command that has not arrived must not be executed any more."""
