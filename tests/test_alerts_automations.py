@@ -19,7 +19,7 @@ from custom_components.smartair.alerts import AlertLog
 from custom_components.smartair.condition import CONDITIONS
 from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.pysmartair import Code, Severity
-from custom_components.smartair.pysmartair.guard_data import Tripped
+from custom_components.smartair.pysmartair.guard.model import Tripped
 from custom_components.smartair.pysmartair.safety import Cause, Reason, Refused
 from custom_components.smartair.trigger import LOCKS, TRIGGERS
 

@@ -14,7 +14,7 @@ from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.hub import SmartAirHub
 from custom_components.smartair.pump import Pump, ZoneContext
 from custom_components.smartair.pysmartair import RunRecord
-from custom_components.smartair.pysmartair.guard_data import Reported, Sense
+from custom_components.smartair.pysmartair.guard.model import Reported, Sense
 from custom_components.smartair.pysmartair.safety import Cause, Reason, Refused, Role
 from custom_components.smartair.refusals import PumpRefusedError
 

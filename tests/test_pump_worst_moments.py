@@ -24,7 +24,7 @@ from custom_components.smartair.hub import SmartAirHub
 from custom_components.smartair.pump import Pump
 from custom_components.smartair.pysmartair import Code, RunRecord
 from custom_components.smartair.pysmartair.channels import MAX_PUMPS
-from custom_components.smartair.pysmartair.guard_data import Sense, Tripped
+from custom_components.smartair.pysmartair.guard.model import Sense, Tripped
 from custom_components.smartair.pysmartair.safety import Cause, Reason, Refused, Role
 
 from .conftest import Wait

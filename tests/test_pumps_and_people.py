@@ -21,7 +21,7 @@ from custom_components.smartair.hub import SmartAirHub
 from custom_components.smartair.pump import Pump
 from custom_components.smartair.pysmartair import Code
 from custom_components.smartair.pysmartair.channels import MAX_PUMPS
-from custom_components.smartair.pysmartair.guard_data import Tripped
+from custom_components.smartair.pysmartair.guard.model import Tripped
 from custom_components.smartair.pysmartair.safety import Cause, Reason, Refused, Role
 from custom_components.smartair.pysmartair.water_model import Failed
 

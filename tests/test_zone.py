@@ -13,7 +13,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.pysmartair import Code
-from custom_components.smartair.pysmartair.guard_data import RunAsked
+from custom_components.smartair.pysmartair.guard.model import RunAsked
 from custom_components.smartair.pysmartair.safety import Role
 from custom_components.smartair.pysmartair.water_model import Failed, NormalRecirc
 from custom_components.smartair.zone import Zone

@@ -12,7 +12,7 @@ from .const import DOMAIN
 from .device import SmartAirDevice
 from .place import place_of_entity
 from .pysmartair import CommandName, place_text, without_markup
-from .pysmartair.guard_data import CONFIRM_S
+from .pysmartair.guard.model import CONFIRM_S
 
 # A call that hangs has this many tries of the guard to come to its end, for some radios take half a minute.
 _CALLS = 4

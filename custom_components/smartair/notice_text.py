@@ -10,7 +10,7 @@ from homeassistant.util import dt as dt_util
 from .announce import describe, word
 from .const import DOMAIN
 from .pysmartair import CATALOGUE, LIMIT_CODES, Alert, Change, Code, Severity
-from .pysmartair.guard_turn import LOCKS as _REASONS, alarm_code
+from .pysmartair.guard.transition import LOCKS as _REASONS, alarm_code
 from .pysmartair.notices import Kind, Notice
 from .pysmartair.safety import Cause, Reason, Refused
 from .refusals import PumpRefusedError

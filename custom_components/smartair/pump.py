@@ -19,8 +19,8 @@ from .last_hand import Hand, LastHand
 from .place import place_of_device
 from .pump_state import is_on, running_since, shown
 from .pysmartair import Alert, Code, CommandResponse, ResponseStatus, RunRecord
-from .pysmartair.guard import refusal_of, step
-from .pysmartair.guard_data import (
+from .pysmartair.guard.guard import refusal_of, step
+from .pysmartair.guard.model import (
     Accept,
     Alarm,
     Answer,
@@ -54,7 +54,7 @@ from .pysmartair.guard_data import (
     WasReset,
     reading_of,
 )
-from .pysmartair.guard_turn import Turn, alarm_code
+from .pysmartair.guard.transition import Turn, alarm_code
 from .pysmartair.protocol.fields import number
 from .pysmartair.safety import Cause, Limits, Reading, Reason, Refused, Role, Verdict
 from .refusals import PumpRefusedError, run_failure

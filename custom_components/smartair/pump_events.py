@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from .device import SmartAirDevice
 from .pysmartair import Code, DeviceEvent, boolean, without_markup
-from .pysmartair.guard import refusal_of
-from .pysmartair.guard_data import DeviceReset, Tripped
+from .pysmartair.guard.guard import refusal_of
+from .pysmartair.guard.model import DeviceReset, Tripped
 
 if TYPE_CHECKING:
     from .pump import Pump

@@ -16,7 +16,7 @@ from .pump import Pump
 from .pump_entity import PumpEntity, PumpEntityDescription
 from .pysmartair import CATALOGUE, Metric
 from .pysmartair.freshness import believed
-from .pysmartair.guard_data import Resting, Running, Sense, Starting, Stopping, Unknown
+from .pysmartair.guard.model import Resting, Running, Sense, Starting, Stopping, Unknown
 from .pysmartair.safety import Role
 
 STATES = ("locked", "off", "running", "starting", "stopping", "unconfirmed", "unknown")

@@ -35,8 +35,9 @@ from .pysmartair import (
     Telemetry,
 )
 from .pysmartair.channels import MAX_PUMPS, PumpSpec, limits_of, pump_specs, within
-from .pysmartair.guard import begin
-from .pysmartair.guard_data import (
+from .pysmartair.guard.guard import begin
+from .pysmartair.guard.memory import memory_as_dict, memory_from_dict
+from .pysmartair.guard.model import (
     Around,
     Configured,
     Contacted,
@@ -49,7 +50,6 @@ from .pysmartair.guard_data import (
     Sense,
     Sensed,
 )
-from .pysmartair.guard_memory import memory_as_dict, memory_from_dict
 from .pysmartair.protocol.fields import number
 from .pysmartair.safety import ZONE_LOCKS, Limits, Role
 from .released import Released, debt_of

@@ -12,7 +12,7 @@ from homeassistant.helpers import entity_registry as er
 
 from .actuator import SwitchActuator
 from .pysmartair import Code
-from .pysmartair.guard_data import CONFIRM_S, Resting, Running, Starting, Stopping, Unknown
+from .pysmartair.guard.model import CONFIRM_S, Resting, Running, Starting, Stopping, Unknown
 from .pysmartair.safety import Allowed, may_release
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from homeassistant.core import Event, callback
 from homeassistant.helpers import device_registry as dr
 
-from .pysmartair.guard_data import StopAsked
+from .pysmartair.guard.model import StopAsked
 
 if TYPE_CHECKING:
     from .device import SmartAirDevice

@@ -17,7 +17,7 @@ from .const import DOMAIN
 from .place import place_of_device
 from .pump import Pump, ZoneContext
 from .pysmartair import Code, RunRecord
-from .pysmartair.guard_data import Running, Sense, Starting, Stopping
+from .pysmartair.guard.model import Running, Sense, Starting, Stopping
 from .pysmartair.hearing import fresh_for, stands, wait
 from .pysmartair.safety import Refused, Role, harm_s, watched
 from .pysmartair.schedule import Moment

@@ -11,7 +11,7 @@ from homeassistant.helpers.event import async_track_state_change_event
 from .pump import Pump
 from .pysmartair import Code
 from .pysmartair.freshness import FRESH_S
-from .pysmartair.guard_data import Running, Starting, Stopping, Touched
+from .pysmartair.guard.model import Running, Starting, Stopping, Touched
 from .pysmartair.hearing import begin, hear, lose, renew, wait
 from .pysmartair.safety import Contact
 from .zone_settings import CONF_FLOAT, CONF_LEAK, CONTACTS

@@ -8,7 +8,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util.ulid import ulid_now
 
 from .last_hand import Hand
-from .pysmartair.guard_data import CONFIRM_S, Stopping
+from .pysmartair.guard.model import CONFIRM_S, Stopping
 from .pysmartair.safety import Allowed, Role
 from .pysmartair.water_model import Cause, Circulate, Effect, Run, RunFailed, Stop, StopCirculation
 from .refusals import PumpRefusedError

@@ -34,11 +34,11 @@ from .mutation import Mutant, mutants, mutate
 ROOT = Path(__file__).parents[2]
 PACKAGE = "custom_components.smartair"
 PURE = (
-    "guard",
-    "guard_answers",
-    "guard_memory",
-    "guard_turn",
-    "guard_watch",
+    "guard.guard",
+    "guard.answers",
+    "guard.memory",
+    "guard.transition",
+    "guard.watch",
     "safety",
     "water",
     "water_change",

@@ -11,7 +11,7 @@ What is broken is a set of words, so that a story reads as what happened:
 
 from dataclasses import dataclass, field
 
-from custom_components.smartair.pysmartair.guard_data import (
+from custom_components.smartair.pysmartair.guard.model import (
     Answer,
     Effect,
     Event,

@@ -7,8 +7,9 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from custom_components.smartair.pysmartair import guard as rules
-from custom_components.smartair.pysmartair.guard_data import (
+from custom_components.smartair.pysmartair.guard import guard as rules
+from custom_components.smartair.pysmartair.guard.memory import memory_as_dict, memory_from_dict
+from custom_components.smartair.pysmartair.guard.model import (
     Alarm,
     Around,
     Contacted,
@@ -40,7 +41,6 @@ from custom_components.smartair.pysmartair.guard_data import (
     Tripped,
     WasReset,
 )
-from custom_components.smartair.pysmartair.guard_memory import memory_as_dict, memory_from_dict
 from custom_components.smartair.pysmartair.safety import Cause, Limits, Reason, Refused, Role
 
 from .board import BOARD_FAULTS, MEASURED, WATER_FAULTS, Board

@@ -11,8 +11,9 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from custom_components.smartair.pysmartair import guard as rules
-from custom_components.smartair.pysmartair.guard_data import (
+from custom_components.smartair.pysmartair.guard import guard as rules
+from custom_components.smartair.pysmartair.guard.memory import memory_as_dict, memory_from_dict
+from custom_components.smartair.pysmartair.guard.model import (
     Alarm,
     Answer,
     Around,
@@ -46,7 +47,6 @@ from custom_components.smartair.pysmartair.guard_data import (
     Tripped,
     WasReset,
 )
-from custom_components.smartair.pysmartair.guard_memory import memory_as_dict, memory_from_dict
 from custom_components.smartair.pysmartair.safety import Cause, Limits, Reason, Refused, Role
 
 MEASURED = (Sense.LEVEL, Sense.FLOW, Sense.CURRENT_MA)

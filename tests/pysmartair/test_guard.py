@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from custom_components.smartair.pysmartair.guard import begin, lock_of, refusal_of, step
-from custom_components.smartair.pysmartair.guard_data import (
+from custom_components.smartair.pysmartair.guard.guard import begin, lock_of, refusal_of, step
+from custom_components.smartair.pysmartair.guard.memory import lock_as_dict, memory_as_dict, memory_from_dict
+from custom_components.smartair.pysmartair.guard.model import (
     Accept,
     Alarm,
     Answer,
@@ -48,7 +49,6 @@ from custom_components.smartair.pysmartair.guard_data import (
     Unknown,
     WasReset,
 )
-from custom_components.smartair.pysmartair.guard_memory import lock_as_dict, memory_as_dict, memory_from_dict
 from custom_components.smartair.pysmartair.safety import Cause, Limits, Reading, Readings, Reason, Refused, Role
 
 NOW = 1_000.0

@@ -1,7 +1,8 @@
 """Circulation of which nobody knows whether there is water: it is stopped, not locked, and comes back by itself."""
 
-from custom_components.smartair.pysmartair.guard import begin, step
-from custom_components.smartair.pysmartair.guard_data import (
+from custom_components.smartair.pysmartair.guard.guard import begin, step
+from custom_components.smartair.pysmartair.guard.memory import memory_as_dict, memory_from_dict
+from custom_components.smartair.pysmartair.guard.model import (
     Alarm,
     Contacted,
     Effect,
@@ -21,7 +22,6 @@ from custom_components.smartair.pysmartair.guard_data import (
     Tick,
     Touched,
 )
-from custom_components.smartair.pysmartair.guard_memory import memory_as_dict, memory_from_dict
 from custom_components.smartair.pysmartair.safety import Cause, Contact, Limits, Reason, Refused, Role
 
 NOW = 1000.0

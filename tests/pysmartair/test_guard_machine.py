@@ -11,8 +11,15 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 import pytest
 
-from custom_components.smartair.pysmartair import guard, guard_answers, guard_data, guard_turn, guard_watch, safety
-from custom_components.smartair.pysmartair.guard_turn import Turn
+from custom_components.smartair.pysmartair import safety
+from custom_components.smartair.pysmartair.guard import (
+    answers as guard_answers,
+    guard,
+    model as guard_data,
+    transition as guard_turn,
+    watch as guard_watch,
+)
+from custom_components.smartair.pysmartair.guard.transition import Turn
 from custom_components.smartair.pysmartair.safety import ALLOWED, Dwell
 
 from .pump_world import PumpWorld

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from custom_components.smartair.pysmartair.guard_data import (
+from custom_components.smartair.pysmartair.guard.memory import memory_as_dict, memory_from_dict
+from custom_components.smartair.pysmartair.guard.model import (
     Alarm,
     Answer,
     Around,
@@ -40,7 +41,6 @@ from custom_components.smartair.pysmartair.guard_data import (
     Tripped,
     WasReset,
 )
-from custom_components.smartair.pysmartair.guard_memory import memory_as_dict, memory_from_dict
 from custom_components.smartair.pysmartair.safety import Cause, Contact, Reason, Refused, Role
 
 from .test_guard import NOW, Told, off, on, resting, running

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from custom_components.smartair.pysmartair.guard.still_water import StillWater, may_fill, watch_still_water
 from custom_components.smartair.pysmartair.safety import (
     ALLOWED,
     Allowed,
@@ -36,7 +37,6 @@ from custom_components.smartair.pysmartair.safety import (
     watch_rest,
     watch_run,
 )
-from custom_components.smartair.pysmartair.still_water import StillWater, may_fill, watch_still_water
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors/pump_safety.json").read_text())
 NOW = 10_000.0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lab.simulator.rules import safety, still_water
 
 if TYPE_CHECKING:
+    from custom_components.smartair.pysmartair.guard.still_water import StillWater
     from custom_components.smartair.pysmartair.safety import (
         Dwell,
         Limits,
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
         Verdict,
         Watch,
     )
-    from custom_components.smartair.pysmartair.still_water import StillWater
 
 LEVEL_STEP = 1.0
 """Percent that a pump without a flow meter must move the level by."""

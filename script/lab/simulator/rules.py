@@ -9,7 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from custom_components.smartair.pysmartair import safety, still_water
+    from custom_components.smartair.pysmartair import safety
+    from custom_components.smartair.pysmartair.guard import still_water
 else:
     _FOLDER = Path(__file__).resolve().parents[3] / "custom_components/smartair/pysmartair"
 
@@ -21,7 +22,8 @@ else:
             )
             sys.modules["pysmartair"] = module = module_from_spec(spec)
             spec.loader.exec_module(module)
-        from pysmartair import safety, still_water  # noqa: PLC0415 (importable only now)
+        from pysmartair import safety  # noqa: PLC0415 (importable only now)
+        from pysmartair.guard import still_water  # noqa: PLC0415
 
         return safety, still_water
 

@@ -2,23 +2,7 @@
 
 from dataclasses import replace
 
-from .guard_data import (
-    CONFIRM_S,
-    OVERRUN_S,
-    RENEW_S,
-    STUCK_TRIES,
-    Alarm,
-    Climb,
-    Fail,
-    Kind,
-    Resting,
-    Running,
-    Starting,
-    Stopping,
-    Unknown,
-)
-from .guard_turn import REFUSED, RELEASED, Turn
-from .safety import (
+from ..safety import (
     RIGHT_WAY,
     Allowed,
     Cause,
@@ -36,7 +20,23 @@ from .safety import (
     watch_rest,
     watch_run,
 )
+from .model import (
+    CONFIRM_S,
+    OVERRUN_S,
+    RENEW_S,
+    STUCK_TRIES,
+    Alarm,
+    Climb,
+    Fail,
+    Kind,
+    Resting,
+    Running,
+    Starting,
+    Stopping,
+    Unknown,
+)
 from .still_water import watch_still_water
+from .transition import REFUSED, RELEASED, Turn
 
 
 def look(turn: Turn) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .guard_data import Memory
-from .protocol.fields import number
-from .safety import Cause, Reason, Refused
+from ..protocol.fields import number
+from ..safety import Cause, Reason, Refused
+from .model import Memory
 
 _MAX_FAILURES = 20
 _MAX_ID = 64

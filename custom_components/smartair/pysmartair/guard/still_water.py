@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from .safety import ALLOWED, Cause, Dwell, Limits, Readings, Reason, Refused, Verdict, known_level
+from ..safety import ALLOWED, Cause, Dwell, Limits, Readings, Reason, Refused, Verdict, known_level
 
 RISE_PERCENT = 2.0
 """Percent of the tank in a minute by which a level rises that nothing fills (safety contract)."""

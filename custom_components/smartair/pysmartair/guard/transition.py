@@ -2,7 +2,23 @@
 
 from dataclasses import replace
 
-from .guard_data import (
+from ..safety import (
+    Allowed,
+    Cause,
+    Limits,
+    Reason,
+    Refused,
+    Situation,
+    Verdict,
+    Watch,
+    holds_circulation,
+    known_flow,
+    lock_after,
+    may_go_on,
+    may_start,
+    run_until,
+)
+from .model import (
     ACCOUNT_S,
     LEASE_S,
     RENEW_S,
@@ -24,22 +40,6 @@ from .guard_data import (
     Starting,
     Stopping,
     Unknown,
-)
-from .safety import (
-    Allowed,
-    Cause,
-    Limits,
-    Reason,
-    Refused,
-    Situation,
-    Verdict,
-    Watch,
-    holds_circulation,
-    known_flow,
-    lock_after,
-    may_go_on,
-    may_start,
-    run_until,
 )
 from .still_water import StillWater, may_fill
 

@@ -6,7 +6,7 @@ Times are in seconds of a clock that only goes forward within one run of Home As
 from dataclasses import dataclass, field, replace
 from enum import StrEnum, auto
 
-from .safety import Contact, Limits, Reading, Readings, Refused, Watch, holds_circulation
+from ..safety import Contact, Limits, Reading, Readings, Refused, Watch, holds_circulation
 from .still_water import StillWater
 
 LEASE_S = 60.0

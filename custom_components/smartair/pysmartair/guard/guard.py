@@ -7,7 +7,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import inf, isfinite
 
-from .guard_answers import (
+from ..protocol.fields import number
+from ..safety import (
+    Allowed,
+    Cause,
+    Limits,
+    Reading,
+    Reason,
+    Refused,
+    Watch,
+    may_release,
+    run_until,
+)
+from .answers import (
     EARLY_S,
     answered,
     came_to_its_bound,
@@ -18,7 +30,7 @@ from .guard_answers import (
     stopped,
     tripped,
 )
-from .guard_data import (
+from .model import (
     Accept,
     Alarm,
     Around,
@@ -59,21 +71,9 @@ from .guard_data import (
     reading_of,
     with_reading,
 )
-from .guard_turn import LOCKS, REFUSED, Turn
-from .guard_watch import look, measure_rate, pause_is_over
-from .protocol.fields import number
-from .safety import (
-    Allowed,
-    Cause,
-    Limits,
-    Reading,
-    Reason,
-    Refused,
-    Watch,
-    may_release,
-    run_until,
-)
 from .still_water import StillWater
+from .transition import LOCKS, REFUSED, Turn
+from .watch import look, measure_rate, pause_is_over
 
 
 def begin(limits: Limits, memory: Memory, now: float, *, protected: bool = False, ends_itself: bool = True) -> Guard:

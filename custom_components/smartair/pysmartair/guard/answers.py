@@ -2,7 +2,16 @@
 
 from dataclasses import replace
 
-from .guard_data import (
+from ..safety import (
+    Allowed,
+    Cause,
+    Reason,
+    Refused,
+    Verdict,
+    holds_circulation,
+    may_reset,
+)
+from .model import (
     CONFIRM_S,
     Accept,
     Alarm,
@@ -22,16 +31,7 @@ from .guard_data import (
     Unknown,
     WasReset,
 )
-from .guard_turn import REFUSED, Turn, alarm_code
-from .safety import (
-    Allowed,
-    Cause,
-    Reason,
-    Refused,
-    Verdict,
-    holds_circulation,
-    may_reset,
-)
+from .transition import REFUSED, Turn, alarm_code
 
 EXPIRED = "expired"
 EARLY_S = 1.0
