@@ -13,7 +13,7 @@ from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
 from custom_components.smartair.pysmartair import Code
 from custom_components.smartair.pysmartair.safety import Role
-from custom_components.smartair.pysmartair.water_model import Drain, Failed
+from custom_components.smartair.pysmartair.water.model import Drain, Failed
 from custom_components.smartair.zone import Zone
 
 from .conftest import Wait

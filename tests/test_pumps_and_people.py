@@ -23,7 +23,7 @@ from custom_components.smartair.pysmartair import Code
 from custom_components.smartair.pysmartair.channels import MAX_PUMPS
 from custom_components.smartair.pysmartair.guard.model import Tripped
 from custom_components.smartair.pysmartair.safety import Cause, Reason, Refused, Role
-from custom_components.smartair.pysmartair.water_model import Failed
+from custom_components.smartair.pysmartair.water.model import Failed
 
 from .conftest import Wait
 from .pump_node import INFO, Node

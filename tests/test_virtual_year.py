@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
 from custom_components.smartair.pysmartair.safety import Role
-from custom_components.smartair.pysmartair.water_model import NormalRecirc
+from custom_components.smartair.pysmartair.water.model import NormalRecirc
 
 from .pump_node import begin
 from .virtual_rack import FOREIGN, House

@@ -15,7 +15,7 @@ from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.pysmartair import Code
 from custom_components.smartair.pysmartair.guard.model import RunAsked
 from custom_components.smartair.pysmartair.safety import Role
-from custom_components.smartair.pysmartair.water_model import Failed, NormalRecirc
+from custom_components.smartair.pysmartair.water.model import Failed, NormalRecirc
 from custom_components.smartair.zone import Zone
 
 from .conftest import Wait

@@ -11,8 +11,8 @@ from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
 from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.pysmartair.safety import Role
-from custom_components.smartair.pysmartair.tank import Tank
-from custom_components.smartair.pysmartair.water_model import Failed, NormalRecirc
+from custom_components.smartair.pysmartair.water.model import Failed, NormalRecirc
+from custom_components.smartair.pysmartair.water.tank import Tank
 from custom_components.smartair.sources import Trouble, read
 from custom_components.smartair.zone import Zone
 

@@ -4,7 +4,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .const import DOMAIN
 from .pysmartair.safety import Cause, Reason, Refused
-from .pysmartair.water_model import Hindrance, Refusal
+from .pysmartair.water.model import Hindrance, Refusal
 
 SENTENCES: dict[Reason, str] = {
     Reason.DRY_RUN: "refused_dry_run",

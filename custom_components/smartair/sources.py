@@ -45,7 +45,7 @@ from .device import SmartAirDevice
 from .pysmartair import CATALOGUE, Telemetry
 from .pysmartair.hearing import Hearing, begin, hear, lose, renew
 from .pysmartair.safety import POWER_RANGE
-from .pysmartair.tank import Tank
+from .pysmartair.water.tank import Tank
 
 if TYPE_CHECKING:
     from .hub import SmartAirHub

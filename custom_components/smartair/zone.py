@@ -20,11 +20,10 @@ from .pysmartair import Code, RunRecord
 from .pysmartair.guard.model import Running, Sense, Starting, Stopping
 from .pysmartair.hearing import fresh_for, stands, wait
 from .pysmartair.safety import Refused, Role, harm_s, watched
-from .pysmartair.schedule import Moment
-from .pysmartair.solution import Side, Standing, drift, follow
-from .pysmartair.water import hindrance, next_change, solution_age, step
-from .pysmartair.water_change import ENDS
-from .pysmartair.water_model import (
+from .pysmartair.water.change import ENDS
+from .pysmartair.water.cycle import hindrance, next_change, solution_age, step
+from .pysmartair.water.memory import unparse_memory
+from .pysmartair.water.model import (
     Abort,
     Automatic,
     Begin,
@@ -50,7 +49,8 @@ from .pysmartair.water_model import (
     Tick,
     Why,
 )
-from .pysmartair.water_record import unparse_memory
+from .pysmartair.water.schedule import Moment
+from .pysmartair.water.solution import Side, Standing, drift, follow
 from .refusals import change_refused
 from .sources import Judged, MetricSource, Source, StateSource, Trouble, drawn_as, entity_id_of, source_of
 from .zone_contacts import Contacts

@@ -26,8 +26,8 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .hub import SmartAirConfigEntry
 from .pysmartair.safety import Role
-from .pysmartair.schedule import DAY_S
-from .pysmartair.water_model import Cause, Failed, Happened, Happening, NormalRecirc, State, Step
+from .pysmartair.water.model import Cause, Failed, Happened, Happening, NormalRecirc, State, Step
+from .pysmartair.water.schedule import DAY_S
 from .zone import Zone
 
 STATE_NORMAL = "normal_recirc"

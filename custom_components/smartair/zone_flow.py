@@ -34,8 +34,8 @@ import voluptuous as vol
 from .announce import word
 from .const import DOMAIN, SUBENTRY_ZONE
 from .pysmartair.safety import Role
-from .pysmartair.tank import Tank
-from .pysmartair.water_model import NormalRecirc
+from .pysmartair.water.model import NormalRecirc
+from .pysmartair.water.tank import Tank
 from .sources import (
     METRICS,
     Judged,

@@ -10,7 +10,7 @@ from homeassistant.util.ulid import ulid_now
 from .last_hand import Hand
 from .pysmartair.guard.model import CONFIRM_S, Stopping
 from .pysmartair.safety import Allowed, Role
-from .pysmartair.water_model import Cause, Circulate, Effect, Run, RunFailed, Stop, StopCirculation
+from .pysmartair.water.model import Cause, Circulate, Effect, Run, RunFailed, Stop, StopCirculation
 from .refusals import PumpRefusedError
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from .const import DOMAIN, SUBENTRY_ZONE
 from .isolation import async_bounded
 from .pump import Pump
 from .pysmartair import without_markup
-from .pysmartair.water_model import Drain, Fill, Memory, Stabilize
-from .pysmartair.water_record import parse_memory, unparse_memory
+from .pysmartair.water.memory import parse_memory, unparse_memory
+from .pysmartair.water.model import Drain, Fill, Memory, Stabilize
 from .sources import entity_id_of
 from .store import SharedSave, concern_store
 from .zone import Zone

@@ -40,10 +40,10 @@ PURE = (
     "guard.transition",
     "guard.watch",
     "safety",
-    "water",
-    "water_change",
-    "water_model",
-    "water_record",
+    "water.cycle",
+    "water.change",
+    "water.model",
+    "water.memory",
 )
 GLUE = ("pumps", "pump", "zone", "sources", "actuator", "zone_hands")
 PURE_TESTS = ("tests/pysmartair/test_*.py", "tests/proof/test_*.py")

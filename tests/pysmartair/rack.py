@@ -29,7 +29,7 @@ class Engine:
 
     @classmethod
     def of(cls, package: str) -> Engine:
-        names = ("water", "water_model", "water_record", "schedule", "solution")
+        names = ("water.cycle", "water.model", "water.memory", "water.schedule", "water.solution")
         return cls(*(importlib.import_module(f"{package}.{name}") for name in names))
 
 

@@ -15,7 +15,7 @@ from custom_components.smartair.pysmartair.hearing import (
     stands,
     wait,
 )
-from custom_components.smartair.pysmartair.tank import Tank
+from custom_components.smartair.pysmartair.water.tank import Tank
 
 TERM = 60.0
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from custom_components.smartair.pysmartair.schedule import (
+from custom_components.smartair.pysmartair.water.schedule import (
     Plan,
     Turns,
     Window,
@@ -14,7 +14,7 @@ from custom_components.smartair.pysmartair.schedule import (
     parse_windows,
     turns,
 )
-from custom_components.smartair.pysmartair.solution import Band, Side, Standing, drift, follow
+from custom_components.smartair.pysmartair.water.solution import Band, Side, Standing, drift, follow
 
 DAY = 86400.0
 HOUR = 3600.0

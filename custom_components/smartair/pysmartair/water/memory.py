@@ -5,7 +5,7 @@ from dataclasses import replace
 import math
 from typing import Any, assert_never
 
-from .water_model import (
+from .model import (
     Cause,
     Change,
     Drain,

@@ -6,7 +6,7 @@ from enum import StrEnum, auto
 from types import MappingProxyType
 from typing import ClassVar
 
-from .safety import Dwell, Reason, Role
+from ..safety import Dwell, Reason, Role
 from .schedule import Plan, Window
 
 

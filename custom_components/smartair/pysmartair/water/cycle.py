@@ -6,10 +6,8 @@ Nothing continues after a failed step, and nothing that was interrupted goes on 
 from dataclasses import replace
 from typing import assert_never
 
-from .safety import Role
-from .schedule import Moment, interval_due, next_due, too_old, turns
-from .solution import DRIFT_DWELL_S, drift
-from .water_change import (
+from ..safety import Role
+from .change import (
     ENDS,
     Outcome,
     enter,
@@ -22,7 +20,7 @@ from .water_change import (
     stop_water,
     stopped,
 )
-from .water_model import (
+from .model import (
     Abort,
     Automatic,
     Begin,
@@ -58,6 +56,8 @@ from .water_model import (
     Tick,
     Why,
 )
+from .schedule import Moment, interval_due, next_due, too_old, turns
+from .solution import DRIFT_DWELL_S, drift
 
 # A clock that leaps by more than this was set; below it, it was only late.
 JUMP_S = 60.0

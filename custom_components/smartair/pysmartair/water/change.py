@@ -3,9 +3,8 @@
 from dataclasses import replace
 from typing import Any, assert_never
 
-from .safety import Dwell, Role
-from .schedule import Moment
-from .water_model import (
+from ..safety import Dwell, Role
+from .model import (
     Cause,
     Change,
     Circulate,
@@ -28,6 +27,7 @@ from .water_model import (
     StopCirculation,
     Stopping,
 )
+from .schedule import Moment
 
 # The level must have arrived for this long, and in more than one reading.
 ARRIVED_DWELL_S = 2.0

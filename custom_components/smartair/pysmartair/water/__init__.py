@@ -1,0 +1,1 @@
+"""The water of a zone: its cycle, its change, its schedule and its solution."""
