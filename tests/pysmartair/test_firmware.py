@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from custom_components.smartair.pysmartair import Channel, Descriptor, Snapshot, parse, topic_for, update_order
-from custom_components.smartair.pysmartair.firmware import (
+from custom_components.smartair.pysmartair.updates.firmware import (
     MAX_CATALOGUE,
     MAX_IMAGE,
     MAX_IMAGES,
@@ -40,7 +40,7 @@ from custom_components.smartair.pysmartair.firmware import (
     wanted,
     write_catalogue,
 )
-from custom_components.smartair.pysmartair.updating import Order
+from custom_components.smartair.pysmartair.updates.update import Order
 from tests.firmware import catalogue, entry, image
 
 STABLE, BETA = ReleaseChannel.STABLE, ReleaseChannel.BETA

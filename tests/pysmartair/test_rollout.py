@@ -6,7 +6,7 @@ from datetime import time
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.smartair.pysmartair.rollout import (
+from custom_components.smartair.pysmartair.updates.rollout import (
     OVER,
     Abort,
     Device,

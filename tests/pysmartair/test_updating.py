@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.smartair.pysmartair.updating import (
+from custom_components.smartair.pysmartair.updates.update import (
     ANSWER_WITHIN,
     DEFERRED_FOR,
     IDLE,

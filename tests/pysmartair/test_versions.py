@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.smartair.pysmartair.versions import newer, same_version, version_key
+from custom_components.smartair.pysmartair.updates.versions import newer, same_version, version_key
 
 
 def test_versions_are_ordered_as_their_makers_mean_them() -> None:

@@ -1,6 +1,5 @@
 """What SmartAir devices mean: the protocol in plain Python, with no Home Assistant, no input or output, no clock."""
 
-from . import firmware, rollout, updating, versions
 from .alerts import (
     KEPT_AT_MOST,
     KEPT_FOR,
@@ -126,6 +125,7 @@ from .thresholds import (
     steady,
     watch,
 )
+from .updates import firmware, rollout, update as updating, versions
 from .usage import RunRecord
 
 __all__ = [

@@ -6,8 +6,8 @@ from enum import StrEnum
 import json
 from typing import Any
 
-from ..firmware import Image
-from ..updating import ORDER_LIFETIME, Order
+from ..updates.firmware import Image
+from ..updates.update import ORDER_LIFETIME, Order
 from .messages import ConfigValue
 from .topics import Channel, topic_for
 

@@ -14,11 +14,11 @@ import re
 from typing import TYPE_CHECKING, Any
 import zlib
 
-from .protocol.fields import clean_text, type_code
+from ..protocol.fields import clean_text, type_code
 from .versions import VersionKey, newer, same_version, version_key
 
 if TYPE_CHECKING:
-    from .device import Snapshot
+    from ..device import Snapshot
 
 SCHEMA = 1
 MAX_CATALOGUE = 1024 * 1024
