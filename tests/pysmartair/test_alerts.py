@@ -29,7 +29,7 @@ from custom_components.smartair.pysmartair import (
     unparse_alerts,
     worst,
 )
-from custom_components.smartair.pysmartair.alerts import SAME_MOMENT
+from custom_components.smartair.pysmartair.alerts.book import SAME_MOMENT
 
 from . import NOW, UID
 

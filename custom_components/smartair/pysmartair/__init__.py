@@ -1,6 +1,6 @@
 """What SmartAir devices mean: the protocol in plain Python, with no Home Assistant, no input or output, no clock."""
 
-from .alerts import (
+from .alerts.book import (
     KEPT_AT_MOST,
     KEPT_FOR,
     TROUBLES,
@@ -22,6 +22,21 @@ from .alerts import (
     unparse_alert,
     unparse_alerts,
     worst,
+)
+from .alerts.limits import (
+    CALM,
+    LIMIT_CODES,
+    USUAL,
+    Bounds,
+    Limit,
+    Side,
+    Steady,
+    Turn,
+    Watched,
+    due,
+    is_night,
+    steady,
+    watch,
 )
 from .device import (
     DOUBT,
@@ -110,21 +125,6 @@ from .protocol.topics import (
     valid_uid,
 )
 from .safety import Role
-from .thresholds import (
-    CALM,
-    LIMIT_CODES,
-    USUAL,
-    Bounds,
-    Limit,
-    Side,
-    Steady,
-    Turn,
-    Watched,
-    due,
-    is_night,
-    steady,
-    watch,
-)
 from .updates import firmware, rollout, update as updating, versions
 from .usage import RunRecord
 

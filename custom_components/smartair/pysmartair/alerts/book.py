@@ -9,7 +9,7 @@ from enum import StrEnum, auto
 from types import MappingProxyType
 from typing import Any
 
-from .protocol.topics import valid_uid
+from ..protocol.topics import valid_uid
 
 KEPT_FOR = 90 * 24 * 3600
 """Seconds for which an alert that is over is kept."""

@@ -11,7 +11,7 @@ from functools import lru_cache
 from math import inf, isfinite, nextafter
 from types import MappingProxyType
 
-from .alerts import Code, Severity
+from .book import Code, Severity
 
 MINUTE = 60
 

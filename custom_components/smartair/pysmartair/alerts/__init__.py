@@ -1,0 +1,1 @@
+"""Alerts: the book of them, and the limits of what is measured."""
