@@ -15,7 +15,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
-from custom_components.smartair.alerts import AlertLog
+from custom_components.smartair.alerts.log import AlertLog
 from custom_components.smartair.condition import CONDITIONS
 from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.pysmartair import Code, Severity

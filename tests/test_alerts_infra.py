@@ -7,8 +7,8 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.smartair.alerts import AlertLog
-from custom_components.smartair.infra import BROKER_GRACE, DEVICE_GRACE
+from custom_components.smartair.alerts.infrastructure import BROKER_GRACE, DEVICE_GRACE
+from custom_components.smartair.alerts.log import AlertLog
 from custom_components.smartair.pysmartair import Change, Code
 
 from .conftest import CO2_TELEMETRY, NOW, Say, Wait

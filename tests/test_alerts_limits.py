@@ -9,7 +9,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
-from custom_components.smartair.alerts import AlertLog
+from custom_components.smartair.alerts.log import AlertLog
 from custom_components.smartair.const import EVENT_ALERT, SUBENTRY_ALERT_LIMIT
 from custom_components.smartair.pysmartair import Change, Code, Severity
 

@@ -19,8 +19,8 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
 from custom_components.smartair import async_remove_config_entry_device
-from custom_components.smartair.alerts import AlertLog
-from custom_components.smartair.announce import REPAIRS
+from custom_components.smartair.alerts.announce import REPAIRS
+from custom_components.smartair.alerts.log import AlertLog
 from custom_components.smartair.const import DOMAIN, EVENT_ALERT
 from custom_components.smartair.logbook import async_describe_events
 from custom_components.smartair.pysmartair import Change, Code, Severity

@@ -11,7 +11,7 @@ from homeassistant.helpers import (
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
-from custom_components.smartair.announce import place_of_alert
+from custom_components.smartair.alerts.announce import place_of_alert
 from custom_components.smartair.const import DOMAIN, EVENT_ALERT
 from custom_components.smartair.hub import SmartAirHub
 from custom_components.smartair.place import place_of_device, place_of_entity

@@ -11,7 +11,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_mqtt_message
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
-from custom_components.smartair.alerts import AlertLog
+from custom_components.smartair.alerts.log import AlertLog
 from custom_components.smartair.approval import Approval
 
 from .conftest import CO2_INFO, Say, Wait

@@ -12,7 +12,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient, WebSocketGenerator
 
-from custom_components.smartair.alerts import AlertLog
+from custom_components.smartair.alerts.log import AlertLog
 from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.hub import SmartAirHub
 from custom_components.smartair.pysmartair import Code

@@ -11,7 +11,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from . import rollout_entity
-from .alert_entity import AlertEntity, async_setup_alert_entities
+from .alerts.entity import AlertEntity, async_setup_alert_entities
 from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
 from .pump_entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities

@@ -18,6 +18,7 @@ from homeassistant.helpers.service_info.mqtt import MqttServiceInfo
 from homeassistant.util.hass_dict import HassKey
 import voluptuous as vol
 
+from .alerts.limit_flow import AlertLimitFlow
 from .approval import Candidate
 from .const import (
     ADD_ASK,
@@ -30,7 +31,6 @@ from .const import (
 )
 from .device import list_troubles
 from .hub import SmartAirConfigEntry, SmartAirHub
-from .limit_flow import AlertLimitFlow
 from .options_flow import SmartAirOptionsFlow
 from .pysmartair import (
     DEFAULT_ROOT,

@@ -16,15 +16,15 @@ from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryError, HomeAssistantError, UnsupportedStorageVersionError
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 
-from .alerts import AlertLog
-from .announce import Announcer
+from .alerts.announce import Announcer
+from .alerts.infrastructure import Infrastructure
+from .alerts.limits import Limits
+from .alerts.log import AlertLog
 from .approval import Approval, Candidate
 from .const import CONF_NAMESPACE, CONF_ROOT, DOMAIN
 from .device import SmartAirDevice
 from .flood import Floodgate
-from .infra import Infrastructure
 from .isolation import Isolation, Together, async_bounded
-from .limits import Limits
 from .notifier import Notifier
 from .ota import Updates
 from .pumps import Pumps

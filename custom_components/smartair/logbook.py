@@ -5,7 +5,7 @@ from collections.abc import Callable
 from homeassistant.components.logbook import LOGBOOK_ENTRY_MESSAGE, LOGBOOK_ENTRY_NAME
 from homeassistant.core import Event, HomeAssistant, callback
 
-from .announce import word
+from .alerts.announce import word
 from .const import DOMAIN, EVENT_ALERT
 from .pysmartair import Change
 

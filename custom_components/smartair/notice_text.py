@@ -7,7 +7,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.translation import async_get_cached_translations
 from homeassistant.util import dt as dt_util
 
-from .announce import describe, word
+from .alerts.announce import describe, word
 from .const import DOMAIN
 from .pysmartair import CATALOGUE, LIMIT_CODES, Alert, Change, Code, Severity
 from .pysmartair.guard.transition import LOCKS as _REASONS, alarm_code

@@ -18,7 +18,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.ulid import ulid_now
 
 from .actuator import ChannelActuator, SwitchActuator
-from .alerts import AlertLog
+from .alerts.log import AlertLog
 from .const import DOMAIN
 from .device import SmartAirDevice
 from .pump import OPPOSITE, Pump

@@ -17,7 +17,7 @@ from homeassistant.helpers.service import async_register_admin_service
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
-from .announce import describe, zone_name
+from .alerts.announce import describe, zone_name
 from .automation_target import loaded_hubs
 from .blueprints import async_install
 from .const import DOMAIN

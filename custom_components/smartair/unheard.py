@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from homeassistant.core import callback
 from homeassistant.helpers import issue_registry as ir
 
-from .announce import word
+from .alerts.announce import word
 from .const import DOMAIN
 from .pysmartair import without_markup
 from .pysmartair.protocol.topics import BadUid, bad_uid

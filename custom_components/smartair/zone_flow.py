@@ -31,7 +31,7 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
-from .announce import word
+from .alerts.announce import word
 from .const import DOMAIN, SUBENTRY_ZONE
 from .pysmartair.safety import Role
 from .pysmartair.water.model import NormalRecirc

@@ -13,7 +13,7 @@ from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
 
-from .announce import word
+from .alerts.announce import word
 from .const import DOMAIN, SUBENTRY_ZONE
 from .isolation import async_bounded
 from .pump import Pump

@@ -9,8 +9,8 @@ from typing import Any
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.util.ulid import ulid_now
 
-from .isolation import Isolation
-from .pysmartair import (
+from ..isolation import Isolation
+from ..pysmartair import (
     Alert,
     Book,
     Change,
@@ -27,8 +27,8 @@ from .pysmartair import (
     resolve_alert,
     unparse_alerts,
 )
-from .pysmartair.notices import Notices, read_notices, unparse_notices
-from .store import SharedSave, concern_store
+from ..pysmartair.notices import Notices, read_notices, unparse_notices
+from ..store import SharedSave, concern_store
 
 _LOGGER = logging.getLogger(__name__)
 

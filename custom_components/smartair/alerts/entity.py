@@ -14,10 +14,10 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import DOMAIN
-from .device import SmartAirDevice
-from .hub import SmartAirConfigEntry, SmartAirHub
-from .pysmartair import Alert, Change
+from ..const import DOMAIN
+from ..device import SmartAirDevice
+from ..hub import SmartAirConfigEntry, SmartAirHub
+from ..pysmartair import Alert, Change
 
 type Owner = SmartAirDevice | SmartAirHub
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.helpers.event import async_call_later, async_track_time_interval
 
-from .device import SmartAirDevice
-from .pysmartair import DOUBT, KEY_LAST_SEEN, Code, Place
+from ..device import SmartAirDevice
+from ..pysmartair import DOUBT, KEY_LAST_SEEN, Code, Place
 
 if TYPE_CHECKING:
-    from .hub import SmartAirHub
+    from ..hub import SmartAirHub
 
 BROKER_GRACE = 30
 """Seconds for which a broker may be away: a restart of Mosquitto takes a few."""

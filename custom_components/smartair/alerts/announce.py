@@ -8,14 +8,14 @@ from homeassistant.core import callback, valid_entity_id
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.translation import async_get_cached_translations
 
-from .const import DOMAIN, EVENT_ALERT
-from .place import place_of_entity
-from .pysmartair import Alert, Change, Code, Severity, unparse_alert, without_markup
+from ..const import DOMAIN, EVENT_ALERT
+from ..place import place_of_entity
+from ..pysmartair import Alert, Change, Code, Severity, unparse_alert, without_markup
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
-    from .hub import SmartAirHub
+    from ..hub import SmartAirHub
 
 REPAIRS: Mapping[Code, str] = MappingProxyType(
     {

@@ -18,10 +18,10 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
+from ..const import DOMAIN
+from ..pysmartair import CATALOGUE, LIMIT_CODES, PROFILES, USUAL, Metric, Severity, Side, without_markup
 from .announce import word
-from .const import DOMAIN
 from .limits import read_bounds
-from .pysmartair import CATALOGUE, LIMIT_CODES, PROFILES, USUAL, Metric, Severity, Side, without_markup
 
 # A day: what lasts longer is no matter of an alert.
 _LONGEST_DELAY = 24 * 60

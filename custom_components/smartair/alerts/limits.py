@@ -16,9 +16,9 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
-from .const import SUBENTRY_ALERT_LIMIT
-from .device import SmartAirDevice
-from .pysmartair import (
+from ..const import SUBENTRY_ALERT_LIMIT
+from ..device import SmartAirDevice
+from ..pysmartair import (
     KEY_CONFIG,
     LIMIT_CODES,
     USUAL,
@@ -36,10 +36,10 @@ from .pysmartair import (
     steady,
     watch,
 )
-from .store import Night
+from ..store import Night
 
 if TYPE_CHECKING:
-    from .hub import SmartAirHub
+    from ..hub import SmartAirHub
 
 # Warmth and moisture are no matter of fresh air.
 AIR = frozenset({"co2", "pm1", "pm25", "pm4", "pm10", "voc", "voc_index", "nox_index"})

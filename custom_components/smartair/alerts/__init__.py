@@ -1,0 +1,1 @@
+"""Alerts: the log of them, who is told, and what is watched."""
