@@ -53,7 +53,7 @@ async def test_a_uid_that_is_none_is_dropped(hub: MockConfigEntry, say: Say, uid
 async def test_a_flood_of_invented_devices_fills_no_memory_and_shows_no_more_than_twenty_cards(
     hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait
 ) -> None:
-    with patch("custom_components.smartair.approval.MAX_CANDIDATES", 30):
+    with patch("custom_components.smartair.devices.approval.MAX_CANDIDATES", 30):
         for number in range(60):
             await say(f"flood_{number}", "telemetry", {"co2": 500})
             await say(f"flood_{number}", "telemetry", {"co2": 501})

@@ -13,9 +13,9 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_mqtt_message,
 )
 
-from custom_components.smartair import approval
 from custom_components.smartair.const import DOMAIN, EVENT_ALERT
-from custom_components.smartair.flood import MAX_WAITING
+from custom_components.smartair.devices import approval
+from custom_components.smartair.devices.flood import MAX_WAITING
 from custom_components.smartair.hub import SmartAirHub
 
 from .conftest import CO2_INFO, Say, Wait

@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
 from custom_components.smartair.alerts.log import AlertLog
-from custom_components.smartair.approval import Approval
+from custom_components.smartair.devices.approval import Approval
 
 from .conftest import CO2_INFO, Say, Wait
 

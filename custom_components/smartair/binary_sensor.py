@@ -14,8 +14,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .alerts.entity import AlertEntity, async_setup_alert_entities
-from .device import SmartAirDevice
-from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
+from .devices.device import SmartAirDevice
+from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
 from .pump import Pump
 from .pump_entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities

@@ -12,7 +12,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from . import rollout_entity
 from .alerts.entity import AlertEntity, async_setup_alert_entities
-from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
+from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
 from .pump_entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
 from .pysmartair import CommandName

@@ -19,7 +19,6 @@ from homeassistant.util.hass_dict import HassKey
 import voluptuous as vol
 
 from .alerts.limit_flow import AlertLimitFlow
-from .approval import Candidate
 from .const import (
     ADD_ASK,
     CONF_ADD_NEW_DEVICES,
@@ -29,7 +28,8 @@ from .const import (
     SUBENTRY_ALERT_LIMIT,
     SUBENTRY_ZONE,
 )
-from .device import list_troubles
+from .devices.approval import Candidate
+from .devices.device import list_troubles
 from .hub import SmartAirConfigEntry, SmartAirHub
 from .options_flow import SmartAirOptionsFlow
 from .pysmartair import (

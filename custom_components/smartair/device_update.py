@@ -33,7 +33,7 @@ from .pysmartair import (
 from .serving import LIFETIME, async_address, async_grant, async_revoke, new_token
 
 if TYPE_CHECKING:
-    from .device import SmartAirDevice
+    from .devices.device import SmartAirDevice
     from .ota import Updates
 
 _LOGGER = logging.getLogger(__name__)

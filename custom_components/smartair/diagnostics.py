@@ -11,7 +11,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 
 from .const import CONF_CATALOGUES, CONF_NAMESPACE, CONF_ROOT
-from .device import SmartAirDevice
+from .devices.device import SmartAirDevice
 from .hub import SmartAirConfigEntry, SmartAirHub
 from .pysmartair import Alert, unparse_alert
 

@@ -26,8 +26,8 @@ from homeassistant.util import dt as dt_util
 
 from .alerts.entity import AlertEntity, async_setup_alert_entities
 from .const import DOMAIN
-from .device import SmartAirDevice
-from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
+from .devices.device import SmartAirDevice
+from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
 from .pysmartair import Alert, Change, DeviceEvent, unparse_alert
 from .zone_entities import async_setup_zones, zone_events

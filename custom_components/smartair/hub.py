@@ -20,10 +20,13 @@ from .alerts.announce import Announcer
 from .alerts.infrastructure import Infrastructure
 from .alerts.limits import Limits
 from .alerts.log import AlertLog
-from .approval import Approval, Candidate
 from .const import CONF_NAMESPACE, CONF_ROOT, DOMAIN
-from .device import SmartAirDevice
-from .flood import Floodgate
+from .devices.approval import Approval, Candidate
+from .devices.device import SmartAirDevice
+from .devices.flood import Floodgate
+from .devices.readings import Readings, read
+from .devices.silence import Silence
+from .devices.unheard import Unheard
 from .isolation import Isolation, Together, async_bounded
 from .notifier import Notifier
 from .ota import Updates
@@ -38,10 +41,7 @@ from .pysmartair import (
     subscription,
     without_markup,
 )
-from .readings import Readings, read
-from .silence import Silence
 from .store import DeviceRecord, HubStore
-from .unheard import Unheard
 from .usage import UsageLog
 from .zones import Zones
 

@@ -11,14 +11,14 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import DOMAIN
-from .device import SmartAirDevice
-from .entity import SmartAirEntity, async_setup_entities
+from .devices.device import SmartAirDevice
+from .devices.entity import SmartAirEntity, async_setup_entities
+from .devices.setting_entity import SettingDescription, SettingEntity, offered
 from .hub import SmartAirConfigEntry
 from .pump import Pump
 from .pump_entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
 from .pysmartair import NumberSetting
 from .pysmartair.channels import LIMIT_RANGES, limit_of_setting, role_limits
-from .settings import SettingDescription, SettingEntity, offered
 
 PARALLEL_UPDATES = 1
 

@@ -22,7 +22,7 @@ from .rollouts import Rollouts
 from .store import SharedSave, concern_store
 
 if TYPE_CHECKING:
-    from .device import SmartAirDevice
+    from .devices.device import SmartAirDevice
     from .hub import SmartAirHub
 
 _LOGGER = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.util.ulid import ulid_now
 
 from .actuator import Actuator
-from .device import CommandRefusedError
+from .devices.device import CommandRefusedError
 from .last_hand import Hand, LastHand
 from .place import place_of_device
 from .pump_state import is_on, running_since, shown

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from .device import SmartAirDevice
+from .devices.device import SmartAirDevice
 from .pysmartair import Code, DeviceEvent, boolean, without_markup
 from .pysmartair.guard.guard import refusal_of
 from .pysmartair.guard.model import DeviceReset, Tripped

@@ -18,7 +18,7 @@ import voluptuous as vol
 
 from .automation_target import loaded_hubs
 from .const import DOMAIN
-from .device import SmartAirDevice
+from .devices.device import SmartAirDevice
 from .last_hand import hand_of
 from .pump import Pump
 from .pysmartair import CommandName, CommandResponse, without_markup

@@ -20,7 +20,7 @@ from homeassistant.util.ulid import ulid_now
 from .actuator import ChannelActuator, SwitchActuator
 from .alerts.log import AlertLog
 from .const import DOMAIN
-from .device import SmartAirDevice
+from .devices.device import SmartAirDevice
 from .pump import OPPOSITE, Pump
 from .pump_events import happened
 from .pysmartair import (

@@ -14,7 +14,7 @@ from homeassistant.helpers import entity_registry as er
 from .automation_target import devices_of_alert
 
 if TYPE_CHECKING:
-    from .device import SmartAirDevice
+    from .devices.device import SmartAirDevice
     from .hub import SmartAirHub
     from .pump import Pump
     from .pysmartair import Alert

@@ -11,7 +11,7 @@ from homeassistant.util.ulid import ulid_now
 import voluptuous as vol
 
 from .const import DOMAIN
-from .device import SmartAirDevice
+from .devices.device import SmartAirDevice
 from .hub import SmartAirHub
 from .pysmartair import rollout
 

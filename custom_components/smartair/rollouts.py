@@ -17,7 +17,7 @@ from .const import DOMAIN
 from .pysmartair import Code, firmware, rollout, updating
 
 if TYPE_CHECKING:
-    from .device import SmartAirDevice
+    from .devices.device import SmartAirDevice
     from .ota import Updates
 
 _LOGGER = logging.getLogger(__name__)

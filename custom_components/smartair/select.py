@@ -8,12 +8,12 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .device import SmartAirDevice
 from .device_update import updatable
-from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
+from .devices.device import SmartAirDevice
+from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
+from .devices.setting_entity import SettingDescription, SettingEntity, offered
 from .hub import SmartAirConfigEntry
 from .pysmartair import ChoiceSetting, firmware
-from .settings import SettingDescription, SettingEntity, offered
 
 PARALLEL_UPDATES = 1
 

@@ -38,8 +38,9 @@ from homeassistant.helpers.entity_registry import EntityOptionsType
 
 from . import rollout_entity
 from .alerts.entity import AlertEntity
-from .device import SmartAirDevice
-from .entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
+from .devices.device import SmartAirDevice
+from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
+from .devices.readings import Reading
 from .hub import SmartAirConfigEntry
 from .pump_entity import async_setup_pump_entities
 from .pump_sensor import pump_sensors
@@ -53,7 +54,6 @@ from .pysmartair import (
     Severity,
     Snapshot,
 )
-from .readings import Reading
 from .zone_entities import async_setup_zones, zone_sensors
 
 PARALLEL_UPDATES = 0

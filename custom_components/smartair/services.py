@@ -21,7 +21,7 @@ from .alerts.announce import describe, zone_name
 from .automation_target import loaded_hubs
 from .blueprints import async_install
 from .const import DOMAIN
-from .device import SmartAirDevice
+from .devices.device import SmartAirDevice
 from .hub import SmartAirHub
 from .pump_services import PUMP_COMMANDS, async_pump_command, async_setup_pump_services, command_response
 from .pysmartair import CATALOGUE, Alert, Change, CommandName, Severity

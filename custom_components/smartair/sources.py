@@ -41,7 +41,7 @@ from homeassistant.util.unit_conversion import (
 )
 
 from .const import DOMAIN
-from .device import SmartAirDevice
+from .devices.device import SmartAirDevice
 from .pysmartair import CATALOGUE, Telemetry
 from .pysmartair.hearing import Hearing, begin, hear, lose, renew
 from .pysmartair.safety import POWER_RANGE

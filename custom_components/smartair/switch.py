@@ -7,13 +7,13 @@ from homeassistant.components.switch import SwitchEntity, SwitchEntityDescriptio
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .device import SmartAirDevice
-from .entity import SmartAirEntity, async_setup_entities
+from .devices.device import SmartAirDevice
+from .devices.entity import SmartAirEntity, async_setup_entities
+from .devices.setting_entity import SettingDescription, SettingEntity, offered
 from .hub import SmartAirConfigEntry
 from .last_hand import hand_of
 from .pump_entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
 from .pysmartair import NightSetting, ToggleSetting
-from .settings import SettingDescription, SettingEntity, offered
 from .zone_entities import async_setup_zones, zone_switches
 
 # A stop must not wait until another pump has answered (safety contract, S1).

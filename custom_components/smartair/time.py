@@ -8,11 +8,11 @@ from homeassistant.components.time import TimeEntity, TimeEntityDescription
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .device import SmartAirDevice
-from .entity import SmartAirEntity, async_setup_entities
+from .devices.device import SmartAirDevice
+from .devices.entity import SmartAirEntity, async_setup_entities
+from .devices.setting_entity import SettingDescription, SettingEntity
 from .hub import SmartAirConfigEntry
 from .pysmartair import NightSetting
-from .settings import SettingDescription, SettingEntity
 
 PARALLEL_UPDATES = 1
 

@@ -15,7 +15,7 @@ from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from ..const import DOMAIN
-from ..device import SmartAirDevice
+from ..devices.device import SmartAirDevice
 from ..hub import SmartAirConfigEntry, SmartAirHub
 from ..pysmartair import Alert, Change
 

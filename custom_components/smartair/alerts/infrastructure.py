@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.helpers.event import async_call_later, async_track_time_interval
 
-from ..device import SmartAirDevice
+from ..devices.device import SmartAirDevice
 from ..pysmartair import DOUBT, KEY_LAST_SEEN, Code, Place
 
 if TYPE_CHECKING:

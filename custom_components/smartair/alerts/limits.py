@@ -17,7 +17,7 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
 from ..const import SUBENTRY_ALERT_LIMIT
-from ..device import SmartAirDevice
+from ..devices.device import SmartAirDevice
 from ..pysmartair import (
     KEY_CONFIG,
     LIMIT_CODES,

@@ -17,7 +17,7 @@ from ..pysmartair import USUAL, Bounds
 from ..sources import entity_id_of
 
 if TYPE_CHECKING:
-    from ..device import SmartAirDevice
+    from ..devices.device import SmartAirDevice
     from ..hub import SmartAirHub
     from ..zone import Zone
 

@@ -9,8 +9,8 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from ..hub import SmartAirConfigEntry
 from .device import SmartAirDevice
-from .hub import SmartAirConfigEntry
 
 MAX_ENTITIES = 256
 """Entities of a device over its life: everything that is in the catalogue and 64 settings come to half of it."""

@@ -17,10 +17,9 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util.ulid import ulid_now
 
-from .const import DOMAIN
-from .history import DeviceHistory
-from .place import place_of_device
-from .pysmartair import (
+from ..const import DOMAIN
+from ..place import place_of_device
+from ..pysmartair import (
     ANSWER_TIMEOUT,
     CATALOGUE,
     DOUBTFUL_PAUSE,
@@ -58,12 +57,13 @@ from .pysmartair import (
     samples_of,
     without_markup,
 )
-from .pysmartair.protocol.budget import CHANGES, Bucket
+from ..pysmartair.protocol.budget import CHANGES, Bucket
+from ..store import DeviceRecord, Night
+from .history import DeviceHistory
 from .readings import Reading
-from .store import DeviceRecord, Night
 
 if TYPE_CHECKING:
-    from .hub import SmartAirHub
+    from ..hub import SmartAirHub
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -10,12 +10,12 @@ from homeassistant.components.mqtt import ReceiveMessage
 from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.helpers.event import async_call_later
 
-from .pysmartair import Channel, parse_topic
-from .pysmartair.protocol.budget import ALLOWANCES, STRANGERS, Bucket
-from .pysmartair.protocol.parser import MAX_PAYLOAD
+from ..pysmartair import Channel, parse_topic
+from ..pysmartair.protocol.budget import ALLOWANCES, STRANGERS, Bucket
+from ..pysmartair.protocol.parser import MAX_PAYLOAD
 
 if TYPE_CHECKING:
-    from .hub import SmartAirHub
+    from ..hub import SmartAirHub
 
 HELD_FOR = 1
 """Seconds after which the last of what was held back is taken in."""

@@ -29,10 +29,10 @@ from homeassistant.components.sensor.const import UNIT_CONVERTERS
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_point_in_utc_time
 
-from .pysmartair import HOUR, PAUSE, Backlog, Hours, HourStatistics, Sample
+from ..pysmartair import HOUR, PAUSE, Backlog, Hours, HourStatistics, Sample
 
 if TYPE_CHECKING:
-    from .hub import SmartAirHub
+    from ..hub import SmartAirHub
 
 _LOGGER = logging.getLogger(__name__)
 

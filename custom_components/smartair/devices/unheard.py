@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 from homeassistant.core import callback
 from homeassistant.helpers import issue_registry as ir
 
-from .alerts.announce import word
-from .const import DOMAIN
-from .pysmartair import without_markup
-from .pysmartair.protocol.topics import BadUid, bad_uid
+from ..alerts.announce import word
+from ..const import DOMAIN
+from ..pysmartair import without_markup
+from ..pysmartair.protocol.topics import BadUid, bad_uid
 
 if TYPE_CHECKING:
-    from .hub import SmartAirHub
+    from ..hub import SmartAirHub
 
 SHOWN = 10
 """How many are named in a repair: enough to see what is wrong, whoever invents more."""

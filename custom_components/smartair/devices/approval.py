@@ -16,8 +16,8 @@ from homeassistant.helpers import discovery_flow, issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.start import async_at_started
 
-from .const import ADD_AUTOMATIC, CONF_ADD_NEW_DEVICES, DOMAIN
-from .pysmartair import (
+from ..const import ADD_AUTOMATIC, CONF_ADD_NEW_DEVICES, DOMAIN
+from ..pysmartair import (
     Buffered,
     Descriptor,
     Message,
@@ -30,7 +30,7 @@ from .pysmartair import (
 )
 
 if TYPE_CHECKING:
-    from .hub import SmartAirHub
+    from ..hub import SmartAirHub
 
 MAX_CARDS = 20
 # A flood of invented uids may push out other candidates, which come back with their next word, but not fill memory.

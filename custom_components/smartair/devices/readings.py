@@ -13,12 +13,12 @@ from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE
 from homeassistant.core import Event
 from homeassistant.helpers.event import async_track_time_interval
 
-from .pysmartair import habits, with_habits
-from .store import concern_store
+from ..pysmartair import habits, with_habits
+from ..store import concern_store
 
 if TYPE_CHECKING:
+    from ..hub import SmartAirHub
     from .device import SmartAirDevice
-    from .hub import SmartAirHub
 
 # As often as Home Assistant keeps states; after a crash, most of what is older than that is stale.
 _SAVE_INTERVAL = timedelta(minutes=15)

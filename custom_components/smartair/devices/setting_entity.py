@@ -6,9 +6,9 @@ from typing import Any, ClassVar, override
 
 from homeassistant.const import EntityCategory
 
+from ..pysmartair import KEY_CONFIG, KEY_DESCRIPTOR, ConfigValue, Setting
 from .device import SmartAirDevice
 from .entity import SmartAirEntity, SmartAirEntityDescription
-from .pysmartair import KEY_CONFIG, KEY_DESCRIPTOR, ConfigValue, Setting
 
 # Settings that the protocol names have a translated name and an icon; others go by what the device calls them.
 TRANSLATED = frozenset({"report_interval", "co2_threshold", "alerts_enabled"})

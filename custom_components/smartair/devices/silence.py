@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from homeassistant.core import Event, callback
 from homeassistant.helpers import device_registry as dr
 
-from .pysmartair.guard.model import StopAsked
+from ..pysmartair.guard.model import StopAsked
 
 if TYPE_CHECKING:
+    from ..hub import SmartAirHub
+    from ..pump import Pump
     from .device import SmartAirDevice
-    from .hub import SmartAirHub
-    from .pump import Pump
 
 type Changed = Event[dr.EventDeviceRegistryUpdatedData]
 
