@@ -19,11 +19,11 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, MqttMockHAClient
 
-from custom_components.smartair import serving
-from custom_components.smartair.catalogue import FirmwareFolder, async_get_folder
 from custom_components.smartair.const import DOMAIN
+from custom_components.smartair.firmware import serving
+from custom_components.smartair.firmware.folder import FirmwareFolder, async_get_folder
+from custom_components.smartair.firmware.serving import LIFETIME, PATH
 from custom_components.smartair.pysmartair import firmware
-from custom_components.smartair.serving import LIFETIME, PATH
 
 from . import firmware as made
 from .conftest import Say, Wait

@@ -17,10 +17,10 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
 
-from custom_components.smartair.catalogue import async_get_folder
 from custom_components.smartair.const import CONF_ADD_NEW_DEVICES, CONF_CATALOGUES
+from custom_components.smartair.firmware.folder import async_get_folder
+from custom_components.smartair.firmware.remote import RemoteError, judge_url
 from custom_components.smartair.pysmartair import firmware
-from custom_components.smartair.remote import RemoteError, judge_url
 
 from . import firmware as made
 from .conftest import Wait

@@ -21,8 +21,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 from syrupy.assertion import SnapshotAssertion
 
-from custom_components.smartair.catalogue import FirmwareFolder, async_get_folder
 from custom_components.smartair.const import DOMAIN
+from custom_components.smartair.firmware.folder import FirmwareFolder, async_get_folder
 from custom_components.smartair.pysmartair import Code, firmware, rollout
 
 from . import firmware as made

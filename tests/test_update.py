@@ -18,8 +18,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient, WebSocketGenerator
 from syrupy.assertion import SnapshotAssertion
 
-from custom_components.smartair.catalogue import FirmwareFolder
 from custom_components.smartair.const import DOMAIN
+from custom_components.smartair.firmware.folder import FirmwareFolder
 from custom_components.smartair.pysmartair import Code
 
 from . import firmware as made

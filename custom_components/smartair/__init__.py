@@ -14,11 +14,11 @@ from homeassistant.helpers.typing import ConfigType
 from .blueprints import async_forget, async_install_quietly
 from .const import DOMAIN
 from .dashboard import async_remove_dashboard, async_setup_dashboard, async_setup_facts
+from .firmware.serving import FirmwareView
 from .hub import SmartAirConfigEntry, SmartAirHub
 from .memory import async_setup_memory, memory_file
 from .memory_services import async_setup_memory_services
 from .services import async_setup_services
-from .serving import FirmwareView
 from .store import HubStore
 
 _LOGGER = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from homeassistant.const import EntityCategory, Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from . import rollout_entity
 from .alerts.entity import AlertEntity, async_setup_alert_entities
 from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
+from .firmware import rollout_entities
 from .hub import SmartAirConfigEntry
 from .pump_entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
 from .pysmartair import CommandName
@@ -85,8 +85,8 @@ async def async_setup_entry(
         lambda owner: AcknowledgeButton(owner, ACKNOWLEDGE),
     )
     async_setup_pump_entities(entry, async_add_entities, lambda pump: [ResetButton(pump, RESET)])
-    rollout_entity.async_setup_rollout(
-        entry, async_add_entities, rollout_entity.RolloutButton, rollout_entity.BUTTONS
+    rollout_entities.async_setup_rollout(
+        entry, async_add_entities, rollout_entities.RolloutButton, rollout_entities.BUTTONS
     )
 
 

@@ -27,9 +27,9 @@ from .devices.flood import Floodgate
 from .devices.readings import Readings, read
 from .devices.silence import Silence
 from .devices.unheard import Unheard
+from .firmware.updates import Updates
 from .isolation import Isolation, Together, async_bounded
 from .notifier import Notifier
-from .ota import Updates
 from .pumps import Pumps
 from .pysmartair import (
     Channel,

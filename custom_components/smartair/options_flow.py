@@ -19,11 +19,11 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
-from .catalogue import async_get_folder
 from .const import ADD_ASK, ADD_AUTOMATIC, CONF_ADD_NEW_DEVICES, CONF_CATALOGUES
 from .dashboard import sidebar
+from .firmware.folder import async_get_folder
+from .firmware.remote import MAX_CATALOGUES, RemoteError, async_read_catalogue
 from .pysmartair import firmware
-from .remote import MAX_CATALOGUES, RemoteError, async_read_catalogue
 
 CONF_CATALOGUE = "catalogue"
 CONF_IN_SIDEBAR = "in_sidebar"

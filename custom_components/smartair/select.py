@@ -8,10 +8,10 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .device_update import updatable
 from .devices.device import SmartAirDevice
 from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .devices.setting_entity import SettingDescription, SettingEntity, offered
+from .firmware.device_update import updatable
 from .hub import SmartAirConfigEntry
 from .pysmartair import ChoiceSetting, firmware
 

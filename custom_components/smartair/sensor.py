@@ -36,11 +36,11 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.entity_registry import EntityOptionsType
 
-from . import rollout_entity
 from .alerts.entity import AlertEntity
 from .devices.device import SmartAirDevice
 from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .devices.readings import Reading
+from .firmware import rollout_entities
 from .hub import SmartAirConfigEntry
 from .pump_entity import async_setup_pump_entities
 from .pump_sensor import pump_sensors
@@ -226,8 +226,8 @@ async def async_setup_entry(
     async_setup_zones(entry, async_add_entities, zone_sensors)
     async_add_entities([ActiveAlertsSensor(entry.runtime_data, ACTIVE_ALERTS)])
     async_setup_pump_entities(entry, async_add_entities, pump_sensors)
-    rollout_entity.async_setup_rollout(
-        entry, async_add_entities, rollout_entity.RolloutSensor, rollout_entity.SENSORS
+    rollout_entities.async_setup_rollout(
+        entry, async_add_entities, rollout_entities.RolloutSensor, rollout_entities.SENSORS
     )
 
 

@@ -22,11 +22,11 @@ from .automation_target import loaded_hubs
 from .blueprints import async_install
 from .const import DOMAIN
 from .devices.device import SmartAirDevice
+from .firmware.rollout_action import ROLLOUT_FIRMWARE, async_rollout
 from .hub import SmartAirHub
 from .pump_services import PUMP_COMMANDS, async_pump_command, async_setup_pump_services, command_response
 from .pysmartair import CATALOGUE, Alert, Change, CommandName, Severity
 from .rights import Rights
-from .rollout_action import ROLLOUT_FIRMWARE, async_rollout
 from .usage_service import async_setup_usage_service
 
 ATTR_COMMAND = "command"

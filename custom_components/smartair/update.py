@@ -12,9 +12,9 @@ from homeassistant.components.update import (
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .device_update import updatable
 from .devices.device import SmartAirDevice
 from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
+from .firmware.device_update import updatable
 from .hub import SmartAirConfigEntry
 from .pysmartair import KEY_DESCRIPTOR, KEY_FACTS, updating, versions
 

@@ -11,8 +11,8 @@ from homeassistant.core import callback
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .hub import SmartAirConfigEntry, SmartAirHub
-from .pysmartair import rollout
+from ..hub import SmartAirConfigEntry, SmartAirHub
+from ..pysmartair import rollout
 
 MAX_SHOWN = 20
 """Failed devices that are named; a state is no place for thousands."""

@@ -13,12 +13,12 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.util import dt as dt_util
 
-from .const import DOMAIN
-from .pysmartair import Code, firmware, rollout, updating
+from ..const import DOMAIN
+from ..pysmartair import Code, firmware, rollout, updating
 
 if TYPE_CHECKING:
-    from .devices.device import SmartAirDevice
-    from .ota import Updates
+    from ..devices.device import SmartAirDevice
+    from .updates import Updates
 
 _LOGGER = logging.getLogger(__name__)
 

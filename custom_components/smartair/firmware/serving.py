@@ -18,9 +18,9 @@ from homeassistant.helpers.network import NoURLAvailableError, get_url
 from homeassistant.util.hass_dict import HassKey
 from yarl import URL
 
-from .catalogue import async_get_folder
-from .const import DOMAIN
-from .pysmartair import updating
+from ..const import DOMAIN
+from ..pysmartair import updating
+from .folder import async_get_folder
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util.ulid import ulid_now
 
-from .const import DOMAIN
-from .pysmartair import (
+from ..const import DOMAIN
+from ..pysmartair import (
     KEY_DESCRIPTOR,
     KEY_FACTS,
     KEY_OTA,
@@ -33,8 +33,8 @@ from .pysmartair import (
 from .serving import LIFETIME, async_address, async_grant, async_revoke, new_token
 
 if TYPE_CHECKING:
-    from .devices.device import SmartAirDevice
-    from .ota import Updates
+    from ..devices.device import SmartAirDevice
+    from .updates import Updates
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from homeassistant.helpers.target import TargetSelection, async_extract_referenc
 from homeassistant.util.ulid import ulid_now
 import voluptuous as vol
 
-from .const import DOMAIN
-from .devices.device import SmartAirDevice
-from .hub import SmartAirHub
-from .pysmartair import rollout
+from ..const import DOMAIN
+from ..devices.device import SmartAirDevice
+from ..hub import SmartAirHub
+from ..pysmartair import rollout
 
 ATTR_DEVICE_TYPE = "device_type"
 ATTR_VERSION = "version"

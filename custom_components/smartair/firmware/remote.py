@@ -14,7 +14,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from yarl import URL
 
-from .pysmartair import firmware
+from ..pysmartair import firmware
 
 _LOGGER = logging.getLogger(__name__)
 

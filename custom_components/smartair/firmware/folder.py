@@ -17,8 +17,8 @@ import tempfile
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
-from .const import DOMAIN
-from .pysmartair import firmware
+from ..const import DOMAIN
+from ..pysmartair import firmware
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -13,17 +13,17 @@ from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_time_interval
 
-from .catalogue import async_get_folder
-from .const import CONF_CATALOGUES, DOMAIN
+from ..const import CONF_CATALOGUES, DOMAIN
+from ..pysmartair import firmware, updating
+from ..store import SharedSave, concern_store
 from .device_update import DeviceUpdate
-from .pysmartair import firmware, updating
+from .folder import async_get_folder
 from .remote import RemoteCatalogues, RemoteError
 from .rollouts import Rollouts
-from .store import SharedSave, concern_store
 
 if TYPE_CHECKING:
-    from .devices.device import SmartAirDevice
-    from .hub import SmartAirHub
+    from ..devices.device import SmartAirDevice
+    from ..hub import SmartAirHub
 
 _LOGGER = logging.getLogger(__name__)
 
