@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
 from custom_components.smartair.hub import SmartAirHub
-from custom_components.smartair.pump import Pump
+from custom_components.smartair.pumps.pump import Pump
 from custom_components.smartair.pysmartair.guard.model import Sense
 from custom_components.smartair.pysmartair.water.model import NormalRecirc
 from custom_components.smartair.zone import Zone

@@ -15,7 +15,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 
 from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.hub import SmartAirHub
-from custom_components.smartair.last_hand import Hand, LastHand
+from custom_components.smartair.pumps.last_hand import Hand, LastHand
 from custom_components.smartair.pysmartair.safety import Role
 from custom_components.smartair.pysmartair.water.model import Run, Stop
 from custom_components.smartair.zone_hands import Hands

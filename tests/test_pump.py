@@ -9,10 +9,10 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.smartair.hub import SmartAirHub
-from custom_components.smartair.pump import Pump
+from custom_components.smartair.pumps.pump import Pump
+from custom_components.smartair.pumps.refusals import PumpRefusedError
 from custom_components.smartair.pysmartair import Code, RunRecord
 from custom_components.smartair.pysmartair.safety import Cause, Reason, Refused
-from custom_components.smartair.refusals import PumpRefusedError
 
 from .conftest import Wait
 from .pump_node import Node

@@ -14,7 +14,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.hub import SmartAirHub
-from custom_components.smartair.refusals import PumpRefusedError
+from custom_components.smartair.pumps.refusals import PumpRefusedError
 
 from .conftest import NOW, Say, Wait
 from .pump_node import INFO, Node

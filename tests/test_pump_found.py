@@ -6,11 +6,11 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
 from custom_components.smartair.hub import SmartAirHub
-from custom_components.smartair.pump import Pump
+from custom_components.smartair.pumps.pump import Pump
+from custom_components.smartair.pumps.refusals import PumpRefusedError
 from custom_components.smartair.pysmartair import Code
 from custom_components.smartair.pysmartair.channels import LIMIT_RANGES, limits_of, within
 from custom_components.smartair.pysmartair.safety import Cause, Limits, Reason, Refused, Role, Verdict
-from custom_components.smartair.refusals import PumpRefusedError
 
 from .conftest import Wait
 from .pump_node import INFO, Node, begin

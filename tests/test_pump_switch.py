@@ -12,11 +12,11 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.hub import SmartAirHub
-from custom_components.smartair.pump import Pump, ZoneContext
+from custom_components.smartair.pumps.pump import Pump, ZoneContext
+from custom_components.smartair.pumps.refusals import PumpRefusedError
 from custom_components.smartair.pysmartair import RunRecord
 from custom_components.smartair.pysmartair.guard.model import Reported, Sense
 from custom_components.smartair.pysmartair.safety import Cause, Reason, Refused, Role
-from custom_components.smartair.refusals import PumpRefusedError
 
 from .conftest import Wait
 from .pump_node import Node

@@ -21,7 +21,7 @@ import voluptuous as vol
 
 from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.hub import SmartAirHub
-from custom_components.smartair.pump import Pump
+from custom_components.smartair.pumps.pump import Pump
 from custom_components.smartair.pysmartair import Code, RunRecord
 from custom_components.smartair.pysmartair.channels import MAX_PUMPS
 from custom_components.smartair.pysmartair.guard.model import Sense, Tripped

@@ -18,7 +18,7 @@ from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 from custom_components.smartair import async_remove_config_entry_device
 from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.hub import SmartAirHub
-from custom_components.smartair.pump import Pump
+from custom_components.smartair.pumps.pump import Pump
 from custom_components.smartair.pysmartair import Code
 from custom_components.smartair.pysmartair.channels import MAX_PUMPS
 from custom_components.smartair.pysmartair.guard.model import Tripped

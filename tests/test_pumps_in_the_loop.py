@@ -27,7 +27,7 @@ from pytest_homeassistant_custom_component.common import async_fire_mqtt_message
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
 from custom_components.smartair.hub import SmartAirHub
-from custom_components.smartair.pump import Pump
+from custom_components.smartair.pumps.pump import Pump
 from lab.simulator.device import Identity
 from lab.simulator.household import settings_for
 from lab.simulator.pump_node import PumpNode

@@ -7,9 +7,9 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
+from custom_components.smartair.pumps.refusals import PumpRefusedError
 from custom_components.smartair.pysmartair import Code
 from custom_components.smartair.pysmartair.safety import Cause, Reason, Refused, Role
-from custom_components.smartair.refusals import PumpRefusedError
 from custom_components.smartair.zone import Zone
 
 from .conftest import Wait

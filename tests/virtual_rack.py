@@ -19,7 +19,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
 from custom_components.smartair.hub import SmartAirHub
-from custom_components.smartair.pump import Pump
+from custom_components.smartair.pumps.pump import Pump
 from custom_components.smartair.pysmartair import Alert, Change
 from custom_components.smartair.pysmartair.safety import Role
 from custom_components.smartair.zone import Zone

@@ -8,12 +8,12 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
 
-from .actuator import SwitchActuator
 from .const import DOMAIN
+from .pumps.actuator import SwitchActuator
 
 if TYPE_CHECKING:
     from .hub import SmartAirConfigEntry, SmartAirHub
-    from .pump import Pump
+    from .pumps.pump import Pump
     from .pysmartair import Alert
 
 

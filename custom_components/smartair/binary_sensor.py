@@ -17,8 +17,8 @@ from .alerts.entity import AlertEntity, async_setup_alert_entities
 from .devices.device import SmartAirDevice
 from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
-from .pump import Pump
-from .pump_entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
+from .pumps.entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
+from .pumps.pump import Pump
 from .pysmartair import KEY_CONFIG, KEY_STATUS, worst
 from .zone_entities import async_setup_zones, zone_binary_sensors
 

@@ -14,7 +14,7 @@ from .alerts.entity import AlertEntity, async_setup_alert_entities
 from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .firmware import rollout_entities
 from .hub import SmartAirConfigEntry
-from .pump_entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
+from .pumps.entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
 from .pysmartair import CommandName
 from .zone_entities import async_setup_zones, zone_buttons
 

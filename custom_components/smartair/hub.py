@@ -30,7 +30,8 @@ from .devices.unheard import Unheard
 from .firmware.updates import Updates
 from .isolation import Isolation, Together, async_bounded
 from .notifier import Notifier
-from .pumps import Pumps
+from .pumps.pumps import Pumps
+from .pumps.usage import UsageLog
 from .pysmartair import (
     Channel,
     ParseError,
@@ -42,7 +43,6 @@ from .pysmartair import (
     without_markup,
 )
 from .store import DeviceRecord, HubStore
-from .usage import UsageLog
 from .zones import Zones
 
 _LOGGER = logging.getLogger(__name__)

@@ -9,11 +9,11 @@ from homeassistant.util import dt as dt_util
 
 from .alerts.announce import describe, word
 from .const import DOMAIN
+from .pumps.refusals import PumpRefusedError
 from .pysmartair import CATALOGUE, LIMIT_CODES, Alert, Change, Code, Severity
 from .pysmartair.guard.transition import LOCKS as _REASONS, alarm_code
 from .pysmartair.notices import Kind, Notice
 from .pysmartair.safety import Cause, Reason, Refused
-from .refusals import PumpRefusedError
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant

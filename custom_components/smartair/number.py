@@ -15,8 +15,8 @@ from .devices.device import SmartAirDevice
 from .devices.entity import SmartAirEntity, async_setup_entities
 from .devices.setting_entity import SettingDescription, SettingEntity, offered
 from .hub import SmartAirConfigEntry
-from .pump import Pump
-from .pump_entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
+from .pumps.entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
+from .pumps.pump import Pump
 from .pysmartair import NumberSetting
 from .pysmartair.channels import LIMIT_RANGES, limit_of_setting, role_limits
 

@@ -16,7 +16,7 @@ from .automation_target import devices_of_alert
 if TYPE_CHECKING:
     from .devices.device import SmartAirDevice
     from .hub import SmartAirHub
-    from .pump import Pump
+    from .pumps.pump import Pump
     from .pysmartair import Alert
 
 # What only shows something is in nobody's control.

@@ -42,8 +42,8 @@ from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_set
 from .devices.readings import Reading
 from .firmware import rollout_entities
 from .hub import SmartAirConfigEntry
-from .pump_entity import async_setup_pump_entities
-from .pump_sensor import pump_sensors
+from .pumps.entity import async_setup_pump_entities
+from .pumps.sensors import pump_sensors
 from .pysmartair import (
     CATALOGUE,
     KEY_FACTS,

@@ -24,10 +24,10 @@ from .const import DOMAIN
 from .devices.device import SmartAirDevice
 from .firmware.rollout_action import ROLLOUT_FIRMWARE, async_rollout
 from .hub import SmartAirHub
-from .pump_services import PUMP_COMMANDS, async_pump_command, async_setup_pump_services, command_response
+from .pumps.actions import PUMP_COMMANDS, async_pump_command, async_setup_pump_services, command_response
+from .pumps.usage_action import async_setup_usage_service
 from .pysmartair import CATALOGUE, Alert, Change, CommandName, Severity
 from .rights import Rights
-from .usage_service import async_setup_usage_service
 
 ATTR_COMMAND = "command"
 ATTR_PARAMS = "params"

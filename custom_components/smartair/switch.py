@@ -11,8 +11,8 @@ from .devices.device import SmartAirDevice
 from .devices.entity import SmartAirEntity, async_setup_entities
 from .devices.setting_entity import SettingDescription, SettingEntity, offered
 from .hub import SmartAirConfigEntry
-from .last_hand import hand_of
-from .pump_entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
+from .pumps.entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
+from .pumps.last_hand import hand_of
 from .pysmartair import NightSetting, ToggleSetting
 from .zone_entities import async_setup_zones, zone_switches
 

@@ -15,7 +15,8 @@ from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
 from .place import place_of_device
-from .pump import Pump, ZoneContext
+from .pumps.pump import Pump, ZoneContext
+from .pumps.refusals import change_refused
 from .pysmartair import Code, RunRecord
 from .pysmartair.guard.model import Running, Sense, Starting, Stopping
 from .pysmartair.hearing import fresh_for, stands, wait
@@ -51,7 +52,6 @@ from .pysmartair.water.model import (
 )
 from .pysmartair.water.schedule import Moment
 from .pysmartair.water.solution import Side, Standing, drift, follow
-from .refusals import change_refused
 from .sources import Judged, MetricSource, Source, StateSource, Trouble, drawn_as, entity_id_of, source_of
 from .zone_contacts import Contacts
 from .zone_hands import Hands, cause_of

@@ -8,7 +8,7 @@ from homeassistant.const import STATE_OFF, STATE_ON
 from homeassistant.core import CALLBACK_TYPE, Event, EventStateChangedData, HomeAssistant, State, callback
 from homeassistant.helpers.event import async_track_state_change_event
 
-from .pump import Pump
+from .pumps.pump import Pump
 from .pysmartair import Code
 from .pysmartair.freshness import FRESH_S
 from .pysmartair.guard.model import Running, Starting, Stopping, Touched

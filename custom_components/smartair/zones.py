@@ -16,7 +16,7 @@ from homeassistant.helpers.event import async_track_time_interval
 from .alerts.announce import word
 from .const import DOMAIN, SUBENTRY_ZONE
 from .isolation import async_bounded
-from .pump import Pump
+from .pumps.pump import Pump
 from .pysmartair import without_markup
 from .pysmartair.water.memory import parse_memory, unparse_memory
 from .pysmartair.water.model import Drain, Fill, Memory, Stabilize

@@ -10,7 +10,7 @@ from ..pysmartair.guard.model import StopAsked
 
 if TYPE_CHECKING:
     from ..hub import SmartAirHub
-    from ..pump import Pump
+    from ..pumps.pump import Pump
     from .device import SmartAirDevice
 
 type Changed = Event[dr.EventDeviceRegistryUpdatedData]

@@ -12,12 +12,12 @@ from homeassistant.components.sensor import (
 )
 from homeassistant.const import EntityCategory, UnitOfElectricCurrent, UnitOfTime, UnitOfVolume, UnitOfVolumeFlowRate
 
+from ..pysmartair import CATALOGUE, Metric
+from ..pysmartair.freshness import believed
+from ..pysmartair.guard.model import Resting, Running, Sense, Starting, Stopping, Unknown
+from ..pysmartair.safety import Role
+from .entity import PumpEntity, PumpEntityDescription
 from .pump import Pump
-from .pump_entity import PumpEntity, PumpEntityDescription
-from .pysmartair import CATALOGUE, Metric
-from .pysmartair.freshness import believed
-from .pysmartair.guard.model import Resting, Running, Sense, Starting, Stopping, Unknown
-from .pysmartair.safety import Role
 
 STATES = ("locked", "off", "running", "starting", "stopping", "unconfirmed", "unknown")
 RUN_ENDS = ("ended_by", "seconds", "started", "cmd_id")

@@ -17,13 +17,10 @@ from homeassistant.helpers.event import async_track_state_change_event, async_tr
 from homeassistant.util import dt as dt_util
 from homeassistant.util.ulid import ulid_now
 
-from .actuator import ChannelActuator, SwitchActuator
-from .alerts.log import AlertLog
-from .const import DOMAIN
-from .devices.device import SmartAirDevice
-from .pump import OPPOSITE, Pump
-from .pump_events import happened
-from .pysmartair import (
+from ..alerts.log import AlertLog
+from ..const import DOMAIN
+from ..devices.device import SmartAirDevice
+from ..pysmartair import (
     KEY_CONFIG,
     KEY_DESCRIPTOR,
     KEY_OTA,
@@ -34,10 +31,10 @@ from .pysmartair import (
     RunRecord,
     Telemetry,
 )
-from .pysmartair.channels import MAX_PUMPS, PumpSpec, limits_of, pump_specs, within
-from .pysmartair.guard.guard import begin
-from .pysmartair.guard.memory import memory_as_dict, memory_from_dict
-from .pysmartair.guard.model import (
+from ..pysmartair.channels import MAX_PUMPS, PumpSpec, limits_of, pump_specs, within
+from ..pysmartair.guard.guard import begin
+from ..pysmartair.guard.memory import memory_as_dict, memory_from_dict
+from ..pysmartair.guard.model import (
     Around,
     Configured,
     Contacted,
@@ -50,14 +47,17 @@ from .pysmartair.guard.model import (
     Sense,
     Sensed,
 )
-from .pysmartair.protocol.fields import number
-from .pysmartair.safety import ZONE_LOCKS, Limits, Role
+from ..pysmartair.protocol.fields import number
+from ..pysmartair.safety import ZONE_LOCKS, Limits, Role
+from ..store import SharedSave, concern_store
+from .actuator import ChannelActuator, SwitchActuator
+from .events import happened
+from .pump import OPPOSITE, Pump
 from .released import Released, debt_of
-from .store import SharedSave, concern_store
 from .usage import UsageLog
 
 if TYPE_CHECKING:
-    from .hub import SmartAirHub
+    from ..hub import SmartAirHub
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from typing import Any
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
-from .pysmartair import RunRecord
-from .pysmartair.safety import Role
-from .pysmartair.usage import Sum, UsageBook, enter, total, usage_as_dict, usage_from_dict
-from .store import SharedSave, concern_store
+from ..pysmartair import RunRecord
+from ..pysmartair.safety import Role
+from ..pysmartair.usage import Sum, UsageBook, enter, total, usage_as_dict, usage_from_dict
+from ..store import SharedSave, concern_store
 
 _LOGGER = logging.getLogger(__name__)
 

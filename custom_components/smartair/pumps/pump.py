@@ -13,14 +13,11 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util.ulid import ulid_now
 
-from .actuator import Actuator
-from .devices.device import CommandRefusedError
-from .last_hand import Hand, LastHand
-from .place import place_of_device
-from .pump_state import is_on, running_since, shown
-from .pysmartair import Alert, Code, CommandResponse, ResponseStatus, RunRecord
-from .pysmartair.guard.guard import refusal_of, step
-from .pysmartair.guard.model import (
+from ..devices.device import CommandRefusedError
+from ..place import place_of_device
+from ..pysmartair import Alert, Code, CommandResponse, ResponseStatus, RunRecord
+from ..pysmartair.guard.guard import refusal_of, step
+from ..pysmartair.guard.model import (
     Accept,
     Alarm,
     Answer,
@@ -54,10 +51,13 @@ from .pysmartair.guard.model import (
     WasReset,
     reading_of,
 )
-from .pysmartair.guard.transition import Turn, alarm_code
-from .pysmartair.protocol.fields import number
-from .pysmartair.safety import Cause, Limits, Reading, Reason, Refused, Role, Verdict
+from ..pysmartair.guard.transition import Turn, alarm_code
+from ..pysmartair.protocol.fields import number
+from ..pysmartair.safety import Cause, Limits, Reading, Reason, Refused, Role, Verdict
+from .actuator import Actuator
+from .last_hand import Hand, LastHand
 from .refusals import PumpRefusedError, run_failure
+from .state import is_on, running_since, shown
 
 if TYPE_CHECKING:
     from .pumps import Pumps

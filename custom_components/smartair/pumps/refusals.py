@@ -2,9 +2,9 @@
 
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
-from .const import DOMAIN
-from .pysmartair.safety import Cause, Reason, Refused
-from .pysmartair.water.model import Hindrance, Refusal
+from ..const import DOMAIN
+from ..pysmartair.safety import Cause, Reason, Refused
+from ..pysmartair.water.model import Hindrance, Refusal
 
 SENTENCES: dict[Reason, str] = {
     Reason.DRY_RUN: "refused_dry_run",

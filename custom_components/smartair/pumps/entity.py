@@ -9,7 +9,7 @@ from homeassistant.core import callback
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .hub import SmartAirConfigEntry
+from ..hub import SmartAirConfigEntry
 from .pump import Pump
 
 

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from .devices.device import SmartAirDevice
-from .pysmartair import Code, DeviceEvent, boolean, without_markup
-from .pysmartair.guard.guard import refusal_of
-from .pysmartair.guard.model import DeviceReset, Tripped
+from ..devices.device import SmartAirDevice
+from ..pysmartair import Code, DeviceEvent, boolean, without_markup
+from ..pysmartair.guard.guard import refusal_of
+from ..pysmartair.guard.model import DeviceReset, Tripped
 
 if TYPE_CHECKING:
     from .pump import Pump

@@ -8,11 +8,11 @@ from homeassistant.core import HomeAssistant, split_entity_id
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 
-from .const import DOMAIN
-from .devices.device import SmartAirDevice
-from .place import place_of_entity
-from .pysmartair import CommandName, place_text, without_markup
-from .pysmartair.guard.model import CONFIRM_S
+from ..const import DOMAIN
+from ..devices.device import SmartAirDevice
+from ..place import place_of_entity
+from ..pysmartair import CommandName, place_text, without_markup
+from ..pysmartair.guard.model import CONFIRM_S
 
 # A call that hangs has this many tries of the guard to come to its end, for some radios take half a minute.
 _CALLS = 4

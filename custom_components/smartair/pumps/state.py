@@ -1,6 +1,6 @@
 """What a guard's state means to those who look at its pump."""
 
-from .pysmartair.guard.model import Guard, Resting, Running, Starting, State, Stopping, Unknown
+from ..pysmartair.guard.model import Guard, Resting, Running, Starting, State, Stopping, Unknown
 
 
 def is_on(state: State) -> bool | None:

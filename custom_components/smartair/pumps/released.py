@@ -10,10 +10,10 @@ from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 
+from ..pysmartair import Code
+from ..pysmartair.guard.model import CONFIRM_S, Resting, Running, Starting, Stopping, Unknown
+from ..pysmartair.safety import Allowed, may_release
 from .actuator import SwitchActuator
-from .pysmartair import Code
-from .pysmartair.guard.model import CONFIRM_S, Resting, Running, Starting, Stopping, Unknown
-from .pysmartair.safety import Allowed, may_release
 
 if TYPE_CHECKING:
     from .pump import Pump

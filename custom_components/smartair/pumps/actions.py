@@ -16,13 +16,13 @@ from homeassistant.helpers.target import TargetSelection, async_extract_referenc
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
-from .automation_target import loaded_hubs
-from .const import DOMAIN
-from .devices.device import SmartAirDevice
+from ..automation_target import loaded_hubs
+from ..const import DOMAIN
+from ..devices.device import SmartAirDevice
+from ..pysmartair import CommandName, CommandResponse, without_markup
+from ..rights import Rights
 from .last_hand import hand_of
 from .pump import Pump
-from .pysmartair import CommandName, CommandResponse, without_markup
-from .rights import Rights
 
 ATTR_SECONDS = "seconds"
 ATTR_LITRES = "litres"

@@ -1,0 +1,1 @@
+"""Pumps: their guards, their entities, their actions and their usage."""
