@@ -14,7 +14,7 @@ from custom_components.smartair.hub import SmartAirHub
 from custom_components.smartair.pumps.pump import Pump
 from custom_components.smartair.pysmartair.guard.model import Sense
 from custom_components.smartair.pysmartair.water.model import NormalRecirc
-from custom_components.smartair.zone import Zone
+from custom_components.smartair.zones.zone import Zone
 
 from .conftest import Wait
 from .foreign_rack import ZONE, ForeignRack, breathe

@@ -14,7 +14,7 @@ from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 from custom_components.smartair.pysmartair import Code
 from custom_components.smartair.pysmartair.safety import Role
 from custom_components.smartair.pysmartair.water.model import Drain, Failed
-from custom_components.smartair.zone import Zone
+from custom_components.smartair.zones.zone import Zone
 
 from .conftest import Wait
 from .foreign_rack import ZONE, ForeignRack, breathe

@@ -18,7 +18,7 @@ from custom_components.smartair.hub import SmartAirHub
 from custom_components.smartair.pumps.last_hand import Hand, LastHand
 from custom_components.smartair.pysmartair.safety import Role
 from custom_components.smartair.pysmartair.water.model import Run, Stop
-from custom_components.smartair.zone_hands import Hands
+from custom_components.smartair.zones.hands import Hands
 
 from .conftest import Wait
 from .pump_node import Node

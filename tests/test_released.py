@@ -13,7 +13,7 @@ from custom_components.smartair.pumps.refusals import PumpRefusedError
 from custom_components.smartair.pysmartair import Code
 from custom_components.smartair.pysmartair.guard.model import Tripped
 from custom_components.smartair.pysmartair.safety import Cause, Reason, Refused, Role
-from custom_components.smartair.zone import Zone
+from custom_components.smartair.zones.zone import Zone
 
 from .conftest import Wait
 from .foreign_rack import ZONE, ForeignRack, breathe

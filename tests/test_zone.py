@@ -16,7 +16,7 @@ from custom_components.smartair.pysmartair import Code
 from custom_components.smartair.pysmartair.guard.model import RunAsked
 from custom_components.smartair.pysmartair.safety import Role
 from custom_components.smartair.pysmartair.water.model import Failed, NormalRecirc
-from custom_components.smartair.zone import Zone
+from custom_components.smartair.zones.zone import Zone
 
 from .conftest import Wait
 from .zone_rack import CYCLE, Rack, add_zone, rack_of, settings

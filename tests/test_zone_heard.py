@@ -17,7 +17,7 @@ from custom_components.smartair.pumps.refusals import PumpRefusedError
 from custom_components.smartair.pysmartair import Code
 from custom_components.smartair.pysmartair.safety import Cause, Reason, Refused, Role
 from custom_components.smartair.pysmartair.water.model import Failed
-from custom_components.smartair.zone import Zone
+from custom_components.smartair.zones.zone import Zone
 
 from .conftest import Wait
 from .zone_house import DATA, LEVEL, TankHouse, discover
@@ -230,7 +230,7 @@ async def test_a_clock_that_is_set_back_keeps_no_dead_level_alive(
     await zone.pumps[Role.FILL].async_run(seconds=600)
     await tank.second(10)
     tank.silent = True
-    with patch("custom_components.smartair.sources.time.time", return_value=1_790_000_000 - 3600):
+    with patch("custom_components.smartair.zones.sources.time.time", return_value=1_790_000_000 - 3600):
         await tank.second(30)
     assert not tank.on("fill")
 

@@ -17,7 +17,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 
 from custom_components.smartair.pysmartair import RunRecord
 from custom_components.smartair.pysmartair.safety import Role
-from custom_components.smartair.zone import Zone
+from custom_components.smartair.zones.zone import Zone
 
 from .conftest import NOW
 from .zone_house import DATA

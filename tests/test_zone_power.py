@@ -10,7 +10,7 @@ from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 from custom_components.smartair.pumps.refusals import PumpRefusedError
 from custom_components.smartair.pysmartair import Code
 from custom_components.smartair.pysmartair.safety import Cause, Reason, Refused, Role
-from custom_components.smartair.zone import Zone
+from custom_components.smartair.zones.zone import Zone
 
 from .conftest import Wait
 from .pump_node import begin

@@ -13,8 +13,8 @@ from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.pysmartair.safety import Role
 from custom_components.smartair.pysmartair.water.model import Failed, NormalRecirc
 from custom_components.smartair.pysmartair.water.tank import Tank
-from custom_components.smartair.sources import Trouble, read
-from custom_components.smartair.zone import Zone
+from custom_components.smartair.zones.sources import Trouble, read
+from custom_components.smartair.zones.zone import Zone
 
 from .conftest import Wait
 from .zone_rack import add_zone, rack_of, settings

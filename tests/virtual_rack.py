@@ -22,7 +22,7 @@ from custom_components.smartair.hub import SmartAirHub
 from custom_components.smartair.pumps.pump import Pump
 from custom_components.smartair.pysmartair import Alert, Change
 from custom_components.smartair.pysmartair.safety import Role
-from custom_components.smartair.zone import Zone
+from custom_components.smartair.zones.zone import Zone
 
 from .pump_node import Node
 

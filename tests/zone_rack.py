@@ -9,7 +9,7 @@ from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.smartair.const import DOMAIN, SUBENTRY_ZONE
-from custom_components.smartair.zone import Zone
+from custom_components.smartair.zones.zone import Zone
 
 from .conftest import Wait
 from .pump_node import INFO, Node, begin

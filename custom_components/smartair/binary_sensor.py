@@ -20,7 +20,7 @@ from .hub import SmartAirConfigEntry
 from .pumps.entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
 from .pumps.pump import Pump
 from .pysmartair import KEY_CONFIG, KEY_STATUS, worst
-from .zone_entities import async_setup_zones, zone_binary_sensors
+from .zones.entities import async_setup_zones, zone_binary_sensors
 
 PARALLEL_UPDATES = 0
 

@@ -16,7 +16,7 @@ from .firmware import rollout_entities
 from .hub import SmartAirConfigEntry
 from .pumps.entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
 from .pysmartair import CommandName
-from .zone_entities import async_setup_zones, zone_buttons
+from .zones.entities import async_setup_zones, zone_buttons
 
 PARALLEL_UPDATES = 1
 

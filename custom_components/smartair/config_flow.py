@@ -42,7 +42,7 @@ from .pysmartair import (
     valid_root,
     without_markup,
 )
-from .zone_flow import ZoneFlow
+from .zones.flow import ZoneFlow
 
 CONF_CODE = "code"
 

@@ -30,7 +30,7 @@ from .devices.device import SmartAirDevice
 from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
 from .pysmartair import Alert, Change, DeviceEvent, unparse_alert
-from .zone_entities import async_setup_zones, zone_events
+from .zones.entities import async_setup_zones, zone_events
 
 PARALLEL_UPDATES = 0
 

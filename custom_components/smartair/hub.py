@@ -43,7 +43,7 @@ from .pysmartair import (
     without_markup,
 )
 from .store import DeviceRecord, HubStore
-from .zones import Zones
+from .zones.zones import Zones
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -54,7 +54,7 @@ from .pysmartair import (
     Severity,
     Snapshot,
 )
-from .zone_entities import async_setup_zones, zone_sensors
+from .zones.entities import async_setup_zones, zone_sensors
 
 PARALLEL_UPDATES = 0
 

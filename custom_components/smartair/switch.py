@@ -14,7 +14,7 @@ from .hub import SmartAirConfigEntry
 from .pumps.entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
 from .pumps.last_hand import hand_of
 from .pysmartair import NightSetting, ToggleSetting
-from .zone_entities import async_setup_zones, zone_switches
+from .zones.entities import async_setup_zones, zone_switches
 
 # A stop must not wait until another pump has answered (safety contract, S1).
 PARALLEL_UPDATES = 0

@@ -45,7 +45,7 @@ PURE = (
     "water.model",
     "water.memory",
 )
-GLUE = ("pumps.pumps", "pumps.pump", "zone", "sources", "pumps.actuator", "zone_hands")
+GLUE = ("pumps.pumps", "pumps.pump", "zones.zone", "zones.sources", "pumps.actuator", "zones.hands")
 PURE_TESTS = ("tests/pysmartair/test_*.py", "tests/proof/test_*.py")
 # What is not about pumps takes minutes, and would notice nothing.
 ELSEWHERE = (

@@ -14,12 +14,12 @@ from homeassistant.helpers import entity_registry as er
 from ..automation_target import loaded_hubs
 from ..const import DOMAIN
 from ..pysmartair import USUAL, Bounds
-from ..sources import entity_id_of
+from ..zones.sources import entity_id_of
 
 if TYPE_CHECKING:
     from ..devices.device import SmartAirDevice
     from ..hub import SmartAirHub
-    from ..zone import Zone
+    from ..zones.zone import Zone
 
 type Facts = dict[str, Any]
 type May = Callable[[str], bool]

@@ -8,13 +8,13 @@ from homeassistant.const import STATE_OFF, STATE_ON
 from homeassistant.core import CALLBACK_TYPE, Event, EventStateChangedData, HomeAssistant, State, callback
 from homeassistant.helpers.event import async_track_state_change_event
 
-from .pumps.pump import Pump
-from .pysmartair import Code
-from .pysmartair.freshness import FRESH_S
-from .pysmartair.guard.model import Running, Starting, Stopping, Touched
-from .pysmartair.hearing import begin, hear, lose, renew, wait
-from .pysmartair.safety import Contact
-from .zone_settings import CONF_FLOAT, CONF_LEAK, CONTACTS
+from ..pumps.pump import Pump
+from ..pysmartair import Code
+from ..pysmartair.freshness import FRESH_S
+from ..pysmartair.guard.model import Running, Starting, Stopping, Touched
+from ..pysmartair.hearing import begin, hear, lose, renew, wait
+from ..pysmartair.safety import Contact
+from .settings import CONF_FLOAT, CONF_LEAK, CONTACTS
 
 if TYPE_CHECKING:
     from .zone import Zone

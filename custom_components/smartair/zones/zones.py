@@ -13,19 +13,19 @@ from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
 
-from .alerts.announce import word
-from .const import DOMAIN, SUBENTRY_ZONE
-from .isolation import async_bounded
-from .pumps.pump import Pump
-from .pysmartair import without_markup
-from .pysmartair.water.memory import parse_memory, unparse_memory
-from .pysmartair.water.model import Drain, Fill, Memory, Stabilize
+from ..alerts.announce import word
+from ..const import DOMAIN, SUBENTRY_ZONE
+from ..isolation import async_bounded
+from ..pumps.pump import Pump
+from ..pysmartair import without_markup
+from ..pysmartair.water.memory import parse_memory, unparse_memory
+from ..pysmartair.water.model import Drain, Fill, Memory, Stabilize
+from ..store import SharedSave, concern_store
 from .sources import entity_id_of
-from .store import SharedSave, concern_store
 from .zone import Zone
 
 if TYPE_CHECKING:
-    from .hub import SmartAirHub
+    from ..hub import SmartAirHub
 
 _LOGGER = logging.getLogger(__name__)
 

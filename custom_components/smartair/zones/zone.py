@@ -13,18 +13,18 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.util import dt as dt_util
 
-from .const import DOMAIN
-from .place import place_of_device
-from .pumps.pump import Pump, ZoneContext
-from .pumps.refusals import change_refused
-from .pysmartair import Code, RunRecord
-from .pysmartair.guard.model import Running, Sense, Starting, Stopping
-from .pysmartair.hearing import fresh_for, stands, wait
-from .pysmartair.safety import Refused, Role, harm_s, watched
-from .pysmartair.water.change import ENDS
-from .pysmartair.water.cycle import hindrance, next_change, solution_age, step
-from .pysmartair.water.memory import unparse_memory
-from .pysmartair.water.model import (
+from ..const import DOMAIN
+from ..place import place_of_device
+from ..pumps.pump import Pump, ZoneContext
+from ..pumps.refusals import change_refused
+from ..pysmartair import Code, RunRecord
+from ..pysmartair.guard.model import Running, Sense, Starting, Stopping
+from ..pysmartair.hearing import fresh_for, stands, wait
+from ..pysmartair.safety import Refused, Role, harm_s, watched
+from ..pysmartair.water.change import ENDS
+from ..pysmartair.water.cycle import hindrance, next_change, solution_age, step
+from ..pysmartair.water.memory import unparse_memory
+from ..pysmartair.water.model import (
     Abort,
     Automatic,
     Begin,
@@ -50,12 +50,12 @@ from .pysmartair.water.model import (
     Tick,
     Why,
 )
-from .pysmartair.water.schedule import Moment
-from .pysmartair.water.solution import Side, Standing, drift, follow
+from ..pysmartair.water.schedule import Moment
+from ..pysmartair.water.solution import Side, Standing, drift, follow
+from .contacts import Contacts
+from .hands import Hands, cause_of
+from .settings import CONTACTS, POWER, ZoneSettings
 from .sources import Judged, MetricSource, Source, StateSource, Trouble, drawn_as, entity_id_of, source_of
-from .zone_contacts import Contacts
-from .zone_hands import Hands, cause_of
-from .zone_settings import CONTACTS, POWER, ZoneSettings
 
 if TYPE_CHECKING:
     from .zones import Zones

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Self
 
-from .pysmartair.safety import Role
-from .pysmartair.water.model import Rules
-from .pysmartair.water.schedule import Plan, minute_of_day, parse_windows
-from .pysmartair.water.solution import EC_HYSTERESIS, PH_HYSTERESIS, Band
-from .pysmartair.water.tank import Tank
+from ..pysmartair.safety import Role
+from ..pysmartair.water.model import Rules
+from ..pysmartair.water.schedule import Plan, minute_of_day, parse_windows
+from ..pysmartair.water.solution import EC_HYSTERESIS, PH_HYSTERESIS, Band
+from ..pysmartair.water.tank import Tank
 
 SECTION_PUMPS = "pumps"
 SECTION_SENSORS = "sensors"

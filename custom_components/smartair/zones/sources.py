@@ -40,15 +40,15 @@ from homeassistant.util.unit_conversion import (
     VolumeFlowRateConverter,
 )
 
-from .const import DOMAIN
-from .devices.device import SmartAirDevice
-from .pysmartair import CATALOGUE, Telemetry
-from .pysmartair.hearing import Hearing, begin, hear, lose, renew
-from .pysmartair.safety import POWER_RANGE
-from .pysmartair.water.tank import Tank
+from ..const import DOMAIN
+from ..devices.device import SmartAirDevice
+from ..pysmartair import CATALOGUE, Telemetry
+from ..pysmartair.hearing import Hearing, begin, hear, lose, renew
+from ..pysmartair.safety import POWER_RANGE
+from ..pysmartair.water.tank import Tank
 
 if TYPE_CHECKING:
-    from .hub import SmartAirHub
+    from ..hub import SmartAirHub
 
 # What a zone reckons in, and how a sensor of another unit is understood.
 CONVERTERS: dict[str, tuple[type[BaseUnitConverter], str]] = {

@@ -31,26 +31,12 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
-from .alerts.announce import word
-from .const import DOMAIN, SUBENTRY_ZONE
-from .pysmartair.safety import Role
-from .pysmartair.water.model import NormalRecirc
-from .pysmartair.water.tank import Tank
-from .sources import (
-    METRICS,
-    Judged,
-    Source,
-    StateSource,
-    Trouble,
-    drawn_as,
-    entity_id_of,
-    is_length,
-    metric_of,
-    reference_of,
-    unit_of,
-    unit_trouble,
-)
-from .zone_settings import (
+from ..alerts.announce import word
+from ..const import DOMAIN, SUBENTRY_ZONE
+from ..pysmartair.safety import Role
+from ..pysmartair.water.model import NormalRecirc
+from ..pysmartair.water.tank import Tank
+from .settings import (
     CONF_DRAIN_TIMEOUT,
     CONF_DRIFT,
     CONF_EC_HIGH,
@@ -91,9 +77,23 @@ from .zone_settings import (
     judge,
     tank_of,
 )
+from .sources import (
+    METRICS,
+    Judged,
+    Source,
+    StateSource,
+    Trouble,
+    drawn_as,
+    entity_id_of,
+    is_length,
+    metric_of,
+    reference_of,
+    unit_of,
+    unit_trouble,
+)
 
 if TYPE_CHECKING:
-    from .hub import SmartAirHub
+    from ..hub import SmartAirHub
     from .zone import Zone
 
 SECTIONS = (SECTION_PUMPS, SECTION_SENSORS, SECTION_LIMITS, SECTION_CYCLE)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util.ulid import ulid_now
 
-from .pumps.last_hand import Hand
-from .pumps.refusals import PumpRefusedError
-from .pysmartair.guard.model import CONFIRM_S, Stopping
-from .pysmartair.safety import Allowed, Role
-from .pysmartair.water.model import Cause, Circulate, Effect, Run, RunFailed, Stop, StopCirculation
+from ..pumps.last_hand import Hand
+from ..pumps.refusals import PumpRefusedError
+from ..pysmartair.guard.model import CONFIRM_S, Stopping
+from ..pysmartair.safety import Allowed, Role
+from ..pysmartair.water.model import Cause, Circulate, Effect, Run, RunFailed, Stop, StopCirculation
 
 if TYPE_CHECKING:
-    from .pumps.pump import Pump
+    from ..pumps.pump import Pump
     from .zone import Zone
 
 _ENDS = {"finished": Cause.TIMEOUT, "stopped": Cause.STOPPED, "replaced": Cause.STOPPED}

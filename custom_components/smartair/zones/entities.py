@@ -24,10 +24,10 @@ from homeassistant.core import callback
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .hub import SmartAirConfigEntry
-from .pysmartair.safety import Role
-from .pysmartair.water.model import Cause, Failed, Happened, Happening, NormalRecirc, State, Step
-from .pysmartair.water.schedule import DAY_S
+from ..hub import SmartAirConfigEntry
+from ..pysmartair.safety import Role
+from ..pysmartair.water.model import Cause, Failed, Happened, Happening, NormalRecirc, State, Step
+from ..pysmartair.water.schedule import DAY_S
 from .zone import Zone
 
 STATE_NORMAL = "normal_recirc"

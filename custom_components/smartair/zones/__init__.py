@@ -1,0 +1,1 @@
+"""Zones: their water, their sources, their entities and their settings."""
