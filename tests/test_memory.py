@@ -9,8 +9,8 @@ from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockUser, async_capture_events
 
+from custom_components.smartair.automations.memory import MOST_AUTOMATIONS, Memories
 from custom_components.smartair.const import DOMAIN
-from custom_components.smartair.memory import MOST_AUTOMATIONS, Memories
 
 KEY = "smartair.memory"
 

@@ -11,13 +11,13 @@ from homeassistant.helpers import config_validation as cv, issue_registry as ir
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
+from .automations.memory import async_setup_memory, memory_file
+from .automations.memory_actions import async_setup_memory_services
 from .blueprints import async_forget, async_install_quietly
 from .const import DOMAIN
 from .dashboard import async_remove_dashboard, async_setup_dashboard, async_setup_facts
 from .firmware.serving import FirmwareView
 from .hub import SmartAirConfigEntry, SmartAirHub
-from .memory import async_setup_memory, memory_file
-from .memory_services import async_setup_memory_services
 from .services import async_setup_services
 from .store import HubStore
 

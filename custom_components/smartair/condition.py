@@ -11,7 +11,7 @@ from homeassistant.helpers.condition import Condition, ConditionCheckParams, Con
 from homeassistant.helpers.typing import ConfigType
 import voluptuous as vol
 
-from .automation_target import Targeted, is_targeted, loaded_hubs, targeted
+from .automations.target import Targeted, is_targeted, loaded_hubs, targeted
 from .pysmartair.safety import Allowed
 
 _SCHEMA = vol.Schema({vol.Required(CONF_TARGET): cv.TARGET_FIELDS, vol.Optional(CONF_OPTIONS, default=dict): {}})

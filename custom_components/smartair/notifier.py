@@ -12,6 +12,7 @@ from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUs
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
+from .automations.rights import Rights
 from .const import DOMAIN
 from .notice_text import BUTTON_PREFIX, LOCKS, compose, exception_text
 from .pysmartair import Alert, Change, is_night
@@ -27,7 +28,6 @@ from .pysmartair.notices import (
     prune_notices,
 )
 from .receivers import receivers
-from .rights import Rights
 from .store import Night
 
 if TYPE_CHECKING:

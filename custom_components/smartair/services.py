@@ -18,7 +18,8 @@ from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
 from .alerts.announce import describe, zone_name
-from .automation_target import loaded_hubs
+from .automations.rights import Rights
+from .automations.target import loaded_hubs
 from .blueprints import async_install
 from .const import DOMAIN
 from .devices.device import SmartAirDevice
@@ -27,7 +28,6 @@ from .hub import SmartAirHub
 from .pumps.actions import PUMP_COMMANDS, async_pump_command, async_setup_pump_services, command_response
 from .pumps.usage_action import async_setup_usage_service
 from .pysmartair import CATALOGUE, Alert, Change, CommandName, Severity
-from .rights import Rights
 
 ATTR_COMMAND = "command"
 ATTR_PARAMS = "params"

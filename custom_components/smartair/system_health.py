@@ -5,7 +5,7 @@ from typing import Any
 from homeassistant.components import system_health
 from homeassistant.core import HomeAssistant, callback
 
-from .automation_target import loaded_hubs
+from .automations.target import loaded_hubs
 
 
 @callback

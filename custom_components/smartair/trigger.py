@@ -14,7 +14,7 @@ from homeassistant.helpers.trigger import Trigger, TriggerActionRunner, TriggerC
 from homeassistant.helpers.typing import ConfigType
 import voluptuous as vol
 
-from .automation_target import devices_of_alert, loaded_hubs, targeted
+from .automations.target import devices_of_alert, loaded_hubs, targeted
 from .const import EVENT_ALERT
 from .notice_text import LOCKS
 from .pysmartair import Change, Code, Severity

@@ -24,8 +24,8 @@ from pytest_homeassistant_custom_component.common import (
     mock_restore_cache,
 )
 
-from custom_components.smartair.memory import async_setup_memory
-from custom_components.smartair.memory_services import async_setup_memory_services
+from custom_components.smartair.automations.memory import async_setup_memory
+from custom_components.smartair.automations.memory_actions import async_setup_memory_services
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "blueprints" / "automation" / "smartair"

@@ -11,7 +11,7 @@ from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 
-from ..automation_target import loaded_hubs
+from ..automations.target import loaded_hubs
 from ..const import DOMAIN
 from ..pysmartair import USUAL, Bounds
 from ..zones.sources import entity_id_of

@@ -16,11 +16,11 @@ from homeassistant.helpers.target import TargetSelection, async_extract_referenc
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
-from ..automation_target import loaded_hubs
+from ..automations.rights import Rights
+from ..automations.target import loaded_hubs
 from ..const import DOMAIN
 from ..devices.device import SmartAirDevice
 from ..pysmartair import CommandName, CommandResponse, without_markup
-from ..rights import Rights
 from .last_hand import hand_of
 from .pump import Pump
 

@@ -13,13 +13,13 @@ from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
-from ..automation_target import loaded_hubs
+from ..automations.rights import Rights
+from ..automations.target import loaded_hubs
 from ..const import DOMAIN
 from ..hub import SmartAirHub
 from ..pysmartair import RunRecord
 from ..pysmartair.safety import Role
 from ..pysmartair.usage import Place, Sum
-from ..rights import Rights
 
 SERVICE = "get_water_usage"
 ATTR_START = "start"

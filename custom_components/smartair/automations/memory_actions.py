@@ -7,7 +7,7 @@ from homeassistant.exceptions import ServiceValidationError, Unauthorized
 from homeassistant.helpers import config_validation as cv
 import voluptuous as vol
 
-from .const import DOMAIN
+from ..const import DOMAIN
 from .memory import DATA_MEMORIES, MOST_AUTOMATIONS, MOST_BYTES, Memories, memory_size
 
 REMEMBER = "remember"

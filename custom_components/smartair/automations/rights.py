@@ -11,13 +11,13 @@ from homeassistant.core import ServiceCall
 from homeassistant.exceptions import Unauthorized, UnknownUser
 from homeassistant.helpers import entity_registry as er
 
-from .automation_target import devices_of_alert
+from .target import devices_of_alert
 
 if TYPE_CHECKING:
-    from .devices.device import SmartAirDevice
-    from .hub import SmartAirHub
-    from .pumps.pump import Pump
-    from .pysmartair import Alert
+    from ..devices.device import SmartAirDevice
+    from ..hub import SmartAirHub
+    from ..pumps.pump import Pump
+    from ..pysmartair import Alert
 
 # What only shows something is in nobody's control.
 _SHOW_ONLY = frozenset({Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR})

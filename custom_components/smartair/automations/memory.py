@@ -13,9 +13,9 @@ from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_component import EntityComponent
 from homeassistant.util.hass_dict import HassKey
 
-from .careful_store import CarefulStore
-from .const import DOMAIN
-from .store import STORAGE_VERSION, SharedSave
+from ..careful_store import CarefulStore
+from ..const import DOMAIN
+from ..store import STORAGE_VERSION, SharedSave
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -8,13 +8,13 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
 
-from .const import DOMAIN
-from .pumps.actuator import SwitchActuator
+from ..const import DOMAIN
+from ..pumps.actuator import SwitchActuator
 
 if TYPE_CHECKING:
-    from .hub import SmartAirConfigEntry, SmartAirHub
-    from .pumps.pump import Pump
-    from .pysmartair import Alert
+    from ..hub import SmartAirConfigEntry, SmartAirHub
+    from ..pumps.pump import Pump
+    from ..pysmartair import Alert
 
 
 def loaded_hubs(hass: HomeAssistant) -> list[SmartAirHub]:
