@@ -290,7 +290,8 @@ async def test_a_script_that_never_describes_itself_has_the_pumps_that_it_report
     hass: HomeAssistant, hub: MockConfigEntry, say: Say
 ) -> None:
     await hub.runtime_data.async_approve(["plain"])
-    await say("plain", "telemetry", {"channels": {"fill": {"on": False, "current_ma": 3}}})
+    for _ in range(2):
+        await say("plain", "telemetry", {"channels": {"fill": {"on": False, "current_ma": 3}}})
     pump = hub.runtime_data.pumps["plain", "fill"]
     assert pump.is_on is False
     assert not pump.protected

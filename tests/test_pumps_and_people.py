@@ -9,7 +9,7 @@ from typing import Any
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
@@ -25,7 +25,7 @@ from custom_components.smartair.pysmartair.guard.model import Tripped
 from custom_components.smartair.pysmartair.safety import Cause, Reason, Refused, Role
 from custom_components.smartair.pysmartair.water.model import Failed
 
-from .conftest import Wait
+from .conftest import Say, Wait
 from .pump_node import INFO, Node
 from .zone_rack import Rack, add_zone, rack_of, settings
 
@@ -557,6 +557,8 @@ async def test_a_pump_that_learns_what_it_is_for_is_called_and_limited_so(
     await node.report()
     await hub.runtime_data.async_approve([node.uid])
     await hass.async_block_till_done()
+    # One report may be garbled; two in a row that speak of a channel are not.
+    await node.report()
     await node.report()
     recirc = pump(hub.runtime_data, RECIRC)
     assert recirc.role is Role.OTHER
@@ -597,14 +599,84 @@ async def test_a_change_fails_whose_drain_pump_becomes_something_else(
     assert not rack.node.on[DRAIN]
 
 
-async def test_channels_that_change_all_the_time_are_no_more_pumps_than_a_device_can_have(
-    hass: HomeAssistant, house: SmartAirHub, node: Node
+def _pumps(prefix: str, count: int) -> list[dict[str, str]]:
+    return [{"id": f"{prefix}_{index}", "type": "pump", "role": "other"} for index in range(count)]
+
+
+async def test_channels_that_change_all_the_time_are_no_more_pumps_than_a_device_can_have_in_its_life(
+    hass: HomeAssistant,
+    hub: MockConfigEntry,
+    node: Node,
+    wait: Wait,
+    issue_registry: ir.IssueRegistry,
+    device_registry: dr.DeviceRegistry,
 ) -> None:
+    issue_id = f"too_many_pumps/{hub.entry_id}/rack_a/"
     for turn in range(4):
-        channels = [{"id": f"pump_{turn}_{index}", "type": "pump", "role": "other"} for index in range(30)]
-        node.say("info", INFO | {"channels": channels})
+        node.say("info", INFO | {"channels": _pumps(f"turn{turn}", 30)})
         await hass.async_block_till_done()
-    assert len(house.pumps) == MAX_PUMPS
+        await wait(6)
+        if turn == 1:
+            assert len(hub.runtime_data.pumps) == 63
+            assert issue_registry.async_get_issue(DOMAIN, issue_id) is None
+    assert len(hub.runtime_data.pumps) == MAX_PUMPS
+    issue = issue_registry.async_get_issue(DOMAIN, issue_id)
+    assert issue is not None
+    assert issue.translation_placeholders == {
+        "device": "Rack A",
+        "most": "64",
+        "channels": "turn3_0, turn3_1, turn3_2, turn3_3, turn3_4, …",
+    }
+    # Nor are there more after a reload; what was there before is, and so it is when the device is itself again.
+    await hass.config_entries.async_reload(hub.entry_id)
+    await hass.async_block_till_done()
+    node.say("info", INFO | {"channels": [*_pumps("turn9", 30), *INFO["channels"]]})
+    await hass.async_block_till_done()
+    await wait(6)
+    house = hub.runtime_data
+    assert [channel for _, channel in house.pumps] == ["pump_recirc", "pump_fill", "pump_drain"]
+    assert len(dr.async_entries_for_parent_device(device_registry, house.devices["rack_a"].device_id)) == MAX_PUMPS
+    assert issue_registry.async_get_issue(DOMAIN, issue_id) is not None
+    node.say("info", INFO)
+    await hass.async_block_till_done()
+    assert issue_registry.async_get_issue(DOMAIN, issue_id) is None
+
+
+async def test_a_garbled_description_makes_no_pump(
+    hass: HomeAssistant, house: SmartAirHub, node: Node, wait: Wait
+) -> None:
+    for word in ("NaN", "id", "constructor"):
+        node.say("info", INFO | {"channels": [{"id": word, "type": "pump"}]})
+        await hass.async_block_till_done()
+        await wait(2)
+        node.say("info", INFO)
+        await hass.async_block_till_done()
+        await wait(6)
+    assert len(house.pumps) == 3
+    # What stands is believed, whatever it is called.
+    node.say("info", INFO | {"channels": [*INFO["channels"], {"id": "constructor", "type": "pump"}]})
+    await hass.async_block_till_done()
+    assert len(house.pumps) == 3
+    await wait(6)
+    assert house.pumps["rack_a", "constructor"].offered
+
+
+async def test_of_a_device_without_a_description_a_channel_is_believed_that_two_reports_in_a_row_speak_of(
+    hass: HomeAssistant, hub: MockConfigEntry, house: SmartAirHub, say: Say
+) -> None:
+    await say("script_1", "telemetry", {"water_level": 50})
+    await house.async_approve(["script_1"])
+    await hass.async_block_till_done()
+    for channel in ("NaN", "id", "pump_fill"):
+        await say("script_1", "telemetry", {"channels": {channel: {"on": True}}})
+        assert not house.pumps
+    await say("script_1", "telemetry", {"channels": {"pump_fill": {"on": True}}})
+    assert house.pumps["script_1", "pump_fill"].is_on is True
+    # After a restart it is known, and seen to run with the first word of it.
+    await hass.config_entries.async_reload(hub.entry_id)
+    await hass.async_block_till_done()
+    await say("script_1", "telemetry", {"channels": {"pump_fill": {"on": True}}})
+    assert hub.runtime_data.pumps["script_1", "pump_fill"].is_on is True
 
 
 async def test_a_level_that_is_silent_does_not_live_longer_because_something_was_renamed(

@@ -96,6 +96,9 @@ async def async_remove_config_entry_device(
     device = hub.device_by_id(device_entry.id)
     if device is not None:
         await hub.async_forget(device.uid)
+    for (uid, channel), pump in list(hub.pumps.items()):
+        if pump.device_id == device_entry.id:
+            hub.pumps.async_remove_channel(hub.devices[uid], channel)
     return True
 
 

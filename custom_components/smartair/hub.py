@@ -24,6 +24,7 @@ from .const import CONF_NAMESPACE, CONF_ROOT, DOMAIN
 from .devices.approval import Approval, Candidate
 from .devices.device import SmartAirDevice
 from .devices.flood import Floodgate
+from .devices.leftovers import Leftovers
 from .devices.readings import Readings, read
 from .devices.silence import Silence
 from .devices.unheard import Unheard
@@ -92,6 +93,7 @@ class SmartAirHub:
         self.zones = Zones(self)
         self.silence = Silence(self)
         self.unheard = Unheard(self)
+        self.leftovers = Leftovers(self)
         self.flood = Floodgate(self, self._take_in)
         self.import_turn = asyncio.Lock()
         self.connected = False
@@ -131,6 +133,7 @@ class SmartAirHub:
         Notifier(self).async_start()
         self.limits.async_start()
         self.pumps.async_start()
+        self.leftovers.async_start()
         await self.zones.async_load()
         self.entry.async_on_unload(self.hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, self._async_leave))
         await self.updates.async_start()
@@ -166,6 +169,7 @@ class SmartAirHub:
         self._async_deafen()
         self.approval.async_stop()
         self.unheard.async_stop()
+        self.leftovers.async_stop()
         self.flood.async_stop()
         for device in self.devices.values():
             device.async_stop()
@@ -397,6 +401,7 @@ class SmartAirHub:
         device = self.devices.pop(uid)
         self.pumps.async_remove_device(uid)
         self.flood.async_forget(uid)
+        self.leftovers.async_forget(uid)
         device.async_stop()
         self.updates.async_forget(uid)
         record = self.store.devices.pop(uid)

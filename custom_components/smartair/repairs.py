@@ -31,6 +31,13 @@ async def async_create_fix_flow(
     if issue_id.startswith("devices_waiting/"):
         return HubRepair(entry, _async_approve_waiting)
 
+    if issue_id.startswith("no_longer_offered/"):
+
+        async def remove(hub: SmartAirHub) -> None:
+            hub.leftovers.async_remove(facts["uid"])
+
+        return HubRepair(entry, remove)
+
     async def clear(hub: SmartAirHub) -> None:
         await _async_clear_retained(hub, facts["uid"])
 

@@ -10,7 +10,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from homeassistant.components.sensor import SensorEntity
+from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN, SensorEntity
 from homeassistant.core import CALLBACK_TYPE, Context, HassJob, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr
@@ -140,6 +140,8 @@ class SmartAirDevice:
         # What was measured before the restart, until it is stale or there is a value of now.
         self.restored: dict[str, Reading] = {}
         self.sensors: dict[str, SensorEntity] = {}
+        # Entities that its owner has removed because it no longer offers them, by platform and key.
+        self.dropped: set[tuple[str, str]] = set()
         self.context: Context | None = None
         self.history: DeviceHistory | None = None
         self.device_id: str | None = None
@@ -256,6 +258,16 @@ class SmartAirDevice:
             return
         for listener in tuple(self._event_listeners):
             self.hub.isolation.call(f"The event of {self.uid}", listener, event)
+
+    @callback
+    def async_drop(self, entities: Iterable[tuple[str, str]]) -> None:
+        """Forget what its owner has removed, so that only the device's own word brings it back."""
+        self.dropped.update(entities)
+        gone = {key for domain, key in self.dropped if domain == SENSOR_DOMAIN}
+        times = {name: at for name, at in self.snapshot.times.items() if name not in gone}
+        self.snapshot = replace(self.snapshot, metrics=self.snapshot.metrics - gone, times=times)
+        self.record.learn(self.snapshot)
+        self.hub.store.async_save_soon()
 
     @callback
     def async_connection_changed(self) -> None:

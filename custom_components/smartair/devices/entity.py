@@ -7,7 +7,7 @@ from typing import override
 from homeassistant.core import callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity, EntityDescription
-from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback, async_get_current_platform
 
 from ..hub import SmartAirConfigEntry
 from .device import SmartAirDevice
@@ -90,12 +90,19 @@ def async_setup_entities(
 ) -> None:
     """Add what the factory makes of each device, now, when a device comes, and when it has more to show."""
     known: dict[str, tuple[str, ...]] = {}
+    domain = async_get_current_platform().domain
 
     def missing(device: SmartAirDevice) -> list[SmartAirEntity]:
         there = known[device.uid]
-        found = [entity for entity in factory(device) if entity.entity_description.key not in there]
-        known[device.uid] = (*there, *(entity.entity_description.key for entity in found))
-        return found
+        if device.dropped:
+            # What its owner has removed comes back with the device's next word of it.
+            gone = {(domain, key) for key in there} & device.dropped
+            device.dropped -= gone
+            there = known[device.uid] = tuple(key for key in there if (domain, key) not in gone)
+        return [entity for entity in factory(device) if entity.entity_description.key not in there]
+
+    def note(device: SmartAirDevice, added: Iterable[SmartAirEntity]) -> None:
+        known[device.uid] += tuple(entity.entity_description.key for entity in added)
 
     @callback
     def add_devices(devices: Iterable[SmartAirDevice]) -> None:
@@ -103,13 +110,16 @@ def async_setup_entities(
         for device in devices:
             # A device that was forgotten and is back begins anew.
             known[device.uid] = ()
-            entities += missing(device)
+            found = missing(device)
+            note(device, found)
+            entities += found
         if entities:
             async_add_entities(entities)
 
     @callback
     def add_grown(device: SmartAirDevice) -> None:
         if entities := _within_reason(device, missing(device)):
+            note(device, entities)
             async_add_entities(entities)
 
     entry.async_on_unload(entry.runtime_data.async_listen_growth(add_grown))

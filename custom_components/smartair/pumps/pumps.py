@@ -31,7 +31,7 @@ from ..pysmartair import (
     RunRecord,
     Telemetry,
 )
-from ..pysmartair.channels import MAX_PUMPS, PumpSpec, limits_of, pump_specs, within
+from ..pysmartair.channels import PumpSpec, limits_of, pump_specs, within
 from ..pysmartair.guard.guard import begin
 from ..pysmartair.guard.memory import memory_as_dict, memory_from_dict
 from ..pysmartair.guard.model import (
@@ -51,6 +51,7 @@ from ..pysmartair.protocol.fields import number
 from ..pysmartair.safety import ZONE_LOCKS, Limits, Role
 from ..store import SharedSave, concern_store
 from .actuator import ChannelActuator, SwitchActuator
+from .belief import Belief
 from .events import happened
 from .pump import OPPOSITE, Pump
 from .released import Released, debt_of
@@ -87,6 +88,7 @@ class Pumps(dict[PumpKey, Pump]):
         self._ends: dict[str, list[CALLBACK_TYPE]] = {}
         self._of: dict[str, list[Pump]] = {}
         self._listeners: list[PumpsListener] = []
+        self._belief = Belief(hub)
         # A clock that only goes forward, and shows the time of day of when it was started.
         self._epoch = time.time() - time.monotonic()
         self._offset = 0.0
@@ -157,6 +159,9 @@ class Pumps(dict[PumpKey, Pump]):
         for pump in self.all():
             self.hub.isolation.call(f"The pump {pump.channel}", pump.async_tick)
         self.released.async_tick()
+        for uid in self._belief.due(self.now):
+            if (device := self.hub.devices.get(uid)) is not None:
+                self._grow(device)
 
     @callback
     def async_task[T](self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
@@ -168,7 +173,7 @@ class Pumps(dict[PumpKey, Pump]):
     @callback
     def async_add_device(self, device: SmartAirDevice) -> None:
         """Make the pumps of a device."""
-        self._grow(device)
+        self._grow(device, approved=True)
 
     def _hear(self, device: SmartAirDevice) -> None:
         """Listen to a device, which is not done before it has a pump: most devices never have one."""
@@ -186,11 +191,20 @@ class Pumps(dict[PumpKey, Pump]):
         """Stop what the pumps of a device do for us, and forget them, their locks and limits included."""
         for end in self._ends.pop(uid, ()):
             end()
+        self._belief.async_forget(uid)
         for pump in self._of.pop(uid, ()):
             pump.async_leave(for_good=True)
             del self[uid, pump.channel]
             self._kept.pop(_name(uid, pump.channel), None)
         self.async_save()
+
+    @callback
+    def async_remove_channel(self, device: SmartAirDevice, channel: str | None) -> None:
+        """Have the pump of a channel no more that its owner has removed; its lock and limits are kept."""
+        pump = self.pop((device.uid, channel or ""), None)
+        if pump is not None:
+            self._of[device.uid].remove(pump)
+            pump.async_leave(for_good=True)
 
     def of(self, device: SmartAirDevice) -> Sequence[Pump]:
         """Return the pumps of a device."""
@@ -242,15 +256,11 @@ class Pumps(dict[PumpKey, Pump]):
             self.released.async_owe(pump.actuator.key, debt)
             self.async_save()
 
-    def _grow(self, device: SmartAirDevice) -> None:
+    def _grow(self, device: SmartAirDevice, *, approved: bool = False, message: Telemetry | None = None) -> None:
         added: list[Pump] = []
-        for spec in pump_specs(device.snapshot):
+        new = [spec for spec in pump_specs(device.snapshot) if (device.uid, spec.channel) not in self]
+        for spec in self._belief.judge(device, new, now=self.now, approved=approved, message=message):
             key = (device.uid, spec.channel)
-            if key in self:
-                continue
-            if len(self._of.get(device.uid, ())) >= MAX_PUMPS:
-                # Of those that it no longer has, each may still be somebody's.
-                break
             guard = begin(self._limits(device, spec), self._memory(_name(*key)), self.now)
             pump = self[key] = Pump(
                 self,
@@ -271,7 +281,7 @@ class Pumps(dict[PumpKey, Pump]):
             pump.last_run = next(reversed(self.usage.runs(uid=device.uid, channel=spec.channel)), None)
             pump.async_restore_alert()
             added.append(pump)
-        if added and device.uid not in self._ends:
+        if (added or new) and device.uid not in self._ends:
             self._hear(device)
         self._refresh_device(device)
         if added:
@@ -385,7 +395,7 @@ class Pumps(dict[PumpKey, Pump]):
     def _report(self, device: SmartAirDevice, message: Telemetry) -> None:
         descriptor = device.snapshot.descriptor
         if message.channels and (descriptor is None or not descriptor.channels):
-            self._grow(device)
+            self._grow(device, message=message)
         # A pump that is asked for in the middle of a message is judged by the level of that message, not of the last.
         if (level := message.sample.values.get(_LEVEL)) is not None:
             for pump in self.of(device):
