@@ -14,11 +14,11 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 
 from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.hub import SmartAirHub
+from custom_components.smartair.notices.receivers import receivers
 from custom_components.smartair.pysmartair import Code, Severity
 from custom_components.smartair.pysmartair.guard.model import Tripped
 from custom_components.smartair.pysmartair.notices import Receiver
 from custom_components.smartair.pysmartair.safety import Cause, Reason, Refused
-from custom_components.smartair.receivers import receivers
 
 from .conftest import CO2_TELEMETRY, Say, Wait
 from .pump_node import Node

@@ -30,7 +30,7 @@ from .devices.silence import Silence
 from .devices.unheard import Unheard
 from .firmware.updates import Updates
 from .isolation import Isolation, Together, async_bounded
-from .notifier import Notifier
+from .notices.notifier import Notifier
 from .pumps.pumps import Pumps
 from .pumps.usage import UsageLog
 from .pysmartair import (

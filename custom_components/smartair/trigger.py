@@ -16,10 +16,10 @@ import voluptuous as vol
 
 from .automations.target import devices_of_alert, loaded_hubs, targeted
 from .const import EVENT_ALERT
-from .notice_text import LOCKS
+from .notices.receivers import receivers
+from .notices.text import LOCKS
 from .pysmartair import Change, Code, Severity
 from .pysmartair.notices import Receiver
-from .receivers import receivers
 
 _SCHEMA = vol.Schema({vol.Optional(CONF_TARGET): cv.TARGET_FIELDS, vol.Optional(CONF_OPTIONS, default=dict): {}})
 _CHOOSING_SCHEMA = vol.Schema(

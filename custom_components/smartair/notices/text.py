@@ -7,18 +7,18 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.translation import async_get_cached_translations
 from homeassistant.util import dt as dt_util
 
-from .alerts.announce import describe, word
-from .const import DOMAIN
-from .pumps.refusals import PumpRefusedError
-from .pysmartair import CATALOGUE, LIMIT_CODES, Alert, Change, Code, Severity
-from .pysmartair.guard.transition import LOCKS as _REASONS, alarm_code
-from .pysmartair.notices import Kind, Notice
-from .pysmartair.safety import Cause, Reason, Refused
+from ..alerts.announce import describe, word
+from ..const import DOMAIN
+from ..pumps.refusals import PumpRefusedError
+from ..pysmartair import CATALOGUE, LIMIT_CODES, Alert, Change, Code, Severity
+from ..pysmartair.guard.transition import LOCKS as _REASONS, alarm_code
+from ..pysmartair.notices import Kind, Notice
+from ..pysmartair.safety import Cause, Reason, Refused
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
-    from .hub import SmartAirHub
+    from ..hub import SmartAirHub
 
 LOCKS = frozenset(Code(alarm_code(reason)) for reason in (*_REASONS, Reason.DEVICE_LOCK))
 """The alerts that are active for as long as a pump is locked; where it is not, they are noted and never raised."""

@@ -12,11 +12,10 @@ from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUs
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
-from .automations.rights import Rights
-from .const import DOMAIN
-from .notice_text import BUTTON_PREFIX, LOCKS, compose, exception_text
-from .pysmartair import Alert, Change, is_night
-from .pysmartair.notices import (
+from ..automations.rights import Rights
+from ..const import DOMAIN
+from ..pysmartair import Alert, Change, is_night
+from ..pysmartair.notices import (
     SNOOZE as SNOOZE_S,
     Kind,
     Notice,
@@ -27,11 +26,12 @@ from .pysmartair.notices import (
     look,
     prune_notices,
 )
+from ..store import Night
 from .receivers import receivers
-from .store import Night
+from .text import BUTTON_PREFIX, LOCKS, compose, exception_text
 
 if TYPE_CHECKING:
-    from .hub import SmartAirHub
+    from ..hub import SmartAirHub
 
 _LOGGER = logging.getLogger(__name__)
 
