@@ -16,8 +16,8 @@ from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.hub import SmartAirHub
 from custom_components.smartair.notices.receivers import receivers
 from custom_components.smartair.pysmartair import Code, Severity
+from custom_components.smartair.pysmartair.alerts.notices import Receiver
 from custom_components.smartair.pysmartair.guard.model import Tripped
-from custom_components.smartair.pysmartair.notices import Receiver
 from custom_components.smartair.pysmartair.safety import Cause, Reason, Refused
 
 from .conftest import CO2_TELEMETRY, Say, Wait

@@ -19,7 +19,7 @@ from .const import EVENT_ALERT
 from .notices.receivers import receivers
 from .notices.text import LOCKS
 from .pysmartair import Change, Code, Severity
-from .pysmartair.notices import Receiver
+from .pysmartair.alerts.notices import Receiver
 
 _SCHEMA = vol.Schema({vol.Optional(CONF_TARGET): cv.TARGET_FIELDS, vol.Optional(CONF_OPTIONS, default=dict): {}})
 _CHOOSING_SCHEMA = vol.Schema(

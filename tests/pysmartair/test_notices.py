@@ -18,7 +18,7 @@ from custom_components.smartair.pysmartair import (
     raise_alert,
     resolve_alert,
 )
-from custom_components.smartair.pysmartair.notices import (
+from custom_components.smartair.pysmartair.alerts.notices import (
     FORGET_AFTER,
     HELD_LOOK,
     Kind,

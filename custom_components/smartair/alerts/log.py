@@ -27,7 +27,7 @@ from ..pysmartair import (
     resolve_alert,
     unparse_alerts,
 )
-from ..pysmartair.notices import Notices, read_notices, unparse_notices
+from ..pysmartair.alerts.notices import Notices, read_notices, unparse_notices
 from ..store import SharedSave, concern_store
 
 _LOGGER = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from homeassistant.util import dt as dt_util
 from ..automations.rights import Rights
 from ..const import DOMAIN
 from ..pysmartair import Alert, Change, is_night
-from ..pysmartair.notices import (
+from ..pysmartair.alerts.notices import (
     SNOOZE as SNOOZE_S,
     Kind,
     Notice,

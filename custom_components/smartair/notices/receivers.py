@@ -8,7 +8,7 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
-from ..pysmartair.notices import Receiver
+from ..pysmartair.alerts.notices import Receiver
 
 type Told = Callable[[Mapping[str, Any]], object]
 

@@ -11,8 +11,8 @@ from ..alerts.announce import describe, word
 from ..const import DOMAIN
 from ..pumps.refusals import PumpRefusedError
 from ..pysmartair import CATALOGUE, LIMIT_CODES, Alert, Change, Code, Severity
+from ..pysmartair.alerts.notices import Kind, Notice
 from ..pysmartair.guard.transition import LOCKS as _REASONS, alarm_code
-from ..pysmartair.notices import Kind, Notice
 from ..pysmartair.safety import Cause, Reason, Refused
 
 if TYPE_CHECKING:

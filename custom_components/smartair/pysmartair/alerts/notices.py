@@ -11,7 +11,7 @@ from enum import StrEnum, auto
 from math import isfinite
 from typing import Any
 
-from .alerts.book import Alert, Book, Severity
+from .book import Alert, Book, Severity
 
 FIRST_PAUSE = 3600
 LONGEST_PAUSE = 12 * 3600
