@@ -13,8 +13,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.smartair.alerts.announce import place_of_alert
 from custom_components.smartair.const import DOMAIN, EVENT_ALERT
+from custom_components.smartair.devices.place import place_of_device, place_of_entity
 from custom_components.smartair.hub import SmartAirHub
-from custom_components.smartair.place import place_of_device, place_of_entity
 from custom_components.smartair.pysmartair import Code
 
 from .conftest import CO2_INFO, Say

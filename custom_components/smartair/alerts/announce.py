@@ -9,7 +9,7 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.translation import async_get_cached_translations
 
 from ..const import DOMAIN, EVENT_ALERT
-from ..place import place_of_entity
+from ..devices.place import place_of_entity
 from ..pysmartair import Alert, Change, Code, Severity, unparse_alert, without_markup
 
 if TYPE_CHECKING:

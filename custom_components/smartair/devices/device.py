@@ -18,7 +18,6 @@ from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util.ulid import ulid_now
 
 from ..const import DOMAIN
-from ..place import place_of_device
 from ..pysmartair import (
     ANSWER_TIMEOUT,
     CATALOGUE,
@@ -60,6 +59,7 @@ from ..pysmartair import (
 from ..pysmartair.protocol.budget import CHANGES, Bucket
 from ..store import DeviceRecord, Night
 from .history import DeviceHistory
+from .place import place_of_device
 from .readings import Reading
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from homeassistant.helpers import entity_registry as er
 
 from ..const import DOMAIN
 from ..devices.device import SmartAirDevice
-from ..place import place_of_entity
+from ..devices.place import place_of_entity
 from ..pysmartair import CommandName, place_text, without_markup
 from ..pysmartair.guard.model import CONFIRM_S
 

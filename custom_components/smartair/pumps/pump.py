@@ -14,7 +14,7 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.util.ulid import ulid_now
 
 from ..devices.device import CommandRefusedError
-from ..place import place_of_device
+from ..devices.place import place_of_device
 from ..pysmartair import Alert, Code, CommandResponse, ResponseStatus, RunRecord
 from ..pysmartair.guard.guard import refusal_of, step
 from ..pysmartair.guard.model import (

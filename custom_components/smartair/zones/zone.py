@@ -14,7 +14,7 @@ from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN
-from ..place import place_of_device
+from ..devices.place import place_of_device
 from ..pumps.pump import Pump, ZoneContext
 from ..pumps.refusals import change_refused
 from ..pysmartair import Code, RunRecord

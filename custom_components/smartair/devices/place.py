@@ -6,8 +6,8 @@ from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er
 from homeassistant.util.hass_dict import HassKey
 
-from .const import DOMAIN
-from .pysmartair import Thing, place_text, places
+from ..const import DOMAIN
+from ..pysmartair import Thing, place_text, places
 
 _PLACES: HassKey[_Places] = HassKey(f"{DOMAIN}_places")
 
