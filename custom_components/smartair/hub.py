@@ -475,7 +475,8 @@ class SmartAirHub:
         fixable: bool = False,
         persistent: bool = False,
         text: str | None = None,
-        **placeholders: str,
+        placeholders: Mapping[str, str] | None = None,
+        **more: str,
     ) -> None:
         """Show a repair about a device; a `persistent` one outlives a restart, as nothing would raise it again."""
         device = self.devices.get(uid)
@@ -491,7 +492,7 @@ class SmartAirHub:
             translation_key=text or key,
             translation_placeholders={
                 "device": without_markup(device.place) if device else uid,
-                **{name: without_markup(text) for name, text in placeholders.items()},
+                **{name: without_markup(text) for name, text in {**(placeholders or {}), **more}.items()},
             },
             data={"entry_id": self.entry.entry_id, "uid": uid},
         )

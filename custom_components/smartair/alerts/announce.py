@@ -40,6 +40,12 @@ def word(hass: HomeAssistant, selector: str, option: str) -> str:
     return texts.get(f"component.{DOMAIN}.selector.{selector}.options.{option}", option)
 
 
+def zone_error(hass: HomeAssistant, error: str) -> str:
+    """Return what is wrong with a setting of a zone, as its form says it."""
+    texts = async_get_cached_translations(hass, hass.config.language, "config_subentries", DOMAIN)
+    return texts.get(f"component.{DOMAIN}.config_subentries.zone.error.{error}", error)
+
+
 def zone_name(hub: SmartAirHub, zone: str | None) -> str | None:
     """Return what the owner calls a zone."""
     found = hub.entry.subentries.get(zone or "")

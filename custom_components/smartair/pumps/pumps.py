@@ -31,7 +31,7 @@ from ..pysmartair import (
     RunRecord,
     Telemetry,
 )
-from ..pysmartair.channels import PumpSpec, limits_of, pump_specs, within
+from ..pysmartair.channels import LONGEST_OFF_S, Fault, PumpSpec, faults_of, limits_of, pump_specs, within
 from ..pysmartair.guard.guard import begin
 from ..pysmartair.guard.memory import memory_as_dict, memory_from_dict
 from ..pysmartair.guard.model import (
@@ -308,14 +308,32 @@ class Pumps(dict[PumpKey, Pump]):
 
     # --- what reaches them ----------------------------------------------------------------------
 
-    def _limits(self, device: SmartAirDevice, spec: PumpSpec) -> Limits:
+    def _set(self, device: SmartAirDevice, spec: PumpSpec) -> dict[str, float]:
+        """Return the limits that were set, here or at the device."""
         overrides = dict(self.own_limits(device.uid, spec.channel))
         for name in spec.limits:
             value = device.setting(f"{spec.channel}_{name}")
             if (known := number(value)) is not None:
                 overrides[name] = known
+        return overrides
+
+    def _tell_faults(self, device: SmartAirDevice, spec: PumpSpec) -> None:
+        """Show a repair for each thing that is wrong with how a pump is set up."""
+        faults = faults_of(spec, self._set(device, spec))
+        for fault in Fault:
+            key = f"pump_{fault}"
+            if fault not in faults:
+                self.hub.async_delete_issue(key, device.uid, spec.channel)
+                continue
+            pump, pause = self[device.uid, spec.channel], faults[fault]
+            told = {"pump": pump.place}
+            if pause is not None:
+                told |= {"minutes": f"{pause / 60:.0f}", "most": f"{LONGEST_OFF_S / 60:.0f}"}
+            self.hub.async_create_issue(key, device.uid, suffix=spec.channel, placeholders=told)
+
+    def _limits(self, device: SmartAirDevice, spec: PumpSpec) -> Limits:
         limits = replace(
-            limits_of(spec.role, overrides),
+            limits_of(spec.role, self._set(device, spec)),
             stale_after_s=device.snapshot.stale_after,
             wrong_relay=spec.wrong_relay,
         )
@@ -335,6 +353,7 @@ class Pumps(dict[PumpKey, Pump]):
             if (spec := specs.get(pump.channel)) is not None:
                 limits = self._limits(device, spec)
                 protected = self._protected(device)
+                self._tell_faults(device, spec)
                 if pump.zone is not None:
                     limits = within(limits, pump.zone.limits, lent=Sense.LEVEL in pump.zone.lends)
                 if (limits, protected) != (pump.limits, pump.protected):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from enum import StrEnum, auto
 
 from .device import Snapshot
 from .protocol.fields import number
@@ -68,6 +69,27 @@ def limits_of(role: Role, overrides: Mapping[str, object]) -> Limits:
         if name in _NUMBERS and known is not None:
             limits = replace(limits, **{name: known})  # type: ignore[arg-type]
     return limits
+
+
+class Fault(StrEnum):
+    """What is wrong with how a pump is set up."""
+
+    WRONG_RELAY = auto()
+    LONG_PAUSE = auto()
+
+
+def faults_of(spec: PumpSpec, overrides: Mapping[str, object]) -> dict[Fault, float | None]:
+    """Return what is wrong with how a pump is set up, with the value that was set where it is one.
+
+    None of it does harm: such a relay is never energised, and such a pause is held to what roots bear.
+    """
+    faults: dict[Fault, float | None] = {}
+    if spec.wrong_relay:
+        faults[Fault.WRONG_RELAY] = None
+    pause = number(overrides.get("max_off_s"))
+    if spec.role is Role.RECIRCULATION and pause is not None and pause > LONGEST_OFF_S:
+        faults[Fault.LONG_PAUSE] = pause
+    return faults
 
 
 def within(limits: Limits, zone: Mapping[str, float], *, lent: bool) -> Limits:

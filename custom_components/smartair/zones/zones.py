@@ -13,7 +13,7 @@ from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
 
-from ..alerts.announce import word
+from ..alerts.announce import word, zone_error
 from ..const import DOMAIN, SUBENTRY_ZONE
 from ..isolation import async_bounded
 from ..pumps.pump import Pump
@@ -21,6 +21,7 @@ from ..pysmartair import without_markup
 from ..pysmartair.water.memory import parse_memory, unparse_memory
 from ..pysmartair.water.model import Drain, Fill, Memory, Stabilize
 from ..store import SharedSave, concern_store
+from .settings import judge
 from .sources import entity_id_of
 from .zone import Zone
 
@@ -59,7 +60,7 @@ class Zones(dict[str, Zone]):
         kept = (await self._file.async_load()).get("zones")
         self._kept = dict(kept) if isinstance(kept, dict) else {}
         for subentry_id in self._subentries():
-            self._add(subentry_id)
+            self._try_add(subentry_id)
 
     @callback
     def async_begin(self) -> None:
@@ -109,7 +110,48 @@ class Zones(dict[str, Zone]):
         stored = self._kept.get(subentry_id)
         zone = self[subentry_id] = Zone(self, self._subentries()[subentry_id], self._remembered(stored))
         zone.async_register()
+        self._tell_faults(subentry_id)
         return zone
+
+    def _try_add(self, subentry_id: str) -> Zone | None:
+        """Add a zone; one whose settings cannot be read keeps no other from its work, and is told."""
+        try:
+            return self._add(subentry_id)
+        except Exception:
+            _LOGGER.exception("The settings of a zone cannot be read")
+            self._tell_faults(subentry_id, unreadable=True)
+            return None
+
+    def _set_up(self, subentry_id: str) -> str:
+        return f"zone_set_up/{self.hub.entry.entry_id}/{subentry_id}"
+
+    def _tell_faults(self, subentry_id: str, *, unreadable: bool = False) -> None:
+        """Show a repair for settings that an earlier version stored and that are refused today."""
+        subentry = self._subentries()[subentry_id]
+        issue_id = self._set_up(subentry_id)
+        faults = [] if unreadable else sorted(set(judge(subentry.data).values()))
+        if not faults and not unreadable:
+            ir.async_delete_issue(self.hass, DOMAIN, issue_id)
+            return
+        ir.async_create_issue(
+            self.hass,
+            DOMAIN,
+            issue_id,
+            is_fixable=False,
+            severity=ir.IssueSeverity.ERROR if unreadable else ir.IssueSeverity.WARNING,
+            translation_key="zone_unreadable" if unreadable else "zone_set_up",
+            translation_placeholders={
+                "zone": subentry.title,
+                **({} if unreadable else {"faults": "\n".join(f"- {zone_error(self.hass, one)}" for one in faults)}),
+            },
+        )
+
+    def _forget_faults(self) -> None:
+        """Take back the repairs of zones that were deleted, also of those that never worked."""
+        prefix = self._set_up("")
+        for _, issue_id in list(ir.async_get(self.hass).issues):
+            if issue_id.startswith(prefix) and issue_id.removeprefix(prefix) not in self._subentries():
+                ir.async_delete_issue(self.hass, DOMAIN, issue_id)
 
     def _remembered(self, stored: object) -> Memory:
         if stored is None:
@@ -130,6 +172,7 @@ class Zones(dict[str, Zone]):
 
     async def async_reconcile(self) -> None:
         """Follow what the owner added, changed or deleted; the other zones go on meanwhile."""
+        self._forget_faults()
         for subentry_id in self.keys() - self._subentries().keys():
             # Its pumps may take their time to stop, and the owner may go on meanwhile.
             if subentry_id in self:
@@ -139,12 +182,14 @@ class Zones(dict[str, Zone]):
             return
         for subentry_id, subentry in self._subentries().items():
             if (zone := self.get(subentry_id)) is None:
-                zone = self._add(subentry_id)
+                if (zone := self._try_add(subentry_id)) is None:
+                    continue
                 zone.async_begin()
                 for listener in tuple(self._listeners):
                     listener([zone])
             elif zone.is_not(subentry):
                 zone.async_configure(subentry)
+                self._tell_faults(subentry_id)
         self._release_switches()
 
     async def _async_remove(self, subentry_id: str) -> None:
