@@ -155,3 +155,86 @@ async def test_from_the_rise_to_the_clear_over_a_restart(tmp_path: Path) -> None
 
 async def kept(client: Client, text: str) -> bool:
     return text in (await client.state(MEMORY) or "")
+
+
+RACK = {
+    "protocol": 1,
+    "device_type": "pump",
+    "name": "Rack A",
+    "area": "Greenhouse",
+    "metrics": ["water_level"],
+    "channels": [{"id": "pump_drain", "type": "pump", "role": "drain", "fail_safe_mode": "NO"}],
+    "commands": ["run_pump", "stop_pump", "reset_safety_lock"],
+}
+ALERTS = {"path": "smartair/alerts_on_phone.yaml"}
+ACKNOWLEDGE = "button.smartair_acknowledge_alerts"
+
+
+async def test_a_locked_pump_tells_the_phone_where_and_why_and_hears_its_buttons(tmp_path: Path) -> None:
+    modules = (*LEAN, PHONE)
+    async with push_server() as push, Broker(tmp_path / "broker") as broker:
+        script = Script(broker.port)
+        async with Hass(tmp_path / "hass", integrations=modules) as hass:
+            await furnish(hass, broker, script)
+            script.publish("devices/rack_a/info", RACK, retain=True)
+            script.publish("devices/rack_a/status", "online", retain=True)
+            await eventually(lambda: approve(hass.client, "rack_a"), what="the rack is approved")
+            webhook = await register(hass.client, "Ann's Phone", push.url)
+            [phone] = [
+                one["id"]
+                for one in await hass.client.call("config/device_registry/list")
+                if one["name"] == "Ann's Phone"
+            ]
+
+        inputs = {"phones": [phone], "quiet_start": "00:00:00", "quiet_end": "00:00:00"}
+        automations = {"automation": [{"id": "tell", "alias": "Tell", "use_blueprint": ALERTS | {"input": inputs}}]}
+        async with Hass(tmp_path / "hass", port=hass.port, integrations=modules, configuration=automations) as again:
+            assert await again.client.state("automation.tell") == "on"
+
+            async def dry() -> bool:
+                channels = {"pump_drain": {"on": False, "lock": None}}
+                script.publish("devices/rack_a/telemetry", {"water_level": 7.5, "channels": channels})
+                states = await again.client.states()
+                return any(one.endswith("_water_level") and state["state"] == "7.5" for one, state in states.items())
+
+            await eventually(dry, what="the level is known")
+            trip = {"code": "dry_run", "cause": "measured", "value": 7.5, "limit": 10, "locked": True}
+            script.publish("devices/rack_a/event", {"event": "safety_trip", "channel": "pump_drain", **trip})
+            told = await push.next()
+            assert told["title"].startswith("Greenhouse")
+            assert "Rack A" in told["title"]
+            assert told["title"].endswith(": Pump would run dry")
+            assert "water level 7.5 %, at least 10 % is needed." in told["message"]
+            assert told["data"]["push"]["interruption-level"] == "critical"
+
+            await press(again.client, webhook, told, "Reset lock")
+            answer = await push.next()
+            assert answer["data"]["tag"] == told["data"]["tag"]
+            assert answer["message"].endswith("must not run dry: water level 7.5 %, at least 10 % is needed")
+
+            assert await again.client.state(ACKNOWLEDGE) == "unknown"
+            await press(again.client, webhook, told, "Acknowledge")
+            cleared = await push.next()
+            assert (cleared["message"], cleared["data"]["tag"]) == ("clear_notification", told["data"]["tag"])
+            assert await again.client.state(ACKNOWLEDGE) == "unavailable"
+            [alert] = [
+                one
+                for one in (await again.client.action_response("smartair", "get_alerts", active=True))["alerts"]
+                if one["code"] == "biz_dry_run"
+            ]
+            assert alert["acknowledged_at"] is not None
+
+            await again.restart()  # nothing of it is told once more
+
+            async def leaked() -> bool:
+                script.publish("devices/rack_a/event", {"event": "leak", "active": True})
+                return not push.sent.empty()
+
+            await eventually(leaked, what="the phone is told of the leak")
+            assert (await push.next())["title"].endswith(": Leak")
+        script.stop()
+
+
+async def approve(client: Client, uid: str) -> bool:
+    answer = await client.action_response("smartair", "approve_devices", pattern=uid)
+    return uid in answer["approved"]
