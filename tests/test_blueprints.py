@@ -286,3 +286,51 @@ async def test_when_the_last_hub_goes_the_files_stay_and_all_else_is_forgotten(
     assert len(list(installed.iterdir())) == len(FILES) - 1
     await blueprints.async_install(hass)
     assert sorted(path.name for path in installed.iterdir()) == FILES
+
+
+# --- languages ----------------------------------------------------------------------------------
+
+RUSSIAN = ROOT / "blueprints" / "ru" / "automation" / "smartair"
+
+
+async def speak(hass: HomeAssistant, language: str) -> None:
+    await hass.config.async_update(language=language)
+    await hass.async_block_till_done()
+
+
+async def test_they_are_written_in_the_language_of_the_house_and_again_when_that_changes(
+    hass: HomeAssistant, broker: MqttMockHAClient, installed: Path
+) -> None:
+    hass.config.language = "ru"
+    await set_up(hass)
+    assert sorted(path.name for path in installed.iterdir()) == FILES
+    assert (installed / NAME).read_bytes() == (RUSSIAN / NAME).read_bytes()
+    await speak(hass, "en-GB")
+    assert (installed / NAME).read_bytes() == (SOURCE / NAME).read_bytes()
+    await speak(hass, "ru")
+    assert (installed / NAME).read_bytes() == (RUSSIAN / NAME).read_bytes()
+    assert issues(hass) == []
+
+
+async def test_another_language_rewrites_nothing_that_was_edited_and_is_no_news(
+    hass: HomeAssistant, broker: MqttMockHAClient, place: Place, installed: Path
+) -> None:
+    await set_up(hass)
+    path = place(OLD)
+    (installed / "pump_guard.yaml").unlink()
+    await speak(hass, "ru")
+    assert path.read_bytes() == OLD
+    assert issues(hass) == []
+    assert not (installed / "pump_guard.yaml").exists()
+    assert (installed / "morning_digest.yaml").read_bytes() == (RUSSIAN / "morning_digest.yaml").read_bytes()
+
+
+async def test_a_house_in_a_language_that_there_is_not_reads_english(
+    hass: HomeAssistant, broker: MqttMockHAClient, installed: Path
+) -> None:
+    hass.config.language = "fi"
+    await set_up(hass)
+    assert (installed / NAME).read_bytes() == (SOURCE / NAME).read_bytes()
+    await hass.config.async_update(latitude=1)
+    await hass.async_block_till_done()
+    assert (installed / NAME).read_bytes() == (SOURCE / NAME).read_bytes()

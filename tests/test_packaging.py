@@ -327,3 +327,15 @@ def test_scripts_can_be_run() -> None:
 def test_data_files_can_be_read(name: str) -> None:
     text = (ROOT / name).read_text()
     assert json.loads(text) if name.endswith(".json") else parse_yaml(text)
+
+
+def test_the_blueprints_are_as_script_blueprints_writes_them(tmp_path: Path) -> None:
+    for part in ("script/blueprints", "blueprints", "custom_components/smartair/blueprints"):
+        target = tmp_path / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["/bin/cp", "-r", ROOT / part, target], check=True)  # noqa: S603
+    made = subprocess.run([tmp_path / "script/blueprints"], check=False, capture_output=True, text=True)  # noqa: S603
+    assert (made.returncode, made.stderr) == (0, "")
+    for folder in ("blueprints", "custom_components/smartair/blueprints"):
+        for path in (tmp_path / folder).rglob("*.yaml"):
+            assert path.read_text() == (ROOT / path.relative_to(tmp_path)).read_text(), path

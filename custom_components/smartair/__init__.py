@@ -13,7 +13,7 @@ from homeassistant.helpers.typing import ConfigType
 
 from .automations.memory import async_setup_memory, memory_file
 from .automations.memory_actions import async_setup_memory_services
-from .blueprints import async_forget, async_install_quietly
+from .blueprints import async_follow_language, async_forget, async_install_quietly
 from .const import DOMAIN
 from .dashboard import async_remove_dashboard, async_setup_dashboard, async_setup_facts
 from .firmware.serving import FirmwareView
@@ -46,6 +46,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     hass.http.register_view(FirmwareView)
     async_setup_facts(hass)
     await async_install_quietly(hass)
+    async_follow_language(hass)
     return True
 
 

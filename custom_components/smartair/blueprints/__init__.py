@@ -1,4 +1,4 @@
-"""Blueprints of automations: installed beside the owner's, updated while the owner has not changed them."""
+"""Blueprints of automations: installed in the language of the house, updated while nobody edited them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,12 +8,13 @@ import json
 import logging
 from pathlib import Path
 import re
-from typing import TypedDict
+from types import MappingProxyType
+from typing import Any, TypedDict
 
 from homeassistant.components.automation import automations_with_blueprint
 from homeassistant.components.automation.helpers import async_get_blueprints
-from homeassistant.const import SERVICE_RELOAD
-from homeassistant.core import HomeAssistant
+from homeassistant.const import EVENT_CORE_CONFIG_UPDATE, SERVICE_RELOAD
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.storage import Store
 
@@ -23,10 +24,13 @@ _LOGGER = logging.getLogger(__name__)
 
 AUTOMATION = "automation"
 BUNDLED = Path(__file__).parent / AUTOMATION / DOMAIN
+"""The files in English."""
+TRANSLATED: Mapping[str, Path] = MappingProxyType({"ru": Path(__file__).parent / "ru" / AUTOMATION / DOMAIN})
+"""The folders of the other languages, which have the same files."""
 SHIPPED = Path(__file__).parent / "shipped.json"
 """The digests of all versions of each file that were ever released."""
 BACKUP_SUFFIX = ".before"
-_VERSION = re.compile(r"Version (\d+\.\d+\.\d+)")
+_VERSION = re.compile(r"^\s*\w+ (\d+\.\d+\.\d+)$", re.MULTILINE)
 
 
 class Outcome(StrEnum):
@@ -71,6 +75,17 @@ def digest(content: bytes) -> str:
     return sha256(content.replace(b"\r\n", b"\n")).hexdigest()
 
 
+def bundled_in(language: str) -> Path:
+    """Return the folder of a language, or the English one."""
+    return TRANSLATED.get(language.partition("-")[0], BUNDLED)
+
+
+def digests_of(name: str) -> set[str]:
+    """Return the digests of a file as it is now, in each language."""
+    paths = [folder / name for folder in (BUNDLED, *TRANSLATED.values())]
+    return {digest(path.read_bytes()) for path in paths if path.exists()}
+
+
 def install(
     bundled: Path, shipped: Mapping[str, list[str]], target: Path, *, before: Mapping[str, str], replace: set[str]
 ) -> Report:
@@ -83,7 +98,9 @@ def install(
     news: dict[str, str] = {}
     for source in sorted(bundled.glob("*.yaml")):
         name, content = source.name, source.read_bytes()
-        known = {*shipped.get(name, ()), before.get(name)}
+        current = digests_of(name)
+        # What is there in another language is ours as well.
+        known = {*shipped.get(name, ()), *current, before.get(name)}
         try:
             outcomes[name] = _install_one(target / name, content, known, ours=name in before, replace=name in replace)
         except OSError as err:
@@ -91,7 +108,7 @@ def install(
             outcomes[name] = Outcome.FAILED
         if outcomes[name] in {*WRITTEN, Outcome.CURRENT}:
             written[name] = digest(content)
-        elif outcomes[name] is Outcome.EDITED and before.get(name) != digest(content):
+        elif outcomes[name] is Outcome.EDITED and before.get(name) not in {*current, digest(content)}:
             news[name] = version(content)
     return Report(outcomes=outcomes, written=written, news=news)
 
@@ -145,9 +162,10 @@ async def async_install(hass: HomeAssistant, *, replace: set[str] | None = None,
 
 def _install_bundled(hass: HomeAssistant, before: Mapping[str, str], replace: set[str], overwrite: bool) -> Report:  # noqa: FBT001
     shipped: dict[str, list[str]] = json.loads(SHIPPED.read_text())
-    every = {path.name for path in BUNDLED.glob("*.yaml")} if overwrite else set()
+    bundled = bundled_in(hass.config.language)
+    every = {path.name for path in bundled.glob("*.yaml")} if overwrite else set()
     target = Path(hass.config.path("blueprints", AUTOMATION, DOMAIN))
-    return install(BUNDLED, shipped, target, before=before, replace=replace | every)
+    return install(bundled, shipped, target, before=before, replace=replace | every)
 
 
 async def async_install_quietly(hass: HomeAssistant) -> None:
@@ -158,11 +176,28 @@ async def async_install_quietly(hass: HomeAssistant) -> None:
         _LOGGER.warning("The blueprints could not be installed", exc_info=True)
 
 
+@callback
+def async_follow_language(hass: HomeAssistant) -> None:
+    """Write the blueprints in the language of the house whenever that changes."""
+    language = hass.config.language
+
+    @callback
+    def changed(data: Mapping[str, Any]) -> bool:
+        nonlocal language
+        before, language = language, data.get("language", language)
+        return bundled_in(before) != bundled_in(language)
+
+    async def write(_event: Event[Any]) -> None:
+        await async_install_quietly(hass)
+
+    hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, write, event_filter=changed)
+
+
 async def async_keep(hass: HomeAssistant, name: str) -> None:
     """Remember that the owner keeps an edited file, and say no more until there is something new again."""
     store = _store(hass)
     before = (await store.async_load() or Written(written={}))["written"]
-    content = await hass.async_add_executor_job((BUNDLED / name).read_bytes)
+    content = await hass.async_add_executor_job((bundled_in(hass.config.language) / name).read_bytes)
     await store.async_save(Written(written={**before, name: digest(content)}))
 
 
