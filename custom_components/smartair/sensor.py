@@ -36,6 +36,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.entity_registry import EntityOptionsType
 
+from .air.sensors import async_setup_air
 from .alerts.entity import AlertEntity
 from .devices.device import SmartAirDevice
 from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
@@ -223,6 +224,7 @@ async def async_setup_entry(
 ) -> None:
     """Set up the sensors."""
     async_setup_entities(entry, async_add_entities, _sensors)
+    async_setup_air(entry, async_add_entities)
     async_setup_zones(entry, async_add_entities, zone_sensors)
     async_add_entities([ActiveAlertsSensor(entry.runtime_data, ACTIVE_ALERTS)])
     async_setup_pump_entities(entry, async_add_entities, pump_sensors)

@@ -214,6 +214,7 @@ class Limits:
         self._hub = hub
         self._rules: tuple[Rule, ...] = ()
         self._watchers: dict[str, Watcher] = {}
+        self._air: dict[str, tuple[Limit, ...]] = {}
 
     @callback
     def async_start(self) -> None:
@@ -233,6 +234,7 @@ class Limits:
     def async_forget(self, uid: str) -> None:
         """Watch no more over a device that is gone."""
         self._watchers.pop(uid).async_stop()
+        self._air.pop(uid, None)
 
     @callback
     def async_begin_again(self, device: SmartAirDevice) -> None:
@@ -262,6 +264,7 @@ class Limits:
 
     def _refresh(self, device: SmartAirDevice) -> None:
         metrics = device.snapshot.metrics
+        self._air[device.uid] = self._air_limits(device)
         off = device.setting("alerts_enabled") is False
         limits = tuple(
             limit
@@ -278,14 +281,8 @@ class Limits:
 
     def fresh(self, device: SmartAirDevice) -> bool | None:
         """Tell whether the air is fresh, None where the device measures nothing of it; unknown is not fresh."""
-        metrics = AIR & device.snapshot.metrics
         values = device.snapshot.values if device.available else _NOTHING
-        limits = [
-            one
-            for metric in metrics
-            for one in _limits_of(metric, self.bounds(device, metric))
-            if one.side is Side.HIGH
-        ]
+        limits = self._air_limits(device)
         if not limits:
             return None
         now = dt_util.now().time()
@@ -294,6 +291,18 @@ class Limits:
             and not limit.beyond(values[limit.metric], night=is_night(now, limit.night_begin, limit.night_end))
             and Place(limit.code, device.uid) not in self._hub.alerts.book.active
             for limit in limits
+        )
+
+    def air(self, device: SmartAirDevice) -> tuple[Limit, ...]:
+        """Return the limits of the air of a device, whether or not it is to alert."""
+        return self._air.get(device.uid, ())
+
+    def _air_limits(self, device: SmartAirDevice) -> tuple[Limit, ...]:
+        return tuple(
+            limit
+            for metric in sorted(AIR & device.snapshot.metrics)
+            for limit in _limits_of(metric, self.bounds(device, metric))
+            if limit.side is Side.HIGH
         )
 
     def bounds(self, device: SmartAirDevice, metric: str) -> Bounds:

@@ -11,6 +11,7 @@ import {
 /** @typedef {import("./model.js").Zone} Zone */
 
 const MOST_CARDS = 60;
+const WORDS = [["fresh", "green"], ["fair", "orange"], ["bad", "red"]];
 const GAUGED = /** @type {const} */ (["co2", "pm25"]);
 const ENTITY_NAME = { type: "entity" };
 const DEVICE_NAME = { type: "device" };
@@ -196,7 +197,14 @@ const roomHeading = (house, room) => heading(room.name ?? house.text("elsewhere"
   icon: room.icon ?? (room.id === null ? "mdi:help-circle-outline" : "mdi:texture-box"),
   ...(house.inside ? { tap_action: go(pathOf(room)) } : {}),
   badges: [
-    ...(room.word ? [{ type: "entity", entity: room.word, show_icon: true, color: "state" }] : []),
+    // Home Assistant has no colours for words; one badge for each, of which one is seen.
+    ...(room.word ? WORDS.map(([word, color]) => ({
+      type: "entity",
+      entity: room.word,
+      show_icon: true,
+      color,
+      visibility: [whenIs(/** @type {string} */ (room.word), word)],
+    })) : []),
     ...["temperature", "humidity"].flatMap((key) => {
       const thing = room.things.find((one) => one.has.has(`sensor.${key}`));
       return thing ? [{ type: "entity", entity: thing.has.get(`sensor.${key}`), show_icon: true }] : [];

@@ -1,0 +1,1 @@
+"""The air: one word for it, and how well a room ventilates."""
