@@ -33,6 +33,7 @@ def running(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
         )
     yield process, output
     if process.poll() is None:
@@ -48,6 +49,13 @@ async def until_welcomed(output: Path) -> str:
     return output.read_text()
 
 
+def say(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Publish a device of one's own into the demo whose whereabouts lie in a folder."""
+    environment = {**os.environ, "XDG_RUNTIME_DIR": str(folder)}
+    command = [DEMO, "--say", '{"co2": 920}']
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603
+
+
 async def until_gone(children: list[psutil.Process]) -> None:
     async def gone() -> bool:
         return not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
@@ -55,10 +63,12 @@ async def until_gone(children: list[psutil.Process]) -> None:
     await eventually(gone, within=30, what="the end of every process that the demo started")
 
 
-async def test_the_check_prints_live_values_of_every_device_and_ends_well() -> None:
-    check = await asyncio.to_thread(subprocess.run, [DEMO, "--check"], capture_output=True, text=True, check=False)
+async def test_the_check_prints_live_values_of_every_device_updates_one_and_ends_well() -> None:
+    command = [DEMO, "--check", "--scenario", "update"]
+    check = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
 
     assert check.returncode == 0, check.stdout + check.stderr
+    assert "It runs 2.1.0." in check.stdout
     rows = dict(re.findall(r"^  ([a-z0-9]+_\d{3}) +(.*)$", check.stdout, re.MULTILINE))
     assert {uid.split("_")[0] for uid in rows} == {"co2", "temp", "dust", "multi", "pump", "vib", "host"}
     assert {"co2_001", "co2_002", "co2_003"} <= set(rows)
@@ -86,11 +96,17 @@ async def test_ctrl_c_ends_everything_that_it_started(running: tuple[subprocess.
     assert len(children) >= 2
     assert re.search(r"user name +smartair", text)
     assert re.search(r"pairing code \d{8}", text)
+    assert re.search(r"mosquitto_pub -h 127\.0\.0\.1 -p \d+ -t devices/my_sensor/telemetry -m '{\"co2\": 920}'", text)
+    assert "script/demo --say '{\"co2\": 920}'" in text
+    said = await asyncio.to_thread(say, output.parent)
+    assert (said.returncode, said.stdout) == (0, 'Said on devices/my_sensor/telemetry: {"co2": 920}\n')
 
     process.send_signal(signal.SIGINT)
 
     assert await asyncio.to_thread(process.wait, 30) == 0
     await until_gone(children)
+    said = await asyncio.to_thread(say, output.parent)
+    assert (said.returncode, said.stdout.partition(".")[0]) == (1, "No demo is running here")
 
 
 async def test_the_demo_ends_when_a_part_of_it_dies(running: tuple[subprocess.Popen[bytes], Path]) -> None:
