@@ -14,7 +14,7 @@ from custom_components.smartair.zones.zone import Zone
 
 from .conftest import Wait
 from .pump_node import begin
-from .test_zone_flow import answer, changed, start
+from .test_zone_flow import answer, changed, choose, start
 from .zone_house import DATA, LEVEL, TankHouse, discover
 from .zone_rack import add_zone, settings
 
@@ -250,18 +250,12 @@ async def test_the_form_takes_a_power_or_a_current_and_judges_it_in_words(
     hass.states.async_set(POWER, "0.1", {"unit_of_measurement": "hPa"})
     wanted = changed(
         sensors={"level": LEVEL, "ec": None, "fill_power": POWER, "drain_power": POWER},
-        limits={"fill_max_power": 60, "recirculation_max_power": 5},
+        limits={"fill_max_power": 60},
         pumps={"drain": None},
     )
     flow = await start(hass, hub)
     result = await answer(hass, flow, wanted)
-    assert result["errors"] == {
-        "fill_power": "unit_of_power",
-        "drain_power": "power_without_pump",
-        "recirculation_max_power": "limit_without_power",
-        "sensors": "unit_of_power",
-        "limits": "limit_without_power",
-    }
+    assert result["errors"] == {"fill_power": "unit_of_power", "drain_power": "power_without_pump"}
     hass.states.async_set(POWER, "0.1", {"unit_of_measurement": "kW"})
     result = await answer(
         hass,
@@ -270,9 +264,15 @@ async def test_the_form_takes_a_power_or_a_current_and_judges_it_in_words(
     )
     assert result["type"] == "create_entry"
     zone_id = list(hub.subentries)[-1]
-    told = await hub.start_subentry_reconfigure_flow(hass, zone_id)
+    told = await choose(hass, await hub.start_subentry_reconfigure_flow(hass, zone_id), "pumps")
     assert f"`{POWER}`: was not seen to report" in told["description_placeholders"]["sensors"]
     assert hub.runtime_data.zones[zone_id].settings.max_power == {Role.FILL: 60}
+    # A limit that has no effect is not shown as if it had one.
+    result = await answer(hass, told, changed(sensors={"level": LEVEL, "ec": None}))
+    assert (result["step_id"], result["errors"]) == ("limits", {"fill_max_power": "limit_without_power"})
+    result = await answer(hass, result, changed())
+    assert result["reason"] == "reconfigure_successful"
+    assert hub.runtime_data.zones[zone_id].settings.max_power == {}
 
 
 async def test_a_smartair_device_measures_its_pumps_itself_and_its_temperature_is_no_power(
@@ -291,8 +291,4 @@ async def test_a_smartair_device_measures_its_pumps_itself_and_its_temperature_i
         flow,
         changed(pumps={"fill": own}, sensors={"level": LEVEL, "ec": None, "fill_power": POWER, "drain_power": ph}),
     )
-    assert result["errors"] == {
-        "fill_power": "power_of_device",
-        "drain_power": "unit_of_power",
-        "sensors": "power_of_device",
-    }
+    assert result["errors"] == {"fill_power": "power_of_device", "drain_power": "unit_of_power"}

@@ -14,7 +14,6 @@ type Json = dict[str, Any]
 
 KIND = "zone"
 PUMPS = {"recirculation": "pump_recirc", "drain": "pump_drain", "fill": "pump_fill"}
-SENSORS = {"level": "water_level", "ph": "ph", "ec": "ec", "temperature": "water_temperature"}
 STEPS = {
     "water_change_drain": "The old solution is drained. Circulation stands still meanwhile, for so long as it may.",
     "water_change_fill": "Fresh solution is filled in.",
@@ -71,23 +70,22 @@ async def find_zone(client: Client) -> Zone | None:
     return Zone(client=client, zone_id=zones[0]["subentry_id"]) if zones else None
 
 
+def suggested(form: Json) -> Json:
+    """Return what a form has filled in."""
+    shown = {field["name"]: (field.get("description") or {}).get("suggested_value") for field in form["data_schema"]}
+    return {name: value for name, value in shown.items() if value is not None}
+
+
 async def add_zone(
     client: Client, uid: str, name: str, *, limits: Json | None = None, cycle: Json | None = None
 ) -> Zone:
-    """Add a zone with the pumps and the sensors of a node, by the flow that a person goes through."""
+    """Add a zone of a node by the flow that a person goes through: the node fills in its pumps and sensors."""
     (hub,) = await client.entries(DOMAIN)
-    entities = {entity["unique_id"]: entity_id for entity_id, entity in (await client.entities(DOMAIN)).items()}
-    form = await client.start_subentry(hub["entry_id"], KIND)
-    answer = await client.continue_subentry(
-        form["flow_id"],
-        {
-            "name": name,
-            "pumps": {role: entities[f"{uid}-{channel}:pump"] for role, channel in PUMPS.items()},
-            "sensors": {use: entities[f"{uid}-{metric}"] for use, metric in SENSORS.items()} | {"flow_of": "fill"},
-            "limits": limits or {},
-            "water_cycle": cycle or {},
-        },
-    )
+    flow_id = (await client.start_subentry(hub["entry_id"], KIND))["flow_id"]
+    form = await client.continue_subentry(flow_id, {"node": uid})
+    form = await client.continue_subentry(flow_id, suggested(form) | {"name": name})
+    form = await client.continue_subentry(flow_id, suggested(form) | (limits or {}))
+    answer = await client.continue_subentry(flow_id, suggested(form) | (cycle or {}))
     if answer["type"] != "create_entry":
         raise ProcessError(f"the zone was not added: {answer}")
     found = await eventually(lambda: find_zone(client), what="the zone")

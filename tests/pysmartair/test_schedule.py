@@ -8,6 +8,7 @@ from custom_components.smartair.pysmartair.water.schedule import (
     Plan,
     Turns,
     Window,
+    in_minutes,
     interval_due,
     minute_of_day,
     next_due,
@@ -77,11 +78,46 @@ def test_windows_are_read_as_the_owner_wrote_them() -> None:
         [{"from": "00:00", "to": "23:59", "duty_cycle": float("nan")}],
         [{"from": "00:00", "to": "23:59", "duty_cycle": "half"}],
         [{"from": "00:00", "to": "23:59", "duty_cycle": 0.5, "speed": 2}],
+        [{"from": "00:00", "to": "23:59", "on_minutes": 5}],
+        [{"on_minutes": 5, "off_minutes": 5}],
+        [{"from": "00:00", "to": "23:59", "on_minutes": 0, "off_minutes": 5}],
+        [{"from": "00:00", "to": "23:59", "on_minutes": True, "off_minutes": 5}],
+        [{"from": "00:00", "to": "23:59", "on_minutes": "5", "off_minutes": 5}],
+        [{"from": "00:00", "to": "23:59", "on_minutes": 5, "off_minutes": -1}],
+        [{"from": "00:00", "to": "23:59", "on_minutes": 5, "off_minutes": float("nan")}],
     ],
 )
 def test_windows_that_are_none_are_refused(broken: Any) -> None:
-    with pytest.raises(ValueError, match=r"window|time|duty"):
+    with pytest.raises(ValueError, match=r"window|time|duty|minutes|circulation"):
         parse_windows(broken)
+
+
+def test_a_window_in_minutes_runs_and_rests_as_it_says_and_rests_no_longer_than_it_may() -> None:
+    window = {"from": "22:00", "to": "06:00", "on_minutes": 30, "off_minutes": 10}
+    (read,) = windows = parse_windows([window])
+    assert (read.on_s, read.off_s, read.duty_cycle) == (1800, 600, 0.75)
+    assert turns(windows, 23 * 3600, 900) == Turns(1800, 600)
+    assert turns(windows, 23 * 3600, 300) == Turns(1800, 300)
+    assert turns(windows, 12 * 3600, 900) is None
+    assert turns(parse_windows([{**window, "off_minutes": 0}]), 23 * 3600, 900) is None
+
+
+@pytest.mark.parametrize(
+    ("share", "runs", "rests"), [(0.5, 15.0, 15.0), (0.0, 1.0, 15.0), (0.9, 54.0, 6.0), (1.0, 60.0, 0.0)]
+)
+def test_a_share_is_shown_in_the_minutes_that_come_of_it(share: float, runs: float, rests: float) -> None:
+    window = {"from": "22:00:00", "to": "06:00:00", "duty_cycle": share}
+    shown = in_minutes(window, 15)
+    assert shown == {"from": "22:00:00", "to": "06:00:00", "on_minutes": runs, "off_minutes": rests}
+    assert in_minutes(shown, 15) == shown
+    after, before = (turns(parse_windows([one]), 0, 900) for one in (shown, window))
+    assert (after is None) is (before is None)
+    if after is not None and before is not None:
+        assert (after.on_s, after.off_s) == (pytest.approx(before.on_s), pytest.approx(before.off_s))
+
+
+def test_a_window_that_cannot_be_read_is_shown_as_it_is() -> None:
+    assert in_minutes({"from": "soon"}, 15) == {"from": "soon"}
 
 
 def test_a_time_of_day_is_hours_and_minutes() -> None:

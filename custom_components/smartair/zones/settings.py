@@ -16,6 +16,10 @@ SECTION_SENSORS = "sensors"
 SECTION_LIMITS = "limits"
 SECTION_CYCLE = "water_cycle"
 
+CONF_NODE = "node"
+# These two are only how a new zone begins: from then on they are kept where people change them.
+CONF_AREA = "area"
+CONF_AUTOMATIC = "automatic"
 CONF_FLOW_OF = "flow_of"
 # What of the pumps is no pump: those whose switch opens the contact when it is on.
 CONF_INVERTED = "pumps_inverted"
@@ -59,7 +63,8 @@ MEASURED = (*SENSORS, *CONTACTS, *POWER)
 FLOW_OF = "fill"
 
 # What a zone has that its owner never looked at.
-DEFAULTS: dict[str, float | str] = {
+DEFAULTS: dict[str, bool | float | str] = {
+    CONF_AUTOMATIC: False,
     CONF_MIN: 10,
     CONF_EMPTY: 15,
     CONF_TARGET: 80,

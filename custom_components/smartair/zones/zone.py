@@ -258,6 +258,12 @@ class Zone:
         )
         self.device_id = entry.id
 
+    @callback
+    def async_set_area(self, area: str | None) -> None:
+        """Put the zone into a room, or into none."""
+        if self.device_id is not None:
+            dr.async_get(self.hub.hass).async_update_device(self.device_id, area_id=area)
+
     @property
     def registered(self) -> dr.DeviceEntry | dr.ChildDeviceEntry | None:
         """The zone as it stands in the device registry."""

@@ -21,7 +21,7 @@ from ..pysmartair import without_markup
 from ..pysmartair.water.memory import parse_memory, unparse_memory
 from ..pysmartair.water.model import Drain, Fill, Memory, Stabilize
 from ..store import SharedSave, concern_store
-from .settings import judge
+from .settings import CONF_AREA, CONF_AUTOMATIC, SECTION_CYCLE, judge
 from .sources import entity_id_of
 from .zone import Zone
 
@@ -107,9 +107,11 @@ class Zones(dict[str, Zone]):
         }
 
     def _add(self, subentry_id: str) -> Zone:
-        stored = self._kept.get(subentry_id)
-        zone = self[subentry_id] = Zone(self, self._subentries()[subentry_id], self._remembered(stored))
+        stored, subentry = self._kept.get(subentry_id), self._subentries()[subentry_id]
+        zone = self[subentry_id] = Zone(self, subentry, self._remembered(stored, subentry))
         zone.async_register()
+        if stored is None and (area := subentry.data.get(CONF_AREA)) is not None:
+            zone.async_set_area(area)
         self._tell_faults(subentry_id)
         return zone
 
@@ -153,9 +155,9 @@ class Zones(dict[str, Zone]):
             if issue_id.startswith(prefix) and issue_id.removeprefix(prefix) not in self._subentries():
                 ir.async_delete_issue(self.hass, DOMAIN, issue_id)
 
-    def _remembered(self, stored: object) -> Memory:
+    def _remembered(self, stored: object, subentry: ConfigSubentry) -> Memory:
         if stored is None:
-            return Memory()
+            return Memory(automatic=subentry.data[SECTION_CYCLE].get(CONF_AUTOMATIC) is True)
         try:
             return parse_memory(stored)
         except ValueError as err:

@@ -17,6 +17,7 @@ HALF_DAY_S = DAY_S / 2
 # Missed by more than this, as while Home Assistant was off, the change waits for the next day.
 LATEST_S = 7200.0
 
+_SHARE, _MINUTES = {"duty_cycle"}, {"on_minutes", "off_minutes"}
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::[0-5]\d)?", re.ASCII)
 
 
@@ -31,11 +32,16 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Minutes of the local day, both inclusive, and how much of them circulation runs; it may cross midnight."""
+    """Minutes of the local day, both inclusive, and how much of them circulation runs; it may cross midnight.
+
+    Runs and rests are given in seconds, or follow from the share.
+    """
 
     start: int
     end: int
     duty_cycle: float
+    on_s: float | None = None
+    off_s: float | None = None
 
     def covers(self, second_of_day: float) -> bool:
         """Tell whether a time of day lies inside; from a minute to the same minute is the whole day."""
@@ -54,21 +60,49 @@ def minute_of_day(text: object) -> int | None:
 
 
 def parse_windows(content: object) -> tuple[Window, ...]:
-    """Return the windows of a list of from, to and duty_cycle; raise ValueError if it is anything else."""
+    """Return the windows of a list of from, to, and minutes or duty_cycle; raise ValueError for anything else."""
     if not isinstance(content, Sequence) or isinstance(content, str):
         raise ValueError("windows must be a list")  # noqa: TRY004 - one error for whoever reads a list
     return tuple(_parse_window(one) for one in content)
 
 
 def _parse_window(content: object) -> Window:
-    if not isinstance(content, Mapping) or set(content) != {"from", "to", "duty_cycle"}:
-        raise ValueError("a window has from, to and duty_cycle")
-    start, end, duty = minute_of_day(content["from"]), minute_of_day(content["to"]), content["duty_cycle"]
+    if not isinstance(content, Mapping) or set(content) - {"from", "to"} not in (_SHARE, _MINUTES):
+        raise ValueError("a window has from, to, and on_minutes and off_minutes or duty_cycle")
+    start, end = minute_of_day(content.get("from")), minute_of_day(content.get("to"))
     if start is None or end is None:
         raise ValueError("a time of day is HH:MM")
+    if "duty_cycle" not in content:
+        on, off = _minutes(content["on_minutes"]), _minutes(content["off_minutes"])
+        if on == 0:
+            raise ValueError("circulation runs for a while between two rests")
+        return Window(start, end, on / (on + off), on * 60, off * 60)
+    duty = content["duty_cycle"]
     if isinstance(duty, bool) or not isinstance(duty, int | float) or not 0 <= duty <= 1:
         raise ValueError("a duty cycle is between 0 and 1")
     return Window(start, end, float(duty))
+
+
+def _minutes(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= DAY_S / 60:
+        raise ValueError("minutes are at most those of a day")
+    return float(value)
+
+
+def in_minutes(content: object, max_off_minutes: float) -> object:
+    """Return a window with the minutes that circulation runs and rests in it, as people think of it.
+
+    What cannot be read is returned as it is.
+    """
+    try:
+        window = _parse_window(content)
+    except ValueError:
+        return content
+    if not isinstance(content, Mapping) or window.on_s is not None:
+        return content
+    turn = _turns(window, max_off_minutes * 60) or Turns(ROUND_S, 0)
+    minutes = {"on_minutes": round(turn.on_s / 60, 1), "off_minutes": round(turn.off_s / 60, 1)}
+    return {"from": content["from"], "to": content["to"], **minutes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +115,16 @@ class Turns:
 
 def turns(windows: Sequence[Window], second_of_day: float, max_off_s: float) -> Turns | None:
     """Return the turns of this time of day, by the first window that covers it, or None where circulation runs on."""
-    duty = next((window.duty_cycle for window in windows if window.covers(second_of_day)), 1.0)
-    off_s = min(max_off_s, (1 - duty) * ROUND_S)
+    window = next((one for one in windows if one.covers(second_of_day)), None)
+    return None if window is None else _turns(window, max_off_s)
+
+
+def _turns(window: Window, max_off_s: float) -> Turns | None:
+    duty = window.duty_cycle
+    off_s = min(max_off_s, (1 - duty) * ROUND_S if window.off_s is None else window.off_s)
     if off_s < MIN_OFF_S:
         return None
-    return Turns(max(MIN_ON_S, off_s * duty / (1 - duty)), off_s)
+    return Turns(max(MIN_ON_S, off_s * duty / (1 - duty) if window.on_s is None else window.on_s), off_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
