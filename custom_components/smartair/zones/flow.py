@@ -252,7 +252,9 @@ class ZoneFlow(ConfigSubentryFlow):
         if self._zone is not None and not isinstance(self._zone.memory.state, NormalRecirc):
             return self.async_abort(reason="water_change_running")
         self._draft = self._shown(subentry)
-        return self.async_show_menu(step_id="reconfigure", menu_options=list(_STEPS))
+        return self.async_show_menu(
+            step_id="reconfigure", menu_options=list(_STEPS), description_placeholders=self._words()
+        )
 
     async def async_step_pumps(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Ask for the name, the pumps and the sensors."""
@@ -308,9 +310,12 @@ class ZoneFlow(ConfigSubentryFlow):
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(self._schema(step_id), shown),
             errors=errors,
-            description_placeholders={"sensors": self._told(), "zone": self._draft.get(CONF_NAME, "")},
+            description_placeholders=self._words(),
             last_step=step_id == list(_STEPS)[-1] or self.source == SOURCE_RECONFIGURE,
         )
+
+    def _words(self) -> dict[str, str]:
+        return {"sensors": self._told(), "zone": self._draft.get(CONF_NAME, "")}
 
     def _schema(self, step_id: str) -> vol.Schema:
         match step_id:
