@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_NAME
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import area_registry as ar, entity_registry as er
+from homeassistant.helpers import entity_registry as er
 
 from ..const import DOMAIN, SUBENTRY_ZONE
 from ..pysmartair import without_markup
@@ -38,7 +38,7 @@ class Nodes:
     @property
     def labels(self) -> Mapping[str, str]:
         """What each node is called, with its room."""
-        return {uid: " · ".join(filter(None, self._named(device))) for uid, device in self._nodes.items()}
+        return {uid: device.place for uid, device in self._nodes.items()}
 
     @property
     def switches(self) -> tuple[str, ...]:
@@ -66,10 +66,10 @@ class Nodes:
             return {}
         metrics = {what: METRICS[what] for what in SENSORS}
         sensors = {what: self._entity(device, "sensor", metric) for what, metric in metrics.items()}
-        area, name = self._named(device)
         registered = device.registered
+        name = (registered.name_by_user if registered is not None else None) or device.name
         return {
-            CONF_NAME: self._free(name or area),
+            CONF_NAME: self._free(without_markup(name)),
             SECTION_PUMPS: self._pumps(device),
             SECTION_SENSORS: {what: one for what, one in sensors.items() if one is not None},
             **({CONF_AREA: registered.area_id} if registered is not None and registered.area_id else {}),
@@ -87,15 +87,6 @@ class Nodes:
 
     def _entity(self, device: SmartAirDevice, platform: str, key: str) -> str | None:
         return self._registry.async_get_entity_id(platform, DOMAIN, f"{device.unique_prefix}{key}")
-
-    def _named(self, device: SmartAirDevice) -> tuple[str, str]:
-        """Return the room and the name of a device, as its owner calls them."""
-        registered = device.registered
-        area = None
-        if registered is not None and registered.area_id is not None:
-            area = ar.async_get(self._hass).async_get_area(registered.area_id)
-        name = (registered.name_by_user if registered is not None else None) or device.name
-        return without_markup(area.name if area is not None else ""), without_markup(name)
 
     def _free(self, name: str) -> str:
         """Return a name that no zone has, with a number where one has it."""
