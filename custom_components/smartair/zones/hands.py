@@ -1,6 +1,7 @@
 """The hands of a zone: what the water cycle wants of its pumps, in the order that is safe."""
 
 import asyncio
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from ..pysmartair.water.model import Cause, Circulate, Effect, Run, RunFailed, S
 if TYPE_CHECKING:
     from ..pumps.pump import Pump
     from .zone import Zone
+
+_LOGGER = logging.getLogger(__name__)
 
 _ENDS = {"finished": Cause.TIMEOUT, "stopped": Cause.STOPPED, "replaced": Cause.STOPPED}
 
@@ -132,6 +135,8 @@ class Hands:
                 self.run_id = run.cmd_id
         except PumpRefusedError as err:
             return RunFailed(role, cause_of(str(err.verdict.reason)))
-        except HomeAssistantError:
+        except HomeAssistantError as err:
+            # The zone only knows that nothing runs; why, is known here alone.
+            _LOGGER.warning("%s: the pump %s did not start: %s", self.zone.place, pump.place, err)
             return RunFailed(role, Cause.NO_ANSWER)
         return None
