@@ -19,9 +19,10 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
 from custom_components.smartair import async_remove_config_entry_device
-from custom_components.smartair.alerts.announce import REPAIRS
+from custom_components.smartair.alerts.announcer import REPAIRS
 from custom_components.smartair.alerts.log import AlertLog
 from custom_components.smartair.const import DOMAIN, EVENT_ALERT
+from custom_components.smartair.event import ALERT_HISTORY, ALERTS
 from custom_components.smartair.logbook import async_describe_events
 from custom_components.smartair.pysmartair import Change, Code, Severity
 
@@ -29,10 +30,11 @@ from .conftest import NOW, Wait
 from .test_translations import EN, RU
 
 HUB_ALERT = "binary_sensor.smartair_alert"
-HUB_EVENTS = "event.smartair_alerts"
+HUB_EVENTS = "event.smartair_alert_history"
+LATEST = "sensor.smartair_latest_alert"
 HUB_COUNT = "sensor.smartair_active_alerts"
 ALERT = "binary_sensor.bedroom_bedroom_air_alert"
-EVENTS = "event.bedroom_bedroom_air_alerts"
+EVENTS = "event.bedroom_bedroom_air_alert_history"
 
 
 @pytest.fixture
@@ -90,7 +92,7 @@ async def test_a_device_has_no_entities_of_alerts_until_it_has_one(
     assert _shown(hass, ALERT).state == "on"
     event = _shown(hass, EVENTS).attributes
     assert (event["event_type"], event["code"], event["event"], event["severity"]) == (
-        "raised",
+        "co2_high",
         "co2_high",
         "co2_high",
         "warning",
@@ -99,7 +101,7 @@ async def test_a_device_has_no_entities_of_alerts_until_it_has_one(
     alerts.async_resolve(Code.CO2_HIGH, uid=co2)
     assert _shown(hass, ALERT).state == "off"
     event = _shown(hass, EVENTS).attributes
-    assert (event["event_type"], event["code"], event["event"]) == ("resolved", "co2_high", "co2_normal")
+    assert (event["event_type"], event["code"], event["event"]) == ("co2_normal", "co2_high", "co2_normal")
 
 
 async def test_what_happens_while_the_entities_are_being_made_is_told_by_them(
@@ -125,7 +127,7 @@ async def test_what_happens_while_the_entities_are_being_made_is_told_by_them(
         assert told == []
         await hass.async_block_till_done()
     assert _shown(hass, ALERT).state == "off"
-    assert told == [None, "raised", "resolved"]
+    assert told == [None, "co2_high", "co2_normal"]
     end()
 
 
@@ -136,8 +138,8 @@ async def test_the_alerts_of_others_do_not_concern_a_device(hass: HomeAssistant,
     alerts.async_raise(Code.CO2_HIGH, uid="other")
     alerts.async_raise(Code.MQTT_DOWN)
     assert _shown(hass, ALERT).state == "off"
-    assert _shown(hass, EVENTS).attributes["event_type"] == "resolved"
-    assert _shown(hass, HUB_EVENTS).attributes["code"] == "infra_mqtt_down"
+    assert _shown(hass, EVENTS).attributes["event_type"] == "co2_normal"
+    assert hass.states.get(HUB_EVENTS) is None
 
 
 async def test_the_entities_of_a_device_are_back_after_a_restart(
@@ -187,6 +189,49 @@ async def test_a_device_that_is_approved_again_has_entities_again(
     assert _shown(hass, entity_id or "").state == "on"
 
 
+async def test_the_hub_says_what_happened_last_and_where(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, alerts: AlertLog
+) -> None:
+    """With the number that raised it; that somebody knows of it is no news, and a restart forgets nothing."""
+    assert _shown(hass, LATEST).state == "unknown"
+    alerts.async_raise(Code.CO2_HIGH, uid=co2, cause="measured", values={"value": 1394, "limit": 1000})
+    assert _shown(hass, LATEST).state == "Bedroom air: CO₂ high, 1,394 ppm"
+    alerts.async_acknowledge(alerts.active()[0].id)
+    assert _shown(hass, LATEST).state == "Bedroom air: CO₂ high, 1,394 ppm"
+    assert await hass.config_entries.async_reload(hub.entry_id)
+    await hass.async_block_till_done()
+    assert _shown(hass, LATEST).state == "Bedroom air: CO₂ high, 1,394 ppm"
+    alerts = hub.runtime_data.alerts
+    alerts.async_resolve(Code.CO2_HIGH, uid=co2)
+    assert _shown(hass, LATEST).state == "Bedroom air: CO₂ normal again"
+    alerts.async_raise(Code.LEAK, uid=co2, cause="a word of its own", values={"value": True})
+    assert _shown(hass, LATEST).state == "Bedroom air: Leak"
+    alerts.async_resolve(Code.LEAK, uid=co2)
+    assert _shown(hass, LATEST).state == "Bedroom air: Leak: resolved"
+    alerts.async_note(Code.WATER_CHANGE_FAILED, zone="z" * 300, cause="stopped")
+    assert len(_shown(hass, LATEST).state) == 255
+
+
+async def test_automations_made_with_the_types_of_before_go_on_working(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, entity_registry: er.EntityRegistry
+) -> None:
+    """Where the entity of the version before is registered, it stays, and tells the changes as it did."""
+    prefix = hub.runtime_data.unique_prefix
+    assert entity_registry.async_get_entity_id("event", DOMAIN, f"{prefix}alerts") is None
+    entity_registry.async_get_or_create("event", DOMAIN, f"{prefix}alerts", config_entry=hub)
+    before = entity_registry.async_get_entity_id("event", DOMAIN, f"{prefix}alerts")
+    assert before is not None
+    assert await hass.config_entries.async_reload(hub.entry_id)
+    await hass.async_block_till_done()
+    hub.runtime_data.alerts.async_raise(Code.CO2_HIGH, uid=co2)
+    await hass.async_block_till_done()
+    assert _shown(hass, before).attributes["event_type"] == "raised"
+    assert _shown(hass, before).attributes["event_types"] == ALERTS.event_types
+    hub.runtime_data.alerts.async_resolve(Code.CO2_HIGH, uid=co2)
+    assert _shown(hass, before).attributes["event_type"] == "resolved"
+    assert _shown(hass, EVENTS).attributes["event_type"] == "co2_normal"
+
+
 # --- bus, logbook, repairs ----------------------------------------------------------------------
 
 
@@ -206,8 +251,8 @@ async def test_each_change_is_an_event_on_the_bus(
 @pytest.mark.parametrize(
     ("language", "raised", "leak", "over"),
     [
-        ("en", "No flow: raised (fill, measured)", "Leak", "CO₂ normal again"),
-        ("ru", "Нет протока: возникло (fill, измерено)", "Протечка", "CO₂ снова в норме"),
+        ("en", "No flow", "Leak", "CO₂ normal again"),
+        ("ru", "Нет протока", "Протечка", "CO₂ снова в норме"),
     ],
 )
 async def test_the_logbook_tells_of_alerts_in_the_language_of_the_house(
@@ -244,6 +289,9 @@ def test_every_alert_and_every_repair_has_a_text_in_both_languages() -> None:
     for texts in (EN, RU):
         events = texts["selector"]["alert_event"]["options"]
         assert texts["entity"]["event"]["alerts"]["state_attributes"]["event"]["state"] == events
+        types = texts["entity"]["event"]["alert_history"]["state_attributes"]["event_type"]["state"]
+        assert set(types) == set(ALERT_HISTORY.event_types or ())
+        assert types.items() >= events.items()
         normal = {code.rpartition("_")[0] + "_normal" for code in Code if code.rpartition("_")[2] in {"high", "low"}}
         assert set(events) == set(Code) | normal
         assert set(texts["selector"]["alert_change"]["options"]) == set(Change)
@@ -265,7 +313,8 @@ async def test_a_repair_is_shown_for_as_long_as_a_person_must_act(
     alerts.async_note(code, uid=co2, channel="drain")
     (issue,) = issue_registry.issues.values()
     assert issue.translation_key == REPAIRS[code]
-    assert issue.translation_placeholders == {"device": "Bedroom air", "channel": "fill", "cause": "measured"}
+    assert issue.translation_placeholders is not None
+    assert issue.translation_placeholders["device"] == "Bedroom air"
     assert await hass.config_entries.async_reload(hub.entry_id)
     await hass.async_block_till_done()
     assert [one.issue_id for one in issue_registry.issues.values()] == [issue.issue_id]
@@ -277,9 +326,10 @@ async def test_a_repair_shows_the_cause_that_holds_now(
     co2: str, alerts: AlertLog, issue_registry: ir.IssueRegistry
 ) -> None:
     alerts.async_raise(Code.DRY_RUN, uid=co2, channel="fill", cause="float_open")
-    alerts.async_raise(Code.DRY_RUN, uid=co2, channel="fill", cause="something new", severity=Severity.WARNING)
+    alerts.async_raise(Code.DRY_RUN, uid=co2, channel="fill", cause="dry_run", severity=Severity.WARNING)
     (issue,) = issue_registry.issues.values()
-    assert issue.translation_placeholders["cause"] == "something new"
+    assert issue.translation_placeholders is not None
+    assert issue.translation_placeholders["cause"] == "Pump ran dry."
     assert issue.severity is ir.IssueSeverity.WARNING
 
 

@@ -57,7 +57,7 @@ async def test_every_publication_carries_all_that_was_ever_set_and_a_later_revis
     await say(co2, "config/state", {"revision": 7, "config": {"report_interval": 30, "co2_threshold": 1000}})
     assert hass.states.get(THRESHOLD).state == "1000"
     await _act(hass, "number", "set_value", THRESHOLD, value=1200)
-    await _act(hass, "switch", "turn_off", f"switch.{PREFIX}_alerts")
+    await _act(hass, "switch", "turn_off", f"switch.{PREFIX}_send_alerts")
     await _act(hass, "select", "select_option", f"select.{PREFIX}_led_colour", option="blue")
     assert _published(broker)[-1] == {
         "revision": 10,
@@ -66,8 +66,8 @@ async def test_every_publication_carries_all_that_was_ever_set_and_a_later_revis
         "led_colour": "blue",
     }
     assert hass.states.get(f"select.{PREFIX}_led_colour").state == "blue"
-    await _act(hass, "switch", "turn_on", f"switch.{PREFIX}_alerts")
-    assert hass.states.get(f"switch.{PREFIX}_alerts").state == STATE_ON
+    await _act(hass, "switch", "turn_on", f"switch.{PREFIX}_send_alerts")
+    assert hass.states.get(f"switch.{PREFIX}_send_alerts").state == STATE_ON
 
 
 async def test_a_rejected_setting_goes_back_with_a_repair_that_says_why(
@@ -216,7 +216,7 @@ async def test_a_setting_of_another_kind_than_its_value_is_unknown(hass: HomeAss
     await say(co2, "config/state", {"revision": 1, "config": values})
     for entity_id in (
         THRESHOLD,
-        f"switch.{PREFIX}_alerts",
+        f"switch.{PREFIX}_send_alerts",
         f"select.{PREFIX}_led_colour",
         f"number.{PREFIX}_fan_speed",
     ):
@@ -314,7 +314,7 @@ async def test_what_was_changed_on_the_device_itself_is_not_undone_by_the_next_s
     await say(co2, "config/state", {"revision": 2, "config": {"co2_threshold": 1200, "night_mode": night}})
     await say(co2, "config/state", {"revision": 2, "config": {"co2_threshold": 900, "night_mode": None}})
     assert (hass.states.get(THRESHOLD).state, hass.states.get(NIGHT).state) == ("900", STATE_OFF)
-    await _act(hass, "switch", "turn_off", f"switch.{PREFIX}_alerts")
+    await _act(hass, "switch", "turn_off", f"switch.{PREFIX}_send_alerts")
     assert _published(broker)[-1] == {
         "revision": 3,
         "co2_threshold": 900,
@@ -329,7 +329,7 @@ async def test_a_wish_of_which_the_device_says_nothing_is_still_one(
     await _act(hass, "number", "set_value", THRESHOLD, value=1200)
     await _act(hass, "number", "set_value", f"number.{PREFIX}_fan_speed", value=50)
     await say(co2, "config/state", {"revision": 2, "config": {"co2_threshold": None}})
-    await _act(hass, "switch", "turn_off", f"switch.{PREFIX}_alerts")
+    await _act(hass, "switch", "turn_off", f"switch.{PREFIX}_send_alerts")
     assert _published(broker)[-1] == {
         "revision": 3,
         "co2_threshold": 1200,

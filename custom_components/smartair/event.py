@@ -1,7 +1,7 @@
 """Events: what happened on a device, a reset or a press of its button, and what became of alerts."""
 
 from dataclasses import dataclass
-from typing import override
+from typing import Any, override
 
 from homeassistant.components.event import ATTR_EVENT_TYPE, ATTR_EVENT_TYPES, EventEntity, EventEntityDescription
 from homeassistant.components.logbook import async_log_entry
@@ -21,15 +21,17 @@ from homeassistant.const import (
     Platform,
 )
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
-from .alerts.entity import AlertEntity, async_setup_alert_entities
+from .alerts.entity import AlertEntity, Owner, async_setup_alert_entities
 from .const import DOMAIN
 from .devices.device import SmartAirDevice
 from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .hub import SmartAirConfigEntry
 from .pysmartair import Alert, Change, DeviceEvent, unparse_alert
+from .pysmartair.alerts.book import EVENTS
 from .zones.entities import async_setup_zones, zone_events
 
 PARALLEL_UPDATES = 0
@@ -69,6 +71,12 @@ class SmartAirEventDescription(EventEntityDescription, SmartAirEntityDescription
     listens_to: tuple[str, ...] = ()
 
 
+ALERT_HISTORY = EventEntityDescription(
+    key="alert_history",
+    translation_key="alert_history",
+    event_types=sorted(EVENTS | {Change.UPDATED, Change.RESOLVED, Change.ACKNOWLEDGED}),
+)
+# As versions up to 1 had it, for automations that were made then: its types were the changes.
 ALERTS = EventEntityDescription(
     key="alerts",
     translation_key="alerts",
@@ -90,8 +98,14 @@ async def async_setup_entry(
     async_setup_entities(entry, async_add_entities, _events)
     async_setup_zones(entry, async_add_entities, zone_events)
     async_setup_alert_entities(
-        entry, async_add_entities, Platform.EVENT, ALERTS.key, lambda owner: AlertEvent(owner, ALERTS)
+        entry, async_add_entities, Platform.EVENT, ALERT_HISTORY.key, lambda owner: AlertHistory(owner, ALERT_HISTORY)
     )
+    registry = er.async_get(hass)
+    unique_id = f"{entry.runtime_data.unique_prefix}{ALERTS.key}"
+    if registry.async_get_entity_id(Platform.EVENT, DOMAIN, unique_id) is not None:
+        async_setup_alert_entities(
+            entry, async_add_entities, Platform.EVENT, ALERTS.key, lambda owner: AlertEvent(owner, ALERTS)
+        )
 
 
 def _events(device: SmartAirDevice) -> list[SmartAirEntity]:
@@ -127,13 +141,35 @@ class ActivityEvent(SmartAirEntity, EventEntity):
         self.async_write_ha_state()
 
 
-class AlertEvent(AlertEntity[EventEntityDescription], EventEntity):
-    """What became of the alerts of a device, or of all there are."""
+class AlertHistory(AlertEntity[EventEntityDescription], EventEntity):
+    """What was wrong on a device, or anywhere: the type says what."""
+
+    def __init__(self, owner: Owner, description: EventEntityDescription) -> None:
+        """Belong to a device, or to the hub, whose log of all alerts would tell of each a second time."""
+        super().__init__(owner, description)
+        self._attr_entity_registry_enabled_default = isinstance(owner, SmartAirDevice)
 
     @callback
     @override
-    def async_take(self, _change: Change, _alert: Alert) -> None:
-        """Tell a change."""
-        attributes = {name: value for name, value in unparse_alert(_alert).items() if name not in _NOT_TOLD}
-        self._trigger_event(_change.value, {"event": _alert.event(_change), **attributes})
+    def async_take(self, change: Change, alert: Alert) -> None:
+        """Tell what it is; where a code alone would say that it begins, that it is over or known."""
+        event = alert.event(change)
+        begins = change in {Change.RAISED, Change.NOTED}
+        self._trigger_event(event if begins or event != alert.code else change.value, _told(change, alert))
         self.async_write_ha_state()
+
+
+class AlertEvent(AlertEntity[EventEntityDescription], EventEntity):
+    """What became of the alerts of a device, or of all there are: the type says what became of it."""
+
+    @callback
+    @override
+    def async_take(self, change: Change, alert: Alert) -> None:
+        """Tell a change."""
+        self._trigger_event(change.value, _told(change, alert))
+        self.async_write_ha_state()
+
+
+def _told(change: Change, alert: Alert) -> dict[str, Any]:
+    attributes = {name: value for name, value in unparse_alert(alert).items() if name not in _NOT_TOLD}
+    return {"event": alert.event(change), "change": change.value, **attributes}

@@ -16,7 +16,7 @@ from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryError, HomeAssistantError, UnsupportedStorageVersionError
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 
-from .alerts.announce import Announcer
+from .alerts.announcer import Announcer
 from .alerts.infrastructure import Infrastructure
 from .alerts.limits import Limits
 from .alerts.log import AlertLog

@@ -1,6 +1,7 @@
 """Repairs that a click can fix."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
@@ -11,9 +12,15 @@ from homeassistant.helpers import issue_registry as ir
 
 from .blueprints import Outcome, async_install, async_keep
 from .hub import SmartAirConfigEntry, SmartAirHub
-from .pysmartair import Channel, Publish, topic_for
+from .notices.text import exception_text
+from .pysmartair import Alert, Channel, Code, Publish, topic_for
 
 ISSUE_TRACKER = "https://github.com/smartair/smartair/issues"
+
+# Where it is not the lock of a pump.
+_CLICKS: Mapping[Code, list[str]] = MappingProxyType(
+    {Code.LEAK: ["clear"], Code.WATER_CHANGE_FAILED: ["resume", "abort"]}
+)
 
 type Act = Callable[[SmartAirHub], Coroutine[Any, Any, None]]
 
@@ -28,6 +35,8 @@ async def async_create_fix_flow(
         return RollbackRepair(entry, facts["uid"])
     if issue_id.startswith("blueprint_edited/"):
         return BlueprintRepair(facts["file"])
+    if issue_id.startswith("alert/"):
+        return AlertRepair(entry, facts["alert_id"])
     if issue_id.startswith("devices_waiting/"):
         return HubRepair(entry, _async_approve_waiting)
 
@@ -70,6 +79,82 @@ class HubRepair(RepairsFlow):
             await self._act(self._entry.runtime_data)
         except HomeAssistantError:
             return self.async_abort(reason="broker_unavailable")
+        return self.async_create_entry(data={})
+
+
+class AlertRepair(RepairsFlow):
+    """A repair about an alert that waits for a person: reset the lock, go on with a water change or end it."""
+
+    def __init__(self, entry: SmartAirConfigEntry | None, alert_id: str) -> None:
+        """Keep which alert it is."""
+        self._entry = entry
+        self._alert_id = alert_id
+
+    async def async_step_init(self, _user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Say what to look at, and ask what to do."""
+        found = self._found()
+        if found is None:
+            return self.async_abort(reason="hub_not_loaded")
+        issue = ir.async_get(self.hass).async_get_issue(self.handler, self.issue_id)
+        return self.async_show_menu(
+            step_id="init",
+            menu_options=_CLICKS.get(found[1].code, ["reset"]),
+            description_placeholders=issue.translation_placeholders if issue else None,
+        )
+
+    async def async_step_reset(self, _user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Reset the lock of the pump, or be told with numbers why it must stay."""
+
+        async def reset(hub: SmartAirHub, alert: Alert) -> None:
+            key, channel = (alert.uid or "", alert.channel or ""), alert.channel or ""
+            if (pump := hub.pumps.get(key) or hub.pumps.switches.get(channel)) is not None:
+                await pump.async_reset()
+
+        return await self._async_do(reset)
+
+    async def async_step_clear(self, _user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Take a person's word that it is dry."""
+
+        async def clear(hub: SmartAirHub, alert: Alert) -> None:
+            hub.alerts.async_resolve(alert.code, uid=alert.uid, zone=alert.zone, channel=alert.channel)
+
+        return await self._async_do(clear)
+
+    async def async_step_resume(self, _user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Go on with the water change."""
+
+        async def resume(hub: SmartAirHub, alert: Alert) -> None:
+            if (zone := hub.zones.get(alert.zone or "")) is not None:
+                await zone.async_resume()
+
+        return await self._async_do(resume)
+
+    async def async_step_abort(self, _user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """End the water change."""
+
+        async def abort(hub: SmartAirHub, alert: Alert) -> None:
+            if (zone := hub.zones.get(alert.zone or "")) is not None:
+                await zone.async_abort()
+
+        return await self._async_do(abort)
+
+    def _found(self) -> tuple[SmartAirHub, Alert] | None:
+        if self._entry is None or self._entry.state is not ConfigEntryState.LOADED:
+            return None
+        hub = self._entry.runtime_data
+        alert = hub.alerts.book.find(self._alert_id)
+        return None if alert is None else (hub, alert)
+
+    async def _async_do(self, act: Callable[[SmartAirHub, Alert], Coroutine[Any, Any, None]]) -> RepairsFlowResult:
+        found = self._found()
+        if found is None:
+            return self.async_abort(reason="hub_not_loaded")
+        try:
+            await act(*found)
+        except HomeAssistantError as err:
+            return self.async_abort(
+                reason="refused", description_placeholders={"error": exception_text(self.hass, err)}
+            )
         return self.async_create_entry(data={})
 
 

@@ -37,12 +37,14 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.entity_registry import EntityOptionsType
 
 from .air.sensors import async_setup_air
+from .alerts.announce import describe
 from .alerts.entity import AlertEntity
+from .alerts.summary import summary
 from .devices.device import SmartAirDevice
 from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .devices.readings import Reading
 from .firmware import rollout_entities
-from .hub import SmartAirConfigEntry
+from .hub import SmartAirConfigEntry, SmartAirHub
 from .pumps.entity import async_setup_pump_entities
 from .pumps.sensors import pump_sensors
 from .pysmartair import (
@@ -51,6 +53,8 @@ from .pysmartair import (
     KEY_LAST_SEEN,
     KEY_SKEW,
     KEY_UPTIME,
+    Alert,
+    Change,
     Code,
     Severity,
     Snapshot,
@@ -219,6 +223,15 @@ ACTIVE_ALERTS = SensorEntityDescription(
 )
 
 
+LATEST_ALERT = SensorEntityDescription(
+    key="latest_alert",
+    translation_key="latest_alert",
+)
+
+MAX_STATE = 255
+"""Characters that a state may have."""
+
+
 async def async_setup_entry(
     hass: HomeAssistant, entry: SmartAirConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
@@ -226,7 +239,8 @@ async def async_setup_entry(
     async_setup_entities(entry, async_add_entities, _sensors)
     async_setup_air(entry, async_add_entities)
     async_setup_zones(entry, async_add_entities, zone_sensors)
-    async_add_entities([ActiveAlertsSensor(entry.runtime_data, ACTIVE_ALERTS)])
+    hub = entry.runtime_data
+    async_add_entities([ActiveAlertsSensor(hub, ACTIVE_ALERTS), LatestAlertSensor(hub, LATEST_ALERT)])
     async_setup_pump_entities(entry, async_add_entities, pump_sensors)
     rollout_entities.async_setup_rollout(
         entry, async_add_entities, rollout_entities.RolloutSensor, rollout_entities.SENSORS
@@ -370,6 +384,39 @@ class FactSensor(SmartAirEntity, SensorEntity):
     def async_refresh(self) -> None:
         """Take over the fact."""
         self._attr_native_value = self.entity_description.value_fn(self.device.snapshot)
+
+
+class LatestAlertSensor(AlertEntity[SensorEntityDescription], SensorEntity):
+    """What happened last, and where: "Office · CO₂ meter: CO₂ high, 1,394 ppm"."""
+
+    def __init__(self, hub: SmartAirHub, description: SensorEntityDescription) -> None:
+        """Show what happened last before the restart."""
+        self._hub = hub
+        super().__init__(hub, description)
+        book = hub.alerts.book
+        alerts = (*book.active.values(), *book.past)
+        if (last := max(alerts, key=lambda alert: alert.updated_at, default=None)) is not None:
+            self._show(Change.RAISED if last.active or last.momentary else Change.RESOLVED, last)
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to all alerts."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self._alerts.async_listen(self.async_tell))
+
+    @callback
+    @override
+    def async_take(self, change: Change, alert: Alert) -> None:
+        """Show what happened; that a person knows of it is no news."""
+        if change is not Change.ACKNOWLEDGED:
+            self._show(change, alert)
+            self.async_write_ha_state()
+
+    def _show(self, change: Change, alert: Alert) -> None:
+        told = describe(self._hub, change, alert)
+        text = f"{told['name']}: {summary(self._hub.hass, told)}"
+        self._attr_native_value = text if len(text) <= MAX_STATE else f"{text[: MAX_STATE - 1]}…"
+        self._attr_extra_state_attributes = {"code": told["code"], "severity": told["severity"]}
 
 
 class ActiveAlertsSensor(AlertEntity[SensorEntityDescription], SensorEntity):

@@ -197,9 +197,17 @@ class Alert:
 
     def event(self, change: Change) -> str:
         """Return what a change is called: a measurement that was high or low is normal when that is over."""
-        kind, _, side = self.code.value.rpartition("_")
-        over = change is Change.RESOLVED and side in _SIDES
-        return f"{kind}_normal" if over else self.code.value
+        return _event(self.code, change)
+
+
+def _event(code: Code, change: Change) -> str:
+    kind, _, side = code.value.rpartition("_")
+    over = change is Change.RESOLVED and side in _SIDES
+    return f"{kind}_normal" if over else code.value
+
+
+EVENTS = frozenset(_event(code, change) for code in Code for change in Change)
+"""All that a change of an alert can be called."""
 
 
 @dataclass(frozen=True, slots=True)
