@@ -185,3 +185,25 @@ def test_every_placeholder_is_filled_in() -> None:
 def test_every_exception_that_has_a_text_is_raised() -> None:
     code = "\n".join(path.read_text() for path in INTEGRATION.rglob("*.py"))
     assert not [key for key in sections(EN, "exceptions") if f'"{key}"' not in code]
+
+
+TWO_WORDS = {
+    "замен[аыуе] воды": "смена раствора",
+    "(?:сливн|наполняющ|циркуляционн)\\w+ насос": "насос слива, наполнения, циркуляции",
+    "(?:нет|отсутстви\\w+) потока": "нет протока",
+    "утечк": "протечка",
+    "сброс": "снять блокировку",  # noqa: RUF001 - Russian has these letters
+    "тревог": "оповещение",
+    "уход\\w* EC": "дрейф EC",
+    "встречн\\w+ насос": "противоположный насос",
+}
+
+
+def test_one_thing_has_one_russian_word() -> None:
+    wrong = {
+        key: better
+        for key, text in FLAT["ru"].items()
+        for word, better in TWO_WORDS.items()
+        if re.search(word, text, re.IGNORECASE)
+    }
+    assert wrong == {}
