@@ -9,6 +9,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.smartair.const import DOMAIN
+from custom_components.smartair.devices.unheard import Vain
 from custom_components.smartair.hub import SmartAirHub
 from custom_components.smartair.pysmartair.protocol.topics import Flaw
 from custom_components.smartair.system_health import _async_info
@@ -96,6 +97,30 @@ async def test_a_hub_whose_messages_are_all_broken_says_so_until_one_is_understo
     assert shown(hass, "nothing_understood") is None
 
 
+@pytest.mark.parametrize(
+    ("channel", "content", "why"),
+    [
+        ("telemetry", {"luftfeuchte": 50, "temperatur": 20}, "none of its values has a name that is known here"),
+        ("Telemetry", {"temperature": 20}, "its topics are not written in lower case"),
+        ("STATUS", "online", "its topics are not written in lower case"),
+    ],
+)
+async def test_a_device_that_speaks_past_us_is_told(
+    hass: HomeAssistant, house: SmartAirHub, say: Say, channel: str, content: Any, why: str
+) -> None:
+    for _ in range(2):
+        await say("soil_1", channel, content)
+    assert shown(hass, "nothing_understood") is None
+    await say("soil_1", channel, content)
+    told = shown(hass, "nothing_understood")
+    assert told is not None
+    assert told.startswith(f"- soil_1: {why}")
+    await say("soil_1", "telemetry", {"temperature": 20})
+    assert shown(hass, "nothing_understood") is None
+    await say("soil_1", channel, content)
+    assert shown(hass, "nothing_understood") is None
+
+
 async def test_an_approved_device_that_never_said_anything_sensible_is_told_as_well(
     hass: HomeAssistant, house: SmartAirHub, say: Say
 ) -> None:
@@ -154,5 +179,5 @@ async def test_a_single_line_of_a_script_is_enough_for_a_card(
 def test_every_reason_has_words() -> None:
     sources = [path.read_text() for path in (INTEGRATION / "pysmartair").rglob("*.py")]
     reasons = {part.split('"')[0] for text in sources for part in text.split('ParseError("')[1:]}
-    assert reasons == set(EN["selector"]["broken_message"]["options"])
+    assert reasons | {one.value for one in Vain} == set(EN["selector"]["broken_message"]["options"])
     assert {flaw.value for flaw in Flaw} == set(EN["selector"]["name_flaw"]["options"])

@@ -27,7 +27,7 @@ from .devices.flood import Floodgate
 from .devices.leftovers import Leftovers
 from .devices.readings import Readings, read
 from .devices.silence import Silence
-from .devices.unheard import Unheard
+from .devices.unheard import Unheard, Vain, says_nothing_known
 from .firmware.updates import Updates
 from .isolation import Isolation, Together, async_bounded
 from .notices.notifier import Notifier
@@ -43,6 +43,7 @@ from .pysmartair import (
     subscription,
     without_markup,
 )
+from .pysmartair.protocol.topics import misspelt
 from .store import DeviceRecord, HubStore
 from .zones.zones import Zones
 
@@ -224,7 +225,7 @@ class SmartAirHub:
         if message is None:
             self._look_at_foreign(received)
             return
-        if message.uid in self.unheard.broken:
+        if message.uid in self.unheard.broken and not says_nothing_known(message):
             self.unheard.async_understood(message.uid)
         now = time.time()
         device = self.devices.get(message.uid)
@@ -233,6 +234,8 @@ class SmartAirHub:
                 device.async_handle(message, now=now, retained=received.retain)
         elif message.uid not in self._leaving:
             self.counts["not_approved"] += 1
+            if message.uid not in self.approval.candidates and says_nothing_known(message):
+                self.unheard.async_broken(message.uid, Vain.NAMES)
             self.approval.async_consider(message, now=now, size=len(received.payload), retained=received.retain)
 
     def _look_at_foreign(self, received: mqtt.ReceiveMessage) -> None:
@@ -241,7 +244,7 @@ class SmartAirHub:
         address = parse_topic(self.root, received.topic)
         if address is None:
             if received.payload:
-                self.unheard.async_look(received.topic)
+                self._look_at_topic(received.topic)
             return
         if not received.retain and received.payload:
             return
@@ -256,11 +259,21 @@ class SmartAirHub:
             # Whoever has cleared it, it is gone.
             self.async_delete_issue("retained_command", address.uid, address.channel)
 
+    def _look_at_topic(self, topic: str) -> None:
+        uid = misspelt(self.root, topic)
+        if uid is None:
+            self.unheard.async_look(topic)
+        elif self._was_never_heard(uid):
+            self.unheard.async_broken(uid, Vain.CASE)
+
+    def _was_never_heard(self, uid: str) -> bool:
+        device = self.devices.get(uid)
+        return device is None or (device.snapshot.last_seen is None and not device.disabled)
+
     def _count_error(self, topic: str, err: ParseError) -> None:
         self.counts[f"error_{err.reason}"] += 1
         self.recent_errors.append({"topic": topic, "reason": err.reason, "at": time.time()})
-        device = self.devices.get(err.uid or "")
-        if err.uid is not None and (device is None or (device.snapshot.last_seen is None and not device.disabled)):
+        if err.uid is not None and self._was_never_heard(err.uid):
             self.unheard.async_broken(err.uid, err.reason)
         if err.uid is not None and err.uid in self.devices:
             self._log_broken(err.uid, topic, err)

@@ -1,5 +1,6 @@
 """Who speaks in vain: names that cannot be taken, and devices of which no message can be understood."""
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from homeassistant.core import callback
@@ -7,7 +8,7 @@ from homeassistant.helpers import issue_registry as ir
 
 from ..alerts.announce import word
 from ..const import DOMAIN
-from ..pysmartair import without_markup
+from ..pysmartair import Message, Telemetry, without_markup
 from ..pysmartair.protocol.topics import BadUid, bad_uid
 
 if TYPE_CHECKING:
@@ -17,6 +18,21 @@ SHOWN = 10
 """How many are named in a repair: enough to see what is wrong, whoever invents more."""
 IN_VAIN = 3
 """How many messages in a row can be a slip; whoever says no other is in need of help."""
+
+
+class Vain(StrEnum):
+    """Why a message that can be read says nothing all the same."""
+
+    NAMES = "names_unknown"
+    CASE = "topic_case"
+
+
+def says_nothing_known(message: Message) -> bool:
+    """Tell whether a report has values, and none by a name that is known here."""
+    if not isinstance(message, Telemetry) or message.channels:
+        return False
+    sample = message.sample
+    return bool(sample.unknown) and not sample.values and not sample.odd
 
 
 class Unheard:

@@ -5,19 +5,20 @@ import re
 from typing import Any
 
 from .fields import (
-    CHANNEL_ID,
     MAX_NAMES,
     MAX_TEXT,
     NAME,
     NOT_SETTINGS,
     ParseError,
+    channel_id,
     clean_text,
+    integer_meant,
     json_object,
-    number,
     number_meant,
     objects,
     strings,
-    type_code,
+    text_or_number,
+    word,
 )
 from .messages import (
     ChoiceSetting,
@@ -29,7 +30,7 @@ from .messages import (
     Setting,
     ToggleSetting,
 )
-from .metrics import BY_ANY_NAME
+from .metrics import metric_named
 from .profiles import KNOWN_SETTINGS
 
 PROTOCOL_VERSION = 1
@@ -42,24 +43,24 @@ _HEX_SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 def parse_descriptor(uid: str, payload: bytes) -> Descriptor:
     """Return what a device says that it is, or raise ParseError."""
     content = json_object(uid, payload)
-    protocol = content.get("protocol")
-    if type(protocol) is not int or protocol != PROTOCOL_VERSION:
-        raise ParseError("unsupported_protocol", detail=str(protocol) if isinstance(protocol, int) else "")
-    device_type = type_code(content.get("device_type"))
+    protocol = integer_meant(content.get("protocol"))
+    if protocol != PROTOCOL_VERSION:
+        raise ParseError("unsupported_protocol", detail="" if protocol is None else str(protocol))
+    device_type = word(content.get("device_type"))
     if device_type is None:
         raise ParseError("no_device_type")
-    named = strings(content.get("metrics"))
+    named = _metrics(content.get("metrics"))
     ota = content.get("ota")
     commands = content.get("commands")
     return Descriptor(
         uid=uid,
         device_type=device_type,
-        **{field: clean_text(content.get(field)) for field in _DESCRIPTOR_TEXTS},
-        metrics=tuple(dict.fromkeys(BY_ANY_NAME[name].name for name in named if name in BY_ANY_NAME)),
-        unknown_metrics=tuple(name for name in named if name not in BY_ANY_NAME),
+        **{field: _text(field, content.get(field)) for field in _DESCRIPTOR_TEXTS},
+        metrics=tuple(dict.fromkeys(metric.name for name in named if (metric := metric_named(name)))),
+        unknown_metrics=tuple(name for name in named if metric_named(name) is None and NAME.fullmatch(name)),
         channels=_channels(content.get("channels")),
         settings=_settings(content["config"]) if "config" in content else None,
-        commands=strings(commands) if isinstance(commands, list) else None,
+        commands=_commands(commands) if isinstance(commands, list) else None,
         pairing=_pairing(content.get("pairing")),
         updates=ota is True or isinstance(ota, dict),
         signed_ota=isinstance(ota, dict) and ota.get("signed") is True,
@@ -81,19 +82,40 @@ _DESCRIPTOR_TEXTS = (
 )
 
 
+# What may look like a number and be none.
+_NUMBERED = frozenset({"firmware_version", "hardware_revision", "model", "serial"})
+
+
+def _text(field: str, value: object) -> str | None:
+    return text_or_number(value) if field in _NUMBERED else clean_text(value)
+
+
+def _metrics(value: object) -> tuple[str, ...]:
+    """Return the names of what is measured, which may be the keys of an object as well."""
+    names = list(value)[:MAX_NAMES] if isinstance(value, (list, dict)) else []
+    return tuple(dict.fromkeys(name for name in names if isinstance(name, str)))
+
+
+def _commands(value: list[object]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for item in value[:MAX_NAMES] if (name := word(item))))
+
+
 def _channels(value: object) -> tuple[PumpChannel, ...]:
+    """Return the pumps; each is an object with its id, or stands under it."""
+    if isinstance(value, dict):
+        value = [{"id": name, **one} for name, one in list(value.items())[:MAX_NAMES] if isinstance(one, dict)]
+    found: dict[str, dict[str, Any]] = {}
+    for item in objects(value):
+        if (channel := channel_id(item.get("id"))) is not None:
+            found[channel] = item
     return tuple(
         PumpChannel(
-            id=item["id"],
-            type=type_code(item.get("type")) or "pump",
-            role=type_code(item.get("role")),
+            id=channel,
+            type=word(item.get("type")) or "pump",
+            role=word(item.get("role")),
             fail_safe_mode=clean_text(item.get("fail_safe_mode")),
         )
-        for item in {
-            item["id"]: item
-            for item in objects(value)
-            if isinstance(item.get("id"), str) and CHANNEL_ID.fullmatch(item["id"])
-        }.values()
+        for channel, item in found.items()
     )
 
 
@@ -134,15 +156,15 @@ def _setting(name: str, offer: object) -> Setting | None:
     if known is None and isinstance(limits.get("options"), list):
         options = tuple(dict.fromkeys(text for item in limits["options"][:MAX_NAMES] if (text := clean_text(item))))
         return ChoiceSetting(options=options) if options else None
-    if known is None and (offer is True or limits.get("type") in ("bool", "boolean")):
+    if known is None and (offer is True or word(limits.get("type")) in ("bool", "boolean")):
         return ToggleSetting()
     return _number_setting(known, limits)
 
 
 def _number_setting(known: NumberSetting | None, limits: Mapping[str, Any]) -> NumberSetting | None:
-    minimum = number(limits.get("min"), -1e9, 1e9)
-    maximum = number(limits.get("max"), -1e9, 1e9)
-    step = number(limits.get("step"), 1e-6, 1e9)
+    minimum = number_meant(limits.get("min"), -1e9, 1e9)
+    maximum = number_meant(limits.get("max"), -1e9, 1e9)
+    step = number_meant(limits.get("step"), 1e-6, 1e9)
     if known is not None:
         minimum = known.minimum if minimum is None else max(minimum, known.minimum)
         maximum = known.maximum if maximum is None else min(maximum, known.maximum)

@@ -17,7 +17,9 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,47}", re.ASCII)
 CHANNEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,31}", re.ASCII)
 # What printf makes of no number, and, so as to be passed over, any text in quotation marks.
 _NOT_A_NUMBER = re.compile(
-    r'"(?:[^"\\]|\\.)*+"?|[-+]?\b(?:nan|inf(?:inity)?)\b', re.ASCII | re.DOTALL | re.IGNORECASE
+    r'"(?:[^"\\]|\\.)*+"?'
+    r"|[-+]?\b(?:1\.#[a-z0-9]+|nan(?:\([a-z0-9]*\))?|inf(?:inity)?\b|ovf\b|undefined\b)",
+    re.ASCII | re.DOTALL | re.IGNORECASE,
 )
 
 
@@ -60,7 +62,7 @@ def json_object(uid: str, payload: bytes) -> dict[str, Any]:
     if type(content) is not dict:
         raise ParseError("not_an_object")
     claimed = content.get("device_uid")
-    if claimed is not None and claimed != uid and not _same_uid(claimed, uid):
+    if claimed is not None and claimed not in ("", uid) and not _same_uid(claimed, uid):
         raise ParseError("foreign_uid", detail=f"{said(claimed)} on the topic of {uid}")
     return content
 
@@ -75,7 +77,8 @@ def _same_uid(claimed: object, uid: str) -> bool:
 def _lenient_json(payload: bytes) -> object:
     """Read what many a device's C library writes: NaN and infinity spoil one metric, not the message."""
     try:
-        text = payload.decode("utf-8-sig")
+        # A C string may be sent with its end.
+        text = payload.rstrip(b"\0").decode("utf-8-sig")
         return json.loads(_NOT_A_NUMBER.sub(lambda found: found[0] if found[0][0] == '"' else "NaN", text))
     except UnicodeDecodeError as err:
         raise ParseError("not_utf8") from err
@@ -88,17 +91,36 @@ _MAX_DIGITS = 32
 _PLAIN = re.compile(r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d{1,3})?", re.ASCII)
 _WHOLE = re.compile(r"[-+]?\d+", re.ASCII)
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}", re.ASCII)
+# Groups of three that nothing else can be: between signs that no decimals have, or with decimals by another sign, or
+# more than one of them.
+_GROUPED = re.compile(
+    r"([-+]?[1-9][0-9]{0,2})(?:"
+    r"((?:[ '\u2019\xa0\u2009\u202f][0-9]{3})+)([.,][0-9]+)?"
+    r"|((?:,[0-9]{3})+)(\.[0-9]+)|((?:\.[0-9]{3})+)(,[0-9]+)|((?:,[0-9]{3}){2,}|(?:\.[0-9]{3}){2,}))"
+)
+_NO_DIGIT = re.compile(r"\D", re.ASCII)
 
 
 def readings(text: str) -> tuple[float, ...]:
     """Return what a text can mean as a number: none, one, or two where a comma may part decimals or thousands."""
-    text = text.strip()
-    if len(text) > _MAX_DIGITS or not _PLAIN.fullmatch(text):
+    text = text.strip().replace("\u2212", "-")
+    if len(text) > _MAX_DIGITS:
         return ()
+    if not _PLAIN.fullmatch(text):
+        return _grouped(text)
     if _WHOLE.fullmatch(text):
         return (int(text),)
     decimal = float(text.replace(",", "."))
     return (decimal, float(text.replace(",", ""))) if _THOUSANDS.fullmatch(text) else (decimal,)
+
+
+def _grouped(text: str) -> tuple[float, ...]:
+    """Return a number whose thousands stand apart."""
+    if (found := _GROUPED.fullmatch(text)) is None:
+        return ()
+    first, *rest = found.groups("")
+    groups, decimals = rest[0] + rest[2] + rest[4] + rest[6], rest[1] + rest[3] + rest[5]
+    return (float(f"{first}{_NO_DIGIT.sub('', groups)}{decimals.replace(',', '.')}"),)
 
 
 def number(value: object, minimum: float = -MAX_EXACT, maximum: float = MAX_EXACT) -> float | None:
@@ -140,7 +162,9 @@ def boolean(value: object) -> bool | None:
         return value
     if isinstance(value, str):
         word = value.strip().lower()
-        return True if word in _YES else False if word in _NO else None
+        if word in _YES or word in _NO:
+            return word in _YES
+        value = meant[0] if len(meant := readings(word)) == 1 else None
     return bool(value) if (type(value) is int or type(value) is float) and value in (0, 1) else None
 
 
@@ -166,12 +190,26 @@ def objects(value: object, limit: int = MAX_NAMES) -> Iterable[dict[str, Any]]:
     return (item for item in value[:limit] if isinstance(item, dict)) if isinstance(value, list) else ()
 
 
-def strings(value: object, pattern: re.Pattern[str] = NAME) -> tuple[str, ...]:
-    """Return the different texts in a list that fit a pattern; none where it is no list."""
-    if not isinstance(value, list):
-        return ()
+def strings(value: list[object], pattern: re.Pattern[str] = NAME) -> tuple[str, ...]:
+    """Return the different texts in a list that fit a pattern."""
     good = (item for item in value[:MAX_NAMES] if isinstance(item, str) and pattern.fullmatch(item))
     return tuple(dict.fromkeys(good))
+
+
+def text_or_number(value: object) -> str | None:
+    """Return a text, which some write as a number (a version, a serial), or None where there is none."""
+    return clean_text(str(value) if type(value) is not str and number(value) is not None else value)
+
+
+def channel_id(value: object) -> str | None:
+    """Return what names a channel, which may be a number, or None."""
+    text = str(value) if type(value) is int else value
+    return text if isinstance(text, str) and CHANNEL_ID.fullmatch(text) else None
+
+
+def word(value: object) -> str | None:
+    """Return a word in lower case, however it is written, or None where it is none."""
+    return type_code(value.strip().lower()) if isinstance(value, str) else None
 
 
 def type_code(value: object) -> str | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+import re
 from types import MappingProxyType
 
 
@@ -41,7 +42,8 @@ class Metric:
         """Return a measurement as people see it: what lies a little beyond an end is that end."""
         if value < self.minimum:
             return self.minimum
-        return min(value, self.maximum)
+        # Nothing is shown with a minus in front of it.
+        return min(value, self.maximum) + 0
 
 
 def _metric(
@@ -121,3 +123,10 @@ CATALOGUE: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metr
 
 BY_ANY_NAME: Mapping[str, Metric] = {name: metric for metric in _TABLE for name in (metric.name, *metric.aliases)}
 """Every metric by its canonical name and by each alias."""
+
+_NO_WORD = re.compile(r"[\s.-]+")
+
+
+def metric_named(name: str) -> Metric | None:
+    """Return the metric of a name, also where it is written otherwise: `CO2`, `PM2.5`, `Water level`."""
+    return BY_ANY_NAME.get(name) or BY_ANY_NAME.get(_NO_WORD.sub("_", name.strip().lower()))

@@ -1,8 +1,9 @@
 """From a topic and a payload to a message: the one place where what devices send is judged."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from itertools import islice
 import re
@@ -10,13 +11,13 @@ from typing import Any
 
 from .descriptor import MAX_SLEEP, parse_descriptor
 from .fields import (
-    CHANNEL_ID,
     MAX_NAMES,
     MAX_TEXT,
     NAME,
     NOT_SETTINGS,
     ParseError,
     boolean,
+    channel_id,
     clean_text,
     integer_meant,
     json_object,
@@ -25,7 +26,10 @@ from .fields import (
     objects,
     readings,
     said,
+    strings,
+    text_or_number,
     type_code,
+    word,
 )
 from .messages import (
     NONE,
@@ -44,7 +48,7 @@ from .messages import (
     Status,
     Telemetry,
 )
-from .metrics import BY_ANY_NAME, CATALOGUE
+from .metrics import BY_ANY_NAME, CATALOGUE, metric_named
 from .profiles import KNOWN_SETTINGS
 from .settings import in_kind
 from .topics import Channel, parse_topic
@@ -62,8 +66,13 @@ _SMALLER = (10**3, 10**6, 10**9)
 # A channel measures what a device does.
 _CURRENT, _FLOW = CATALOGUE["pump_current"].taken, CATALOGUE["flow_rate"].taken
 
+# A number and what stands behind it.
+_WITH_UNIT = re.compile(r"(.*?[\d.,])\s*([^\d\s.,+-][^\d]{0,15}\d?)")
+
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::[0-5]\d)?", re.ASCII)
 _ZONE = re.compile(r"\s*(?:Z|UTC|GMT)$", re.ASCII | re.IGNORECASE)
+_LEAP_SECOND = re.compile(r"(\d\d:\d\d):60(?!\d)", re.ASCII)
+_DAY_WITH_STROKES = re.compile(r"^(\d{4})/(\d\d)/(\d\d)(?=[ Tt])", re.ASCII)
 _GAP_BEFORE_ZONE = re.compile(r"\s+(?=[-+]\d\d:?\d\d$)", re.ASCII)
 _TELEMETRY_FIELDS = frozenset(
     {
@@ -115,15 +124,18 @@ def _route(root: str, topic: str) -> tuple[str, Callable[[str, bytes], Message]]
 
 
 def _status(uid: str, payload: bytes) -> Status:
-    match payload.decode("utf-8", "replace").strip().lower():
+    text = payload.rstrip(b"\0").decode("utf-8-sig", "replace").strip().strip("\"'").strip().lower()
+    match text:
         case "online":
             return Status(uid=uid, online=True)
         case "offline":
             return Status(uid=uid, online=False)
         case "asleep":
             return Status(uid=uid, online=False, asleep=True)
-        case other:
-            raise ParseError("not_a_status", detail=other)
+        case _ if (online := boolean(text)) is not None:
+            return Status(uid=uid, online=online)
+        case _:
+            raise ParseError("not_a_status", detail=text)
 
 
 # --- telemetry ---------------------------------------------------------------------------------
@@ -149,11 +161,16 @@ def _time_of_text(text: str) -> float | None:
         return None
     if meant := readings(text):
         return meant[0]
-    text = _GAP_BEFORE_ZONE.sub("", _ZONE.sub("+00:00", text.strip()))
+    iso = _GAP_BEFORE_ZONE.sub("", _ZONE.sub("+00:00", text.strip()))
+    # A leap second is the end of the one before it.
+    iso = _LEAP_SECOND.sub(r"\1:59", _DAY_WITH_STROKES.sub(r"\1-\2-\3", iso))
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(iso)
     except ValueError:
-        return None
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError, IndexError, OverflowError:
+            return None
     # A time of day without its zone may be that of any place.
     return moment.timestamp() if moment.tzinfo is not None else None
 
@@ -180,6 +197,13 @@ class _Shape:
 @lru_cache(maxsize=128)
 def _shape(names: tuple[str, ...]) -> _Shape:
     known = {name: BY_ANY_NAME[name] for name in names if name in BY_ANY_NAME}
+    exact = {metric.name for metric in known.values()}
+    # As `CO2` or `PM2.5` only where nothing in the message has the name itself.
+    known |= {
+        name: metric
+        for name in names[: 2 * MAX_NAMES]
+        if name not in known and (metric := metric_named(name)) is not None and metric.name not in exact
+    }
     # What is beyond the cap is not even looked at.
     unknown = islice((name for name in names if name not in known and name not in _TELEMETRY_FIELDS), MAX_NAMES)
     return _Shape(
@@ -203,7 +227,7 @@ def _sample(content: Mapping[str, Any]) -> Sample:
             values[name] = value
         elif value is not None:
             # A null is a sensor's honest way to have no value; it rejects nothing.
-            found = _meant(value, minimum, maximum)
+            found = _meant(value, minimum, maximum, CATALOGUE[name].unit)
             if isinstance(found, Rejection):
                 odd = {**(odd or {}), name: Odd(found, said(value))}
             else:
@@ -219,12 +243,10 @@ def _sample(content: Mapping[str, Any]) -> Sample:
     return Sample(values, moment, rejected, shape.unknown, odd or NONE)
 
 
-def _meant(value: object, minimum: float, maximum: float) -> float | Rejection:
+def _meant(value: object, minimum: float, maximum: float, unit: str | None = None) -> float | Rejection:
     """Return the number that a value means where it is not simply one in its range, or why it means none."""
-    if not isinstance(value, str):
-        numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return Rejection.OUT_OF_RANGE if numeric else Rejection.NOT_A_NUMBER
-    if not (meant := readings(value)):
+    meant = _numbers(value, unit)
+    if not meant:
         return Rejection.NOT_A_NUMBER
     match [one for one in meant if minimum <= one <= maximum]:
         case [one]:
@@ -233,6 +255,34 @@ def _meant(value: object, minimum: float, maximum: float) -> float | Rejection:
             return Rejection.OUT_OF_RANGE
         case _:
             return Rejection.AMBIGUOUS
+
+
+def _numbers(value: object, unit: str | None) -> tuple[float, ...]:
+    """Return what a value can mean: it may stand in an object, and have the unit that it is measured in here.
+
+    Another unit means another value.
+    """
+    if isinstance(value, dict):
+        in_unit = value.get("unit")
+        if in_unit is not None and not (isinstance(in_unit, str) and _same_unit(in_unit, unit)):
+            return ()
+        value = value.get("value")
+    if isinstance(value, str):
+        if (meant := readings(value)) or len(value) > MAX_TEXT:
+            return meant
+        found = _WITH_UNIT.fullmatch(value.strip())
+        return readings(found[1]) if found is not None and _same_unit(found[2], unit) else ()
+    return (value,) if isinstance(value, (int, float)) and not isinstance(value, bool) else ()
+
+
+def _same_unit(text: str, unit: str | None) -> bool:
+    return unit is not None and _plain_unit(text) == _plain_unit(unit)
+
+
+def _plain_unit(unit: str) -> str:
+    """Return a unit without what is written in more than one way: the two signs for micro, case, degrees, gaps."""
+    plain = unit.casefold().replace("\u00b5", "\u03bc").replace("deg", "").replace("°", "").replace(" ", "")
+    return plain.removesuffix(".")
 
 
 def _telemetry(uid: str, payload: bytes) -> Telemetry | Buffered:
@@ -255,7 +305,7 @@ def _telemetry(uid: str, payload: bytes) -> Telemetry | Buffered:
         uid=uid,
         sample=sample,
         channels=channels,
-        firmware_version=clean_text(content.get("firmware_version")),
+        firmware_version=text_or_number(content.get("firmware_version")),
         ip=clean_text(content.get("ip")),
         uptime=number_meant(content.get("uptime"), 0, 1e10),
         seq=integer_meant(content.get("sequence") if seq is None else seq),
@@ -302,22 +352,44 @@ def _channel_states(value: object) -> tuple[dict[str, ChannelState], dict[str, O
     """Return what the pumps report, and what of it cannot be read."""
     states: dict[str, ChannelState] = {}
     odd: dict[str, Odd] = {}
-    for name, state in list(value.items())[:MAX_NAMES] if isinstance(value, dict) else ():
-        if CHANNEL_ID.fullmatch(name) and isinstance(state, dict):
-            on, current, flow = state.get("on"), state.get("current_ma"), state.get("flow_l_min")
-            states[name] = one = ChannelState(
-                on=on if on is True or on is False else boolean(on),
-                current_ma=number_meant(current, *_CURRENT),
-                flow_l_min=number_meant(flow, *_FLOW),
-                lock=_lock(state.get("lock")),
-            )
-            if one.on is None and on is not None:
-                odd[f"{name}.on"] = Odd(Rejection.NOT_A_NUMBER, said(on))
-            if one.current_ma is None and current is not None:
-                odd[f"{name}.current_ma"] = _odd_number(current, *_CURRENT)
-            if one.flow_l_min is None and flow is not None:
-                odd[f"{name}.flow_l_min"] = _odd_number(flow, *_FLOW)
+    for name, state in _channels_told(value):
+        channel = channel_id(name)
+        # A channel that says nothing else may say yes or no; a number may be anything.
+        fields = {"on": state} if isinstance(state, (bool, str)) else state
+        if channel is None or not isinstance(fields, dict):
+            if channel is None or state is not None:
+                odd["channels"] = Odd(Rejection.NOT_A_NUMBER, said(state if channel else name))
+            continue
+        states[channel] = _channel_state(channel, fields, odd)
     return states, odd
+
+
+def _channels_told(value: object) -> Iterable[tuple[object, object]]:
+    """Return the channels of a message by their ids, which may stand in a list as they do in a description."""
+    if isinstance(value, dict):
+        return islice(value.items(), MAX_NAMES)
+    if isinstance(value, list):
+        return [(one.get("id"), one) if isinstance(one, dict) else (None, one) for one in value[:MAX_NAMES]]
+    return () if value is None else ((None, value),)
+
+
+def _channel_state(name: str, state: Mapping[str, Any], odd: dict[str, Odd]) -> ChannelState:
+    on, current, flow = state.get("on"), state.get("current_ma"), state.get("flow_l_min")
+    if on is None and isinstance(state.get("state"), (str, bool)):
+        on = boolean(state["state"])
+    found = ChannelState(
+        on=on if on is True or on is False else boolean(on),
+        current_ma=number_meant(current, *_CURRENT),
+        flow_l_min=number_meant(flow, *_FLOW),
+        lock=_lock(state.get("lock")),
+    )
+    if found.on is None and on is not None:
+        odd[f"{name}.on"] = Odd(Rejection.NOT_A_NUMBER, said(on))
+    if found.current_ma is None and current is not None:
+        odd[f"{name}.current_ma"] = _odd_number(current, *_CURRENT)
+    if found.flow_l_min is None and flow is not None:
+        odd[f"{name}.flow_l_min"] = _odd_number(flow, *_FLOW)
+    return found
 
 
 def _odd_number(value: object, minimum: float, maximum: float) -> Odd:
@@ -326,14 +398,39 @@ def _odd_number(value: object, minimum: float, maximum: float) -> Odd:
 
 
 # How devices say in a word that nothing is locked.
-_NO_LOCK = frozenset({"0", "clear", "false", "no", "none", "null", "off", "ok", "unlocked"})
+_NO_LOCK = frozenset(
+    {
+        *(
+            "-",
+            "--",
+            "clear",
+            "cleared",
+            "free",
+            "good",
+            "idle",
+            "inactive",
+            "n/a",
+            "na",
+            "nil",
+            "no lock",
+            "no_lock",
+        ),
+        *("none", "normal", "not locked", "not_locked", "null", "ok", "okay", "ready", "released", "unlocked"),
+    }
+)
 
 
 def _lock(value: object) -> str | None:
     """Return a safety lock's code; one that cannot be read is a lock all the same."""
-    if not value or (isinstance(value, str) and (not value.strip() or value.strip().lower() in _NO_LOCK)):
+    if isinstance(value, dict) and value:
+        active = [boolean(value[name]) for name in ("active", "locked") if name in value]
+        code = next((value[name] for name in ("code", "reason", "cause") if value.get(name)), None)
+        return None if active == [False] else _lock(code) or "unknown"
+    if not value or boolean(value) is False:
         return None
-    return clean_text(value) or "unknown"
+    if isinstance(value, str) and (not value.strip() or value.strip().lower() in _NO_LOCK):
+        return None
+    return "unknown" if boolean(value) else clean_text(value) or "unknown"
 
 
 # --- configuration -----------------------------------------------------------------------------
@@ -346,6 +443,8 @@ def _config_state(uid: str, payload: bytes) -> ConfigState:
         raise ParseError("no_revision")
     config = content.get("config")
     rejected = content.get("rejected")
+    if isinstance(rejected, list):
+        rejected = dict.fromkeys(strings(rejected))
     return ConfigState(
         uid=uid,
         revision=revision,
@@ -450,22 +549,26 @@ def _details(value: object) -> dict[str, object]:
 
 def _ota_state(uid: str, payload: bytes) -> OtaState:
     content = json_object(uid, payload)
-    state = type_code(content.get("state"))
+    state = word(content.get("state"))
     if state is None:
         raise ParseError("no_ota_state")
     return OtaState(
         uid=uid,
         state=state,
         cmd_id=clean_text(content.get("cmd_id")),
-        progress=number(content.get("progress"), 0, 100),
-        version=clean_text(content.get("version")),
+        progress=_percent(content.get("progress")),
+        version=text_or_number(content.get("version")),
         error_code=clean_text(content.get("error_code")),
     )
 
 
+def _percent(value: object) -> float | None:
+    return number_meant(value.strip().removesuffix("%") if isinstance(value, str) else value, 0, 100)
+
+
 def _event(uid: str, payload: bytes) -> DeviceEvent:
     content = json_object(uid, payload)
-    event = type_code(content.get("event", content.get("type")))
+    event = word(content.get("event", content.get("type")))
     if event is None:
         raise ParseError("no_event")
     rest = {name: value for name, value in content.items() if name not in {"event", "type", "device_uid"}}

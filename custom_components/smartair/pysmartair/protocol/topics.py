@@ -101,6 +101,14 @@ def bad_uid(root: str, topic: str) -> BadUid | None:
     return BadUid(shown, Flaw.BEGINNING, text[0]) if 0 < len(text) <= MAX_UID else BadUid(shown, Flaw.LENGTH, "")
 
 
+def misspelt(root: str, topic: str) -> str | None:
+    """Return whom a topic is about where it would be a device's in lower case, and is none as it is."""
+    prefix = len(root) + 1
+    uid, _, rest = topic[prefix:].partition("/")
+    wrong = topic[:prefix] == f"{root}/" and rest not in _CHANNELS and rest.lower() in _SAID
+    return uid if wrong and valid_uid(uid) else None
+
+
 def topic_for(root: str, uid: str, channel: Channel) -> str:
     """Return the topic of a device, refusing with ValueError any uid that could lead elsewhere."""
     if not valid_uid(uid):
