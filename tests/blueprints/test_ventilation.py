@@ -435,3 +435,18 @@ async def test_nights_typed_by_hand_mean_what_they_say(house: House) -> None:
     assert house.calls() == [OFF]
     await house.at("2026-09-23 07:00:10")
     assert house.calls() == [ON]
+
+
+async def test_a_fan_that_blinks_each_minute_is_off_again_in_its_time(house: House) -> None:
+    await house.remembers()
+    await begin(house, 500, "off", min_on=5)
+    await house.put(CO2, 1500)
+    await house.wait(minutes=2)
+    for _ in range(5):
+        await house.put(FAN, "unavailable")
+        await house.put(FAN, "on")
+        await house.wait(minutes=1)
+    house.calls()
+    await house.put(CO2, 500)
+    await house.wait(minutes=1)
+    assert OFF in house.calls()
