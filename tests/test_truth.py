@@ -168,20 +168,46 @@ async def test_a_clock_that_is_steadily_behind_is_reported_in_its_direction_and_
 async def test_what_is_rejected_again_and_again_is_a_repair_with_name_value_and_range(
     hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, wait: Wait, issue_registry: ir.IssueRegistry
 ) -> None:
-    odd = {"humidity": 255, "temperature": "22.5 C", "timestamp": "noon", "channels": {"a": {"on": "?"}}}
+    odd = {"humidity": 255, "temperature": "72.5 F", "timestamp": "noon", "channels": {"a": {"on": "?"}}}
     for _ in range(4):
         await wait(25)
         await say(co2, "telemetry", {"co2": 700, **odd})
     key = "smartair", f"values_rejected/{hub.entry_id}/co2_001/"
     assert issue_registry.issues[key].translation_placeholders == {
         "device": "Bedroom air",
-        "values": 'a.on: "?" (true / false); humidity: 255 (-5 … 110 %); temperature: "22.5 C" (-55 … 125 °C)',
+        "values": 'a.on: "?" (true / false); humidity: 255 (-5 … 110 %); temperature: "72.5 F" (-55 … 125 °C)',
     }
     of_time = "smartair", f"time_unreadable/{hub.entry_id}/co2_001/"
     assert issue_registry.issues[of_time].translation_placeholders == {"device": "Bedroom air", "value": '"noon"'}
+    shown = "sensor.bedroom_bedroom_air_rejected_values"
+    assert _state(hass, shown) == (
+        'a.on: "?" (true / false); humidity: 255 (-5 … 110 %); temperature: "72.5 F" (-55 … 125 °C); '
+        'timestamp: "noon" (Unix s / ISO 8601 + UTC)'
+    )
     good = {"humidity": 55, "temperature": 22.5, "channels": {"a": {"on": False}}}
     await say(co2, "telemetry", {"co2": 700, "timestamp": NOW + 100, **good})
     assert not {key, of_time} & issue_registry.issues.keys()
+    assert _state(hass, shown) == "none"
+    # It stays on the page of a device that once sent such values, and is on no other.
+    await hass.config_entries.async_reload(hub.entry_id)
+    await hass.async_block_till_done()
+    await say(co2, "telemetry", {"co2": 700, "timestamp": NOW + 100, **good})
+    assert _state(hass, shown) == "none"
+
+
+async def test_a_device_that_sends_nothing_odd_has_no_sensor_for_that_and_a_long_list_is_cut(
+    hass: HomeAssistant, co2: str, say: Say, wait: Wait
+) -> None:
+    shown = "sensor.bedroom_bedroom_air_rejected_values"
+    assert hass.states.get(shown) is None
+    odd = dict.fromkeys(
+        ("humidity", "temperature", "pm1", "pm25", "pm4", "pm10", "voc", "lux", "ph", "ec"), "nothing"
+    )
+    for _ in range(4):
+        await wait(25)
+        await say(co2, "telemetry", {"co2": 700, **odd})
+    assert len(_state(hass, shown)) == 255
+    assert _state(hass, shown).endswith("…")
 
 
 @pytest.mark.parametrize("pace", [300, 600, 1800])
@@ -259,6 +285,9 @@ async def test_a_button_that_was_pressed_long_ago_is_recorded_and_no_automation_
     (entity_id,) = [one for one in hass.states.async_entity_ids("event") if one.endswith("_activity")]
     assert _state(hass, entity_id) == STATE_UNKNOWN
     assert [event.data["entity_id"] for event in recorded] == [entity_id]
+    assert [event.data["message"] for event in recorded] == ["Button pressed (2026-09-21 07:03)"]
+    await say(co2, "event", {"event": "lid_open", "timestamp": NOW - 600})
+    assert recorded[-1].data["message"] == "Lid open (2026-09-21 07:03)"
     await say(co2, "event", {"event": "button", "timestamp": NOW - 60})
     assert hass.states.get(entity_id).attributes["event_type"] == "button"
 

@@ -23,6 +23,7 @@ from homeassistant.const import (
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.translation import async_get_cached_translations
 from homeassistant.util import dt as dt_util
 
 from .alerts.entity import AlertEntity, Owner, async_setup_alert_entities
@@ -128,10 +129,9 @@ class ActivityEvent(SmartAirEntity, EventEntity):
     def _async_happened(self, event: DeviceEvent) -> None:
         if event.timestamp is not None:
             # It happened long ago and was kept: it is recorded, and no automation is to act on it now.
-            when = dt_util.as_local(dt_util.utc_from_timestamp(event.timestamp)).isoformat(
-                sep=" ", timespec="seconds"
-            )
-            async_log_entry(self.hass, self.device.place, f"{event.event} ({when})", DOMAIN, self.entity_id)
+            when = dt_util.as_local(dt_util.utc_from_timestamp(event.timestamp))
+            told = f"{self._called(event.event)} ({when:%Y-%m-%d %H:%M})"
+            async_log_entry(self.hass, self.device.place, told, DOMAIN, self.entity_id)
             return
         known = event.event in self.event_types
         attributes = {name: value for name, value in event.data.items() if name not in _RESERVED}
@@ -139,6 +139,12 @@ class ActivityEvent(SmartAirEntity, EventEntity):
             attributes["event"] = event.event
         self._trigger_event(event.event if known else OTHER, attributes)
         self.async_write_ha_state()
+
+    def _called(self, event: str) -> str:
+        """Return what an event is called in the language of the house, or else by its device."""
+        texts = async_get_cached_translations(self.hass, self.hass.config.language, "entity", DOMAIN)
+        key = f"component.{DOMAIN}.entity.event.{ACTIVITY.key}.state_attributes.event_type.state.{event}"
+        return texts.get(key) or event.replace("_", " ").capitalize()
 
 
 class AlertHistory(AlertEntity[EventEntityDescription], EventEntity):

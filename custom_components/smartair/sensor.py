@@ -18,6 +18,7 @@ from homeassistant.components.sensor import (
 from homeassistant.const import (
     ATTR_UNIT_OF_MEASUREMENT,
     LIGHT_LUX,
+    MAX_LENGTH_STATE_STATE,
     SIGNAL_STRENGTH_DECIBELS_MILLIWATT,
     EntityCategory,
     UnitOfConductivity,
@@ -33,6 +34,7 @@ from homeassistant.const import (
     UnitOfVolumeFlowRate,
 )
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.entity_registry import EntityOptionsType
 
@@ -40,7 +42,8 @@ from .air.sensors import async_setup_air
 from .alerts.announce import describe
 from .alerts.entity import AlertEntity
 from .alerts.summary import summary
-from .devices.device import SmartAirDevice
+from .const import DOMAIN
+from .devices.device import SmartAirDevice, list_troubles
 from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .devices.readings import Reading
 from .firmware import rollout_entities
@@ -51,6 +54,7 @@ from .pysmartair import (
     CATALOGUE,
     KEY_FACTS,
     KEY_LAST_SEEN,
+    KEY_ODD,
     KEY_SKEW,
     KEY_UPTIME,
     Alert,
@@ -232,6 +236,20 @@ MAX_STATE = 255
 """Characters that a state may have."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RejectedDescription(SensorEntityDescription, SmartAirEntityDescription):
+    """Describes the sensor of what cannot be taken."""
+
+
+REJECTED = RejectedDescription(
+    key="rejected_values",
+    listens_to=(KEY_ODD,),
+    translation_key="rejected_values",
+    entity_category=EntityCategory.DIAGNOSTIC,
+)
+NOTHING_REJECTED = "none"
+
+
 async def async_setup_entry(
     hass: HomeAssistant, entry: SmartAirConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
@@ -252,7 +270,17 @@ def _sensors(device: SmartAirDevice) -> list[SmartAirEntity]:
     return [
         *(MetricSensor(device, one) for one in METRICS if one.key in snapshot.metrics),
         *(FactSensor(device, one) for one in FACTS if one.exists_fn(snapshot)),
+        *([RejectedSensor(device, REJECTED)] if _has_rejected(device) else []),
     ]
+
+
+def _has_rejected(device: SmartAirDevice) -> bool:
+    """Tell whether the device sends what cannot be taken, or has done so: most never do."""
+    unique_id = f"{device.unique_prefix}{REJECTED.key}"
+    registry = er.async_get(device.hub.hass)
+    return (
+        bool(device.snapshot.troubles) or registry.async_get_entity_id(SENSOR_DOMAIN, DOMAIN, unique_id) is not None
+    )
 
 
 class MetricSensor(SmartAirEntity, SensorEntity):
@@ -384,6 +412,21 @@ class FactSensor(SmartAirEntity, SensorEntity):
     def async_refresh(self) -> None:
         """Take over the fact."""
         self._attr_native_value = self.entity_description.value_fn(self.device.snapshot)
+
+
+class RejectedSensor(SmartAirEntity, SensorEntity):
+    """What a device sends again and again that cannot be taken: name, value and range, where people look for it."""
+
+    entity_description: RejectedDescription
+
+    @override
+    def async_refresh(self) -> None:
+        """Take over what cannot be taken."""
+        troubles = self.device.snapshot.troubles
+        text = list_troubles(troubles) or NOTHING_REJECTED
+        if len(text) > MAX_LENGTH_STATE_STATE:
+            text = f"{text[: MAX_LENGTH_STATE_STATE - 1]}…"
+        self._attr_native_value = text
 
 
 class LatestAlertSensor(AlertEntity[SensorEntityDescription], SensorEntity):

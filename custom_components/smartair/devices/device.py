@@ -97,6 +97,9 @@ class CommandRefusedError(HomeAssistantError):
         self.response = response
 
 
+_TIMES = "Unix s / ISO 8601 + UTC"
+
+
 def list_troubles(troubles: Mapping[str, Trouble]) -> str:
     """Return what cannot be taken, each with its name, what was said and what is taken."""
     return "; ".join(f"{name}: {one.said} ({_wanted(name)})" for name, one in sorted(troubles.items()))
@@ -107,6 +110,8 @@ _OF_CHANNEL = {"current_ma": "pump_current", "flow_l_min": "flow_rate"}
 
 def _wanted(name: str) -> str:
     """Return what is taken of a measurement, or of a field of a pump."""
+    if name == "timestamp":
+        return _TIMES
     field = name.rpartition(".")[2]
     metric = CATALOGUE.get(_OF_CHANNEL.get(field, name))
     return (
@@ -356,6 +361,8 @@ class SmartAirDevice:
             self.hub.async_create_issue("time_unreadable", self.uid, value=time_of.said)
         if troubles:
             self.hub.async_create_issue("values_rejected", self.uid, values=list_troubles(troubles))
+            # It is on the device's page as well.
+            self.async_grow()
         else:
             self.hub.async_delete_issue("values_rejected", self.uid)
 
