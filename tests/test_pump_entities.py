@@ -208,10 +208,34 @@ async def test_a_lock_is_shown_with_its_reason_and_goes_with_its_button(
     assert hass.states.get(lock).attributes["reason"] == "overcurrent"
     assert hass.states.get(lock).attributes["value"] == 2300
     assert state(hass, "sensor", "pump_fill", "state") == "locked"
+    assert state(hass, "sensor", "pump_fill", "lock_reason") == "overcurrent"
+    assert state(hass, "sensor", "pump_drain", "lock_reason") == "none"
+    assert state(hass, "button", "pump_drain", "reset_safety_lock") == STATE_UNAVAILABLE
     button = entity(hass, "button", "pump_fill", "reset_safety_lock")
+    assert hass.states.get(button).state != STATE_UNAVAILABLE
     await hass.services.async_call("button", "press", {ATTR_ENTITY_ID: button}, blocking=True)
     assert hass.states.get(lock).state == STATE_OFF
+    assert state(hass, "sensor", "pump_fill", "lock_reason") == "none"
+    assert hass.states.get(button).state == STATE_UNAVAILABLE
     assert house.alerts.active("rack_a") == []
+
+
+async def test_a_pump_that_runs_although_off_never_looks_calm(
+    hass: HomeAssistant, node: Node, house: SmartAirHub
+) -> None:
+    """Its state says so, a problem stands beside it, and its switch is not off, until it is reset."""
+    trip = {"channel": "pump_drain", "code": "pump_stuck_on", "cause": "measured", "value": 8.3, "limit": 0.3}
+    assert state(hass, "binary_sensor", "pump_drain", "runs_although_off") == STATE_OFF
+    assert state(hass, "switch", "pump_drain", "pump") == STATE_OFF
+    node.say("event", {"event": "safety_trip", "locked": True, **trip})
+    await hass.async_block_till_done()
+    problem = hass.states.get(entity(hass, "binary_sensor", "pump_drain", "runs_although_off"))
+    assert (problem.state, problem.attributes["device_class"]) == ("on", "problem")
+    assert state(hass, "sensor", "pump_drain", "state") == "runs_although_off"
+    assert state(hass, "sensor", "pump_drain", "lock_reason") == "pump_stuck_on"
+    assert state(hass, "switch", "pump_drain", "pump") == STATE_UNKNOWN
+    button = entity(hass, "button", "pump_drain", "reset_safety_lock")
+    assert hass.states.get(button).state != STATE_UNAVAILABLE
 
 
 async def test_a_limit_of_home_assistant_is_kept_over_a_restart(

@@ -85,6 +85,13 @@ PUMP_BINARY_SENSORS: tuple[PumpBinarySensorDescription, ...] = (
         attributes_fn=_lock,
     ),
     PumpBinarySensorDescription(
+        key="runs_although_off",
+        translation_key="runs_although_off",
+        device_class=BinarySensorDeviceClass.PROBLEM,
+        always_there=True,
+        value_fn=lambda pump: pump.runs_although_off,
+    ),
+    PumpBinarySensorDescription(
         key="guarded_by_home_assistant_only",
         translation_key="guarded_by_home_assistant_only",
         entity_category=EntityCategory.DIAGNOSTIC,

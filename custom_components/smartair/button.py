@@ -63,8 +63,7 @@ class PumpButtonDescription(ButtonEntityDescription, PumpEntityDescription):
     """Describes a button of a pump."""
 
 
-# It is there while the device is not, to say that it cannot be reached.
-RESET = PumpButtonDescription(key="reset_safety_lock", translation_key="reset_safety_lock", always_there=True)
+RESET = PumpButtonDescription(key="reset_safety_lock", translation_key="reset_safety_lock")
 
 
 async def async_setup_entry(
@@ -102,9 +101,16 @@ class CommandButton(SmartAirEntity, ButtonEntity):
 
 
 class ResetButton(PumpEntity, ButtonEntity):
-    """The reset of a pump's safety lock, refused with the cause while that is still there."""
+    """The reset of a pump's safety lock, there while it is locked, and refused while the cause is still there."""
 
     entity_description: PumpButtonDescription
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Whether there is anything to reset; while the device is away too, to say that it cannot be reached."""
+        guard = self.pump.guard
+        return guard.lock is not None or guard.device_lock is not None or guard.stuck
 
     @override
     async def async_press(self) -> None:

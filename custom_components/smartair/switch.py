@@ -124,7 +124,8 @@ class PumpSwitch(PumpEntity, SwitchEntity):
     def async_refresh(self) -> None:
         """Take over whether the pump runs."""
         since = self.pump.running_since
-        self._attr_is_on = self.pump.is_on
+        # What its device calls off and water is seen to leave is no calm off.
+        self._attr_is_on = None if self.pump.runs_although_off and not self.pump.is_on else self.pump.is_on
         self._attr_extra_state_attributes = {
             ATTR_RUNNING_SINCE: None if since is None else self.pump.pumps.time_of(since),
             ATTR_LAST_HAND: self.pump.last_hand.hand,

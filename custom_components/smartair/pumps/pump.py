@@ -161,6 +161,11 @@ class Pump:
         return self.guard.stuck
 
     @property
+    def runs_although_off(self) -> bool:
+        """Whether the pump was told to be off, and was seen to run on: its relay may be welded."""
+        return self.stuck and not isinstance(self.state, (Starting, Running))
+
+    @property
     def is_on(self) -> bool | None:
         """Whether it runs as its device reports it, None when nobody knows."""
         return is_on(self.guard.state)

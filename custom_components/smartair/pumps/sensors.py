@@ -15,11 +15,12 @@ from homeassistant.const import EntityCategory, UnitOfElectricCurrent, UnitOfTim
 from ..pysmartair import CATALOGUE, Metric
 from ..pysmartair.freshness import believed
 from ..pysmartair.guard.model import Resting, Running, Sense, Starting, Stopping, Unknown
-from ..pysmartair.safety import Role
+from ..pysmartair.safety import Reason, Role
 from .entity import PumpEntity, PumpEntityDescription
 from .pump import Pump
 
-STATES = ("locked", "off", "running", "starting", "stopping", "unconfirmed", "unknown")
+STATES = ("locked", "off", "running", "runs_although_off", "starting", "stopping", "unconfirmed", "unknown")
+NOT_LOCKED = "none"
 RUN_ENDS = ("ended_by", "seconds", "started", "cmd_id")
 
 
@@ -33,19 +34,26 @@ class PumpSensorDescription(SensorEntityDescription, PumpEntityDescription):
 
 def pump_state(pump: Pump) -> str:
     """Return what the pump does, in one word."""
-    if pump.guard.unconfirmed:
-        return "unconfirmed"
+    if pump.runs_although_off or pump.guard.unconfirmed:
+        return "runs_although_off" if pump.runs_although_off else "unconfirmed"
     match pump.state:
         case Unknown():
             return "unknown"
         case Resting():
-            return "locked" if pump.lock or pump.stuck else "off"
+            return "locked" if pump.lock else "off"
         case Starting():
             return "starting"
         case Running():
             return "running"
         case Stopping():  # pragma: no branch - the union is closed
             return "stopping"
+
+
+def lock_reason(pump: Pump) -> str:
+    """Return why the pump is locked, in one word; that it does not switch off comes before all else."""
+    if pump.stuck:
+        return str(Reason.PUMP_STUCK_ON)
+    return NOT_LOCKED if pump.lock is None else str(pump.lock.reason)
 
 
 def _measured(sense: Sense, metric: Metric) -> Callable[[Pump], float | None]:
@@ -76,6 +84,16 @@ PUMP_SENSORS: tuple[PumpSensorDescription, ...] = (
         device_class=SensorDeviceClass.ENUM,
         options=[*STATES],
         value_fn=pump_state,
+    ),
+    PumpSensorDescription(
+        key="lock_reason",
+        translation_key="pump_lock_reason",
+        device_class=SensorDeviceClass.ENUM,
+        options=[NOT_LOCKED, *map(str, Reason)],
+        entity_category=EntityCategory.DIAGNOSTIC,
+        # A lock is Home Assistant's too, and holds while the device is away.
+        always_there=True,
+        value_fn=lock_reason,
     ),
     PumpSensorDescription(
         key="current",

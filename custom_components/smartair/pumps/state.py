@@ -33,6 +33,7 @@ def shown(guard: Guard) -> tuple[object, ...]:
         type(state),
         is_on(state),
         guard.lock,
+        guard.device_lock,
         guard.stuck,
         guard.water.trouble,
         guard.readings,
