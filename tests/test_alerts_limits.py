@@ -6,6 +6,7 @@ from homeassistant.components.mqtt import MQTT_CONNECTION_STATE
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.util.unit_system import US_CUSTOMARY_SYSTEM
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
@@ -377,6 +378,30 @@ async def test_a_limit_is_changed_and_holds_at_once(
     assert hass.config_entries.async_remove_subentry(hub, subentry.subentry_id)
     await hass.async_block_till_done()
     assert hub.runtime_data.limits.bounds(hub.runtime_data.devices[co2], "co2").high == 1000
+
+
+async def test_a_limit_of_temperature_is_asked_for_in_the_unit_of_the_house_and_stored_in_degrees_celsius(
+    hass: HomeAssistant, hub: MockConfigEntry
+) -> None:
+    hass.config.units = US_CUSTOMARY_SYSTEM
+    result = await _set_limit(hass, hub, "temperature", high=86, low=50, hysteresis=1.8)
+    assert {name: result["data"][name] for name in ("high", "low", "hysteresis")} == {
+        "high": 30,
+        "low": 10,
+        "hysteresis": 1,
+    }
+    (subentry,) = hub.subentries.values()
+    hass.config_entries.async_update_subentry(hub, subentry, data={**subentry.data, "high": 30.03})
+    form = await hub.start_subentry_reconfigure_flow(hass, subentry.subentry_id)
+    fields = form["data_schema"].schema
+    assert (fields["high"].config["unit_of_measurement"], fields["hysteresis"].config["max"]) == ("°F", 324.0)
+    shown = {str(key): (key.description or {}).get("suggested_value") for key in fields}
+    assert (shown["high"], shown["low"], shown["hysteresis"]) == (86.1, 50, 1.8)
+    given = {name: value for name, value in shown.items() if value is not None} | {"low": 32}
+    await hass.config_entries.subentries.async_configure(form["flow_id"], given)
+    stored = hub.subentries[subentry.subentry_id].data
+    # What was left as it was shown is what it was.
+    assert (stored["high"], stored["low"], stored["hysteresis"]) == (30.03, 0, 1)
 
 
 async def test_the_form_of_a_measurement_has_only_the_sides_that_it_has(

@@ -10,6 +10,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
+from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.smartair.const import DOMAIN
@@ -17,7 +18,7 @@ from custom_components.smartair.hub import SmartAirHub
 from custom_components.smartair.pumps.refusals import PumpRefusedError
 
 from .conftest import NOW, Say, Wait
-from .pump_node import INFO, Node
+from .pump_node import INFO, Node, begin
 
 FILL = "switch.fill_pump"
 DRAIN = "switch.drain_pump"
@@ -218,6 +219,11 @@ async def test_a_lock_is_shown_with_its_reason_and_goes_with_its_button(
     assert state(hass, "sensor", "pump_fill", "lock_reason") == "none"
     assert hass.states.get(button).state == STATE_UNAVAILABLE
     assert house.alerts.active("rack_a") == []
+    # There is nothing to reset any more, but for a leak that is no matter of one pump.
+    assert hass.states.get(button).state == STATE_UNAVAILABLE
+    node.say("event", {"event": "leak", "active": True})
+    await hass.async_block_till_done()
+    assert hass.states.get(button).state != STATE_UNAVAILABLE
 
 
 async def test_a_pump_that_runs_although_off_never_looks_calm(
@@ -258,9 +264,37 @@ async def test_a_limit_that_the_device_offers_is_its_setting_on_the_device_of_th
     pump = house.pumps["rack_a", "pump_fill"]
     assert registry.async_get(number).device_id == pump.device_id
     assert registry.async_get_entity_id("number", DOMAIN, "rack_a-pump_fill:max_run_s") is None
-    await hass.services.async_call("number", "set_value", {ATTR_ENTITY_ID: number, "value": 40}, blocking=True)
-    assert pump.limits.max_run_s == 40
+    await hass.services.async_call("number", "set_value", {ATTR_ENTITY_ID: number, "value": 0.5}, blocking=True)
+    assert pump.limits.max_run_s == 30
     assert hass.states.get(number).attributes["pending"] is True
+
+
+async def test_limits_are_shown_in_units_and_minutes_and_entities_of_earlier_versions_in_seconds(
+    hass: HomeAssistant, broker: MqttMockHAClient, hub: MockConfigEntry
+) -> None:
+    registry = er.async_get(hass)
+    before = registry.async_get_or_create("number", DOMAIN, "rack_a-pump_recirc:max_off_s", config_entry=hub)
+    info = INFO | {
+        "config": {"pump_fill_max_run_s": {"min": 1, "max": 600}, "pump_fill_min_flow": {"min": 1, "max": 5}}
+    }
+    await begin(hass, broker, hub.runtime_data, info)
+
+    def shown(unique_id: str) -> tuple[str, str, float]:
+        state = hass.states.get(str(registry.async_get_entity_id("number", DOMAIN, f"rack_a-{unique_id}")))
+        assert state is not None
+        return state.state, state.attributes["unit_of_measurement"], state.attributes["max"]
+
+    # The device says neither unit; its highest value is the most that can be set.
+    assert shown("setting_pump_fill_max_run_s")[1:] == ("min", 10)
+    assert shown("setting_pump_fill_min_flow")[1:] == ("L/min", 5)
+    assert shown("pump_drain:max_run_s") == ("20.0", "min", 1440)
+    assert shown("pump_drain:max_current_ma") == ("1500.0", "mA", 30_000)
+    # As a screen shows it, the shortest run is 0 min; it is a second.
+    number = registry.async_get_entity_id("number", DOMAIN, "rack_a-pump_drain:max_run_s")
+    await hass.services.async_call("number", "set_value", {ATTR_ENTITY_ID: number, "value": 0}, blocking=True)
+    assert hub.runtime_data.pumps["rack_a", "pump_drain"].limits.max_run_s == 1
+    # An automation that sets it in seconds goes on to mean them.
+    assert shown(before.unique_id.removeprefix("rack_a-"))[1] == "s"
 
 
 async def test_a_limit_that_is_confirmed_as_a_text_is_in_force(node: Node, house: SmartAirHub, say: Say) -> None:

@@ -338,13 +338,13 @@ async def test_a_limit_that_is_no_number_leaves_the_one_before(
     async def set_to(value: float | str) -> None:
         await hass.services.async_call("number", "set_value", {"entity_id": entity_id, "value": value}, blocking=True)
 
-    await set_to(30)
+    await set_to(5)
     with pytest.raises(ServiceValidationError) as error:
         await set_to("nan")
     assert error.value.translation_key == "not_a_number"
     state = hass.states.get(entity_id)
     assert state is not None
-    assert float(state.state) == 30
+    assert float(state.state) == 5
 
 
 # --- hasty hands --------------------------------------------------------------------------------------

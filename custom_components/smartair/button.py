@@ -15,7 +15,7 @@ from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_set
 from .firmware import rollout_entities
 from .hub import SmartAirConfigEntry
 from .pumps.entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
-from .pysmartair import CommandName
+from .pysmartair import Alert, Change, CommandName
 from .zones.entities import async_setup_zones, zone_buttons
 
 PARALLEL_UPDATES = 1
@@ -109,8 +109,18 @@ class ResetButton(PumpEntity, ButtonEntity):
     @override
     def available(self) -> bool:
         """Whether there is anything to reset; while the device is away too, to say that it cannot be reached."""
-        guard = self.pump.guard
-        return guard.lock is not None or guard.device_lock is not None or guard.stuck
+        return self.pump.resettable
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to leaks as well, which are no matter of the pump alone."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self.pump.pumps.alerts.async_listen(self._alert_changed))
+
+    @callback
+    def _alert_changed(self, _change: Change, alert: Alert) -> None:
+        if alert.uid == self.pump.uid:
+            self._async_changed()
 
     @override
     async def async_press(self) -> None:

@@ -4,10 +4,18 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import override
 
-from homeassistant.components.number import NumberEntity, NumberEntityDescription, NumberMode
-from homeassistant.const import EntityCategory, UnitOfElectricCurrent, UnitOfRatio, UnitOfTime, UnitOfVolumeFlowRate
+from homeassistant.components.number import NumberDeviceClass, NumberEntity, NumberEntityDescription, NumberMode
+from homeassistant.const import (
+    CONF_UNIT_OF_MEASUREMENT,
+    EntityCategory,
+    UnitOfElectricCurrent,
+    UnitOfRatio,
+    UnitOfTime,
+    UnitOfVolumeFlowRate,
+)
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import DOMAIN
@@ -33,6 +41,25 @@ _UNITS: dict[str, str] = {
 }
 
 
+_DEVICE_CLASSES: dict[str, NumberDeviceClass] = {
+    "min_flow": NumberDeviceClass.VOLUME_FLOW_RATE,
+    "start_grace_s": NumberDeviceClass.DURATION,
+    "max_current_ma": NumberDeviceClass.CURRENT,
+    "max_run_s": NumberDeviceClass.DURATION,
+    "max_off_s": NumberDeviceClass.DURATION,
+}
+# What people think of in minutes; what is stored, and said by devices, stays in seconds.
+_IN_MINUTES = frozenset({"max_run_s", "max_off_s"})
+
+
+def _first_shown(limit: str | None) -> er.EntityOptionsType | None:
+    """Return in which unit a limit is shown at first.
+
+    Automations that set one of earlier versions in seconds go on to do so: its entity keeps the unit that it has.
+    """
+    return {"number": {CONF_UNIT_OF_MEASUREMENT: UnitOfTime.MINUTES}} if limit in _IN_MINUTES else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class NumberSettingDescription(NumberEntityDescription, SettingDescription):
     """Describes a setting that is a number."""
@@ -48,6 +75,7 @@ LIMITS: dict[str, LimitDescription] = {
         key=name,
         translation_key=f"limit_{name}",
         entity_category=EntityCategory.CONFIG,
+        device_class=_DEVICE_CLASSES.get(name),
         native_unit_of_measurement=_UNITS[name],
         native_min_value=low,
         native_max_value=high,
@@ -82,6 +110,11 @@ def _judge(value: float) -> None:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="not_a_number")
 
 
+def _within(number: NumberEntity, value: float) -> float:
+    """Return a value within what is allowed: Home Assistant rounds the ends of a range that it shows in minutes."""
+    return min(max(value, number.native_min_value), number.native_max_value)
+
+
 class SettingNumber(SettingEntity, NumberEntity):
     """A setting that is a number."""
 
@@ -92,13 +125,22 @@ class SettingNumber(SettingEntity, NumberEntity):
 
     def __init__(self, device: SmartAirDevice, description: NumberSettingDescription) -> None:
         """Belong to the pump whose limit it is, or else to the device itself."""
+        self._limit: str | None = None
         super().__init__(device, description)
         for pump in device.hub.pumps.of(device):
             limit = limit_of_setting(pump.channel, description.setting)
             if limit is not None:
                 del self._attr_name
+                self._limit = limit
                 self._attr_translation_key = f"limit_{limit}"
                 self.device_entry = pump.registered
+                self.async_refresh()
+                if self.native_unit_of_measurement == _UNITS[limit]:
+                    self._attr_device_class = _DEVICE_CLASSES.get(limit)
+
+    @override
+    def get_initial_entity_options(self) -> er.EntityOptionsType | None:
+        return _first_shown(self._limit) or super().get_initial_entity_options()
 
     @override
     def async_refresh(self) -> None:
@@ -108,7 +150,8 @@ class SettingNumber(SettingEntity, NumberEntity):
             self._attr_native_min_value = setting.minimum
             self._attr_native_max_value = setting.maximum
             self._attr_native_step = setting.step
-            self._attr_native_unit_of_measurement = setting.unit
+            # Of a limit it is known also where the device does not say it.
+            self._attr_native_unit_of_measurement = setting.unit or _UNITS.get(self._limit or "")
         value = self.current
         self._attr_native_value = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
@@ -116,6 +159,7 @@ class SettingNumber(SettingEntity, NumberEntity):
     async def async_set_native_value(self, value: float) -> None:
         """Ask for a value; whole numbers are sent as such, for many a device reads no others."""
         _judge(value)
+        value = _within(self, value)
         await self.async_configure(int(value) if value == int(value) else value)
 
 
@@ -123,6 +167,10 @@ class LimitNumber(PumpEntity, NumberEntity):
     """A limit of a pump that its device does not offer, kept by Home Assistant alone."""
 
     entity_description: LimitDescription
+
+    @override
+    def get_initial_entity_options(self) -> er.EntityOptionsType | None:
+        return _first_shown(self.entity_description.key) or super().get_initial_entity_options()
 
     @override
     def async_refresh(self) -> None:
@@ -133,4 +181,4 @@ class LimitNumber(PumpEntity, NumberEntity):
     async def async_set_native_value(self, value: float) -> None:
         """Set the limit."""
         _judge(value)
-        await self.pump.pumps.async_set_limit(self.pump, self.entity_description.key, value)
+        await self.pump.pumps.async_set_limit(self.pump, self.entity_description.key, _within(self, value))

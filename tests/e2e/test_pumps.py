@@ -113,7 +113,7 @@ async def test_a_run_in_litres_ends_by_itself_and_is_accounted_for(rack: Rack) -
 
 async def test_the_owner_tightens_the_longest_run_and_the_device_takes_it_over(rack: Rack) -> None:
     target = {"entity_id": (await rack.house.entity_ids())[f"{UID}-setting_pump_fill_max_run_s"]}
-    await rack.house.client.action("number", "set_value", target, value=MAX_RUN)
+    await rack.house.client.action("number", "set_value", target, value=MAX_RUN / 60)
 
     async def taken_over() -> bool:
         return rack.node.rules["pump_fill"].limits.max_run_s == MAX_RUN

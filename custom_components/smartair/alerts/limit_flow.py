@@ -1,8 +1,12 @@
 """Setting the limits of a measurement: first which, then for whom and how much."""
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
 
 from homeassistant.config_entries import ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.const import UnitOfTemperature
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -16,6 +20,7 @@ from homeassistant.helpers.selector import (
     SelectSelectorConfig,
     TimeSelector,
 )
+from homeassistant.util.unit_conversion import TemperatureConverter
 import voluptuous as vol
 
 from ..const import DOMAIN
@@ -23,6 +28,7 @@ from ..pysmartair import CATALOGUE, LIMIT_CODES, PROFILES, USUAL, Metric, Severi
 from .announce import word
 from .limits import read_bounds
 
+_LEVELS = ("high", "low", "night_high")
 # A day: what lasts longer is no matter of an alert.
 _LONGEST_DELAY = 24 * 60
 
@@ -50,15 +56,19 @@ class AlertLimitFlow(ConfigSubentryFlow):
     async def async_step_bounds(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Ask for the limits, and for whom they hold."""
         errors: dict[str, str] = {}
+        house = _House.of(self.hass, CATALOGUE[self._metric])
+        known = self._known()
+        shown = house.shown(known)
         if user_input is not None:
-            fault = read_bounds(user_input).fault(self._metric)
+            stored = house.stored(user_input, known)
+            fault = read_bounds(stored).fault(self._metric)
             if fault is None:
-                return self._finish(user_input)
+                return self._finish(stored)
             errors["base"] = fault
-        shown = user_input if user_input is not None else self._known()
+            shown = user_input
         return self.async_show_form(
             step_id="bounds",
-            data_schema=self.add_suggested_values_to_schema(_schema(CATALOGUE[self._metric]), shown),
+            data_schema=self.add_suggested_values_to_schema(_schema(CATALOGUE[self._metric], house), shown),
             errors=errors,
             description_placeholders={"metric": word(self.hass, "alert_metric", self._metric)},
         )
@@ -95,10 +105,54 @@ class AlertLimitFlow(ConfigSubentryFlow):
         return f"{word(self.hass, 'alert_metric', self._metric)}: {whom}"
 
 
-def _schema(metric: Metric) -> vol.Schema:
+@dataclass(frozen=True, slots=True)
+class _House:
+    """The unit in which the house reads a measurement; limits are stored in that of the measurement."""
+
+    unit: str
+    stored_unit: str
+
+    @classmethod
+    def of(cls, hass: HomeAssistant, metric: Metric) -> Self:
+        """Return what the house reads a temperature in; everything else it reads as it is."""
+        unit = hass.config.units.temperature_unit if metric.unit == UnitOfTemperature.CELSIUS else metric.unit
+        return cls(unit or "", metric.unit or "")
+
+    def level(self, value: float) -> float:
+        """Return a stored level as it is shown."""
+        if self.unit == self.stored_unit:
+            return value
+        return round(TemperatureConverter.convert(value, self.stored_unit, self.unit), 1)
+
+    def width(self, value: float) -> float:
+        """Return a stored difference as it is shown."""
+        if self.unit == self.stored_unit:
+            return value
+        return round(TemperatureConverter.convert_interval(value, self.stored_unit, self.unit), 1)
+
+    def shown(self, stored: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is stored as it is shown."""
+        ways = {"hysteresis": self.width, **dict.fromkeys(_LEVELS, self.level)}
+        return {
+            name: ways[name](value) if name in ways and value is not None else value for name, value in stored.items()
+        }
+
+    def stored(self, given: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what was typed as it is stored; what is shown rounded and left as it is changes nothing."""
+        if self.unit == self.stored_unit:
+            return dict(given)
+        before, found = self.shown(known), dict(given)
+        for name in {"hysteresis", *_LEVELS} & given.keys():
+            convert = TemperatureConverter.convert_interval if name == "hysteresis" else TemperatureConverter.convert
+            same = known.get(name) is not None and before[name] == given[name]
+            found[name] = known[name] if same else round(convert(given[name], self.unit, self.stored_unit), 2)
+        return found
+
+
+def _schema(metric: Metric, house: _House) -> vol.Schema:
     sides = [side for side in Side if (metric.name, side) in LIMIT_CODES]
-    level = _number(metric.minimum, metric.maximum, metric.unit)
-    width = _number(0, metric.maximum - metric.minimum, metric.unit)
+    level = _number(house.level(metric.minimum), house.level(metric.maximum), house.unit or None)
+    width = _number(0, house.width(metric.maximum - metric.minimum), house.unit or None)
     night: dict[vol.Marker, Any] = {vol.Optional("night_high"): level} if Side.HIGH in sides else {}
     devices = DeviceSelectorConfig(filter=[DeviceFilterSelectorConfig(integration=DOMAIN)], multiple=True)
     types = SelectSelectorConfig(options=list(PROFILES), multiple=True, translation_key="device_type")

@@ -279,6 +279,17 @@ class Pump:
         if error is not None:
             raise error
 
+    @property
+    def locked(self) -> bool:
+        """Whether it is locked, by Home Assistant or by its device, or could not be switched off."""
+        return self.guard.lock is not None or self.guard.device_lock is not None or self.stuck
+
+    @property
+    def resettable(self) -> bool:
+        """Whether there is anything that a reset may take away; of a leak of its device, too."""
+        leaks = self.uid is not None and any(one.code is Code.LEAK for one in self.pumps.alerts.active(uid=self.uid))
+        return self.locked or leaks
+
     async def async_reset(self) -> None:
         """Reset the lock; raise PumpRefusedError with the cause while that is still there."""
         if self._resetting is None:

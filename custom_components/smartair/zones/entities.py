@@ -305,13 +305,29 @@ class ZoneButtonDescription(ButtonEntityDescription):
     """Describes what a person can have a zone do."""
 
     press_fn: Callable[[Zone], Coroutine[Any, Any, None]]
+    available_fn: Callable[[Zone], bool] = lambda zone: True
 
 
 BUTTONS: tuple[ZoneButtonDescription, ...] = (
     ZoneButtonDescription(key="start", translation_key="zone_start", press_fn=Zone.async_start_change),
-    ZoneButtonDescription(key="resume", translation_key="zone_resume", press_fn=Zone.async_resume),
-    ZoneButtonDescription(key="abort", translation_key="zone_abort", press_fn=Zone.async_abort),
-    ZoneButtonDescription(key="reset", translation_key="zone_reset", press_fn=Zone.async_reset),
+    ZoneButtonDescription(
+        key="resume",
+        translation_key="zone_resume",
+        press_fn=Zone.async_resume,
+        available_fn=lambda zone: isinstance(zone.memory.state, Failed),
+    ),
+    ZoneButtonDescription(
+        key="abort",
+        translation_key="zone_abort",
+        press_fn=Zone.async_abort,
+        available_fn=lambda zone: not isinstance(zone.memory.state, NormalRecirc),
+    ),
+    ZoneButtonDescription(
+        key="reset",
+        translation_key="zone_reset",
+        press_fn=Zone.async_reset,
+        available_fn=lambda zone: any(pump.locked for pump in zone.pumps.values()),
+    ),
     ZoneButtonDescription(key="renew", translation_key="zone_renew", press_fn=Zone.async_renew),
 )
 
@@ -329,7 +345,22 @@ class ZoneButton(ZoneEntity, ButtonEntity):
     @callback
     @override
     def _async_changed(self) -> None:
-        """Write nothing: a button shows nothing of the zone."""
+        """Write only whether a press does anything: else a button shows nothing of the zone."""
+        if self.available is not self._attr_available:
+            self.async_refresh()
+            self.async_write_ha_state()
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Whether a press does anything now."""
+        return self.entity_description.available_fn(self.zone)
+
+    @callback
+    @override
+    def async_refresh(self) -> None:
+        """Remember what is shown."""
+        self._attr_available = self.available
 
 
 def zone_buttons(zone: Zone) -> list[ZoneEntity]:

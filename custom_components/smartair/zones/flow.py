@@ -121,6 +121,10 @@ DEVICE_CLASSES: dict[str, list[str]] = {
 }
 
 
+# What is written otherwise in other languages.
+_SPELLED = {UnitOfTime.SECONDS, UnitOfTime.MINUTES, UnitOfTime.DAYS, UnitOfLength.CENTIMETERS}
+
+
 def _sensor(name: str) -> EntitySelector:
     device_class = DEVICE_CLASSES.get(name)
     config = EntitySelectorConfig(domain="sensor")
@@ -133,6 +137,8 @@ def _number(low: float, high: float, unit: str | None = None, *, step: float | L
     config = NumberSelectorConfig(min=low, max=high, step=step, mode=NumberSelectorMode.BOX)
     if unit is not None:
         config["unit_of_measurement"] = unit
+    if unit in _SPELLED:
+        config["translation_key"] = "zone_unit"
     return NumberSelector(config)
 
 
@@ -243,7 +249,7 @@ class ZoneFlow(ConfigSubentryFlow):
         node = SelectSelector(SelectSelectorConfig(options=options, mode=SelectSelectorMode.LIST))
         first = nodes.unused or options[0]["value"]
         return self.async_show_form(
-            step_id="user", data_schema=vol.Schema({vol.Required(CONF_NODE, default=first): node})
+            step_id="user", data_schema=vol.Schema({vol.Required(CONF_NODE, default=first): node}), last_step=False
         )
 
     async def async_step_reconfigure(self, _user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
@@ -383,10 +389,11 @@ class ZoneFlow(ConfigSubentryFlow):
         chosen, limits = self._draft[SECTION_SENSORS], self._draft[SECTION_LIMITS]
         lines: list[str] = []
         for what in (*SENSORS, *POWER):
-            if hub is None or not (entity_id := chosen.get(what)):
+            if hub is None or not (entity_id := chosen.get(what)) or metric_of(hub, entity_id):
+                # Each report of our own devices counts, and there is nothing to be told.
                 continue
             source = known_source(hub.zones.values(), what, entity_id)
-            judged = Judged.DEVICE if metric_of(hub, entity_id) else Judged.CHANGES
+            judged = Judged.CHANGES
             pace, term = None, limits.get(CONF_STALE, DEFAULTS[CONF_STALE])
             if source is not None:
                 judged, pace = source.judged(term), source.hearing.pace

@@ -521,7 +521,7 @@ class Zone:
 
     async def async_reset(self) -> None:
         """Reset the locks of the zone's pumps; raise the first refusal after all were tried."""
-        locked = [pump for pump in self.pumps.values() if pump.lock is not None or pump.stuck]
+        locked = [pump for pump in self.pumps.values() if pump.locked]
         results = await asyncio.gather(*(pump.async_reset() for pump in locked), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
