@@ -7,10 +7,11 @@ from homeassistant.auth.models import User
 from homeassistant.auth.permissions import PermissionLookup, PolicyPermissions
 from homeassistant.components.frontend import DATA_EXTRA_MODULE_URL, UrlManager
 from homeassistant.components.lovelace.const import LOVELACE_DATA
-from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.config_entries import SOURCE_MQTT, SOURCE_USER, ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.service_info.mqtt import MqttServiceInfo
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
@@ -415,3 +416,58 @@ async def test_the_hub_counts_its_alerts_by_severity_and_the_devices_that_are_aw
     assert state is not None
     counted = {name: state.attributes[name] for name in ("critical", "warning", "info", "offline")}
     assert counted == {"critical": 1, "warning": 1, "info": 0, "offline": 1}
+
+
+# --- with the first hub -------------------------------------------------------------------------
+
+
+async def by_hand(hass: HomeAssistant, **answers: Any) -> ConfigFlowResult:
+    """Add a hub by hand."""
+    form = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    return await hass.config_entries.flow.async_configure(form["flow_id"], {"topic_root": "devices", **answers})
+
+
+@pytest.mark.usefixtures("broker")
+async def test_the_dashboard_is_offered_with_the_first_hub_and_is_there_unless_declined(
+    hass: HomeAssistant, lovelace: Any
+) -> None:
+    result = await by_hand(hass)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+    assert await config_of(lovelace) == STRATEGY
+    second = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    assert second["data_schema"] is not None
+    assert [str(field) for field in second["data_schema"].schema] == ["topic_root"]
+
+
+@pytest.mark.usefixtures("broker")
+async def test_a_dashboard_that_is_declined_with_the_first_hub_is_not_made(
+    hass: HomeAssistant, lovelace: Any
+) -> None:
+    result = await by_hand(hass, in_sidebar=False)
+    await hass.async_block_till_done()
+    assert PATH not in lovelace.dashboards
+    await reload(hass, result["result"])
+    assert PATH not in lovelace.dashboards
+    assert (await answer(hass, result["result"], wanted=True))["type"] is FlowResultType.CREATE_ENTRY
+    assert await config_of(lovelace) == STRATEGY
+
+
+@pytest.mark.usefixtures("broker")
+async def test_the_card_of_a_hub_that_was_found_offers_the_dashboard(
+    hass: HomeAssistant, lovelace: Any, say: Say
+) -> None:
+    found = MqttServiceInfo(
+        topic="devices/co2_001/status",
+        payload=b"online",
+        qos=1,
+        retain=True,
+        subscribed_topic="devices/+/status",
+        timestamp=0.0,
+    )
+    form = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_MQTT}, data=found)
+    assert form["step_id"] == "confirm"
+    result = await hass.config_entries.flow.async_configure(form["flow_id"], {"in_sidebar": False})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+    assert PATH not in lovelace.dashboards

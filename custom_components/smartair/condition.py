@@ -11,8 +11,14 @@ from homeassistant.helpers.condition import Condition, ConditionCheckParams, Con
 from homeassistant.helpers.typing import ConfigType
 import voluptuous as vol
 
+from .air.outdoor import indoors, outdoors
 from .automations.target import Targeted, is_targeted, loaded_hubs, targeted
+from .const import CONF_OUTDOOR
+from .pysmartair.air.outside import QUESTIONS, is_better
 from .pysmartair.safety import Allowed
+
+CONF_QUESTION = "question"
+CONF_WISH = "wish"
 
 _SCHEMA = vol.Schema({vol.Required(CONF_TARGET): cv.TARGET_FIELDS, vol.Optional(CONF_OPTIONS, default=dict): {}})
 
@@ -67,7 +73,50 @@ class PumpMayRun(EveryTargeted):
                     yield isinstance(pump.async_verdict(), Allowed)
 
 
-CONDITIONS: dict[str, type[Condition]] = {"air_is_fresh": AirIsFresh, "pump_may_run": PumpMayRun}
+_OUTSIDE_SCHEMA = vol.Schema(
+    {
+        vol.Required(CONF_TARGET): cv.TARGET_FIELDS,
+        vol.Required(CONF_OPTIONS): {
+            vol.Optional(CONF_QUESTION, default="co2"): vol.In(QUESTIONS),
+            vol.Optional(CONF_OUTDOOR, default=list): cv.entity_ids,
+            vol.Optional(CONF_WISH, default=21): vol.All(vol.Coerce(float), vol.Range(min=5, max=35)),
+        },
+    }
+)
+
+
+class OutsideIsBetter(EveryTargeted):
+    """Air from outdoors makes right what is asked about, wherever a device measures it."""
+
+    @classmethod
+    @override
+    async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
+        """Validate target and options."""
+        validated: ConfigType = _OUTSIDE_SCHEMA({CONF_OPTIONS: {}, **config})
+        return validated
+
+    def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
+        """Keep the options."""
+        super().__init__(hass, config)
+        self._options: dict[str, Any] = config.options or {}
+
+    @override
+    def _answers(self, target: Targeted) -> Iterator[bool]:
+        question, wish = self._options[CONF_QUESTION], self._options[CONF_WISH]
+        for hub in loaded_hubs(self._hass):
+            # Without sensors of its own it goes by those of the hub.
+            outside = outdoors(self._hass, self._options[CONF_OUTDOOR] or hub.entry.options.get(CONF_OUTDOOR, ()))
+            for device in hub.devices.values():
+                # Of a device that does not measure it nothing can be said, and it is not asked.
+                if device.device_id in target.devices and question in device.snapshot.metrics:
+                    yield is_better(question, indoors(device), outside, wish) is True
+
+
+CONDITIONS: dict[str, type[Condition]] = {
+    "air_is_fresh": AirIsFresh,
+    "outside_is_better": OutsideIsBetter,
+    "pump_may_run": PumpMayRun,
+}
 
 
 async def async_get_conditions(hass: HomeAssistant) -> dict[str, type[Condition]]:

@@ -13,7 +13,7 @@ from homeassistant.config_entries import (
     ConfigSubentryFlow,
 )
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers.selector import TextSelector
+from homeassistant.helpers.selector import BooleanSelector, TextSelector
 from homeassistant.helpers.service_info.mqtt import MqttServiceInfo
 from homeassistant.util.hass_dict import HassKey
 import voluptuous as vol
@@ -22,12 +22,14 @@ from .alerts.limit_flow import AlertLimitFlow
 from .const import (
     ADD_ASK,
     CONF_ADD_NEW_DEVICES,
+    CONF_IN_SIDEBAR,
     CONF_NAMESPACE,
     CONF_ROOT,
     DOMAIN,
     SUBENTRY_ALERT_LIMIT,
     SUBENTRY_ZONE,
 )
+from .dashboard import sidebar
 from .devices.approval import Candidate
 from .devices.device import list_troubles
 from .hub import SmartAirConfigEntry, SmartAirHub
@@ -88,10 +90,11 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
             root: str = user_input[CONF_ROOT]
             errors = await self._async_judge_root(root)
             if not errors:
+                await self._async_take(user_input)
                 return self._create_hub(root)
         return self.async_show_form(
             step_id="user",
-            data_schema=self.add_suggested_values_to_schema(_ROOT_SCHEMA, user_input),
+            data_schema=self.add_suggested_values_to_schema(_ROOT_SCHEMA.extend(self._offers()), user_input),
             errors=errors,
         )
 
@@ -120,9 +123,25 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
         # A hub may have moved here while the card was open, and would be replaced, devices and all.
         self._abort_if_unique_id_configured()
         if user_input is not None:
+            await self._async_take(user_input)
             return self._create_hub(DEFAULT_ROOT)
         self._set_confirm_only()
-        return self.async_show_form(step_id="confirm", description_placeholders={"root": DEFAULT_ROOT})
+        return self.async_show_form(
+            step_id="confirm",
+            data_schema=vol.Schema(self._offers()),
+            description_placeholders={"root": DEFAULT_ROOT},
+        )
+
+    def _offers(self) -> dict[vol.Marker, Any]:
+        """Return what is offered with the first hub; all of it can be had later as well."""
+        if not sidebar(self.hass).offered or self._async_current_entries(include_ignore=False):
+            return {}
+        return {vol.Required(CONF_IN_SIDEBAR, default=True): BooleanSelector()}
+
+    async def _async_take(self, user_input: Mapping[str, Any]) -> None:
+        """Take over which offers are not wanted."""
+        if not user_input.get(CONF_IN_SIDEBAR, True):
+            await sidebar(self.hass).async_decline()
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Move a hub to another topic root; its devices, and all that is set for them, go with it."""

@@ -8,6 +8,8 @@ CONF_ROOT: Final = "topic_root"
 CONF_NAMESPACE: Final = "namespace"
 CONF_ADD_NEW_DEVICES: Final = "add_new_devices"
 CONF_CATALOGUES: Final = "catalogues"
+CONF_IN_SIDEBAR: Final = "in_sidebar"
+CONF_OUTDOOR: Final = "outdoor"
 
 SUBENTRY_ZONE: Final = "zone"
 

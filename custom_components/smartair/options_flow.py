@@ -9,6 +9,9 @@ from homeassistant.components.file_upload import process_uploaded_file
 from homeassistant.config_entries import ConfigFlowResult, OptionsFlow
 from homeassistant.helpers.selector import (
     BooleanSelector,
+    EntitySelector,
+    EntitySelectorConfig,
+    EntityWithDeviceFilterSelectorConfig,
     FileSelector,
     FileSelectorConfig,
     SelectSelector,
@@ -19,14 +22,13 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
-from .const import ADD_ASK, ADD_AUTOMATIC, CONF_ADD_NEW_DEVICES, CONF_CATALOGUES
+from .const import ADD_ASK, ADD_AUTOMATIC, CONF_ADD_NEW_DEVICES, CONF_CATALOGUES, CONF_IN_SIDEBAR, CONF_OUTDOOR
 from .dashboard import sidebar
 from .firmware.folder import async_get_folder
 from .firmware.remote import MAX_CATALOGUES, RemoteError, async_read_catalogue
 from .pysmartair import firmware
 
 CONF_CATALOGUE = "catalogue"
-CONF_IN_SIDEBAR = "in_sidebar"
 CONF_IMAGE = "image"
 CONF_UNSIGNED = "allow_unsigned"
 
@@ -37,6 +39,20 @@ _DEVICES = vol.Schema(
                 options=[ADD_ASK, ADD_AUTOMATIC],
                 translation_key=CONF_ADD_NEW_DEVICES,
                 mode=SelectSelectorMode.LIST,
+            )
+        )
+    }
+)
+_OUTDOOR = vol.Schema(
+    {
+        vol.Optional(CONF_OUTDOOR, default=list): EntitySelector(
+            EntitySelectorConfig(
+                filter=[
+                    EntityWithDeviceFilterSelectorConfig(domain="sensor", device_class=["carbon_dioxide", "pm25"]),
+                    EntityWithDeviceFilterSelectorConfig(domain="sensor", device_class=["temperature", "humidity"]),
+                    EntityWithDeviceFilterSelectorConfig(domain="weather"),
+                ],
+                multiple=True,
             )
         )
     }
@@ -59,7 +75,9 @@ class SmartAirOptionsFlow(OptionsFlow):
 
     async def async_step_init(self, _user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask what it is about."""
-        return self.async_show_menu(step_id="init", menu_options=["devices", "dashboard", "upload", "catalogues"])
+        return self.async_show_menu(
+            step_id="init", menu_options=["devices", "dashboard", "outdoor", "upload", "catalogues"]
+        )
 
     async def async_step_devices(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask what is to become of new devices."""
@@ -86,6 +104,15 @@ class SmartAirOptionsFlow(OptionsFlow):
             step_id="dashboard",
             data_schema=self.add_suggested_values_to_schema(_DASHBOARD, {CONF_IN_SIDEBAR: dashboard.shown}),
             errors=errors,
+        )
+
+    async def async_step_outdoor(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask which sensors are outdoors."""
+        if user_input is not None:
+            return self.async_create_entry(data={**self.config_entry.options, **user_input})
+        return self.async_show_form(
+            step_id="outdoor",
+            data_schema=self.add_suggested_values_to_schema(_OUTDOOR, self.config_entry.options),
         )
 
     async def async_step_upload(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

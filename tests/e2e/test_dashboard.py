@@ -31,7 +31,7 @@ VIEWS = {
     "water": ("Rack A", "Rack A"),
     "hosts": ("Lab computer", "Lab computer"),
     "devices": ("To do", "Что сделать"),
-    "alerts": ("No active alerts", "Активных тревог нет"),
+    "alerts": ("No active alerts", "Активных оповещений нет"),
     "air-kitchen": ("VOC index", "VOC index"),
 }
 """Each view with what is seen in it in English and in Russian; names of rooms and entities stay what they are."""

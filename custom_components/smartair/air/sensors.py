@@ -18,6 +18,7 @@ from ..devices.entity import SmartAirEntity, SmartAirEntityDescription, async_se
 from ..hub import SmartAirConfigEntry, SmartAirHub
 from ..pysmartair import KEY_CONFIG
 from ..pysmartair.air.word import UNKNOWN, Verdict, Word, Words, room, verdict, words
+from .ventilation import ventilation_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ def async_setup_air(entry: SmartAirConfigEntry, async_add_entities: AddConfigEnt
     rooms.async_clear()
     entry.async_on_unload(rooms.async_start())
     async_setup_entities(entry, async_add_entities, partial(_air_of, rooms))
+    async_setup_entities(entry, async_add_entities, ventilation_of)
 
 
 def _air_of(rooms: Rooms, device: SmartAirDevice) -> list[SmartAirEntity]:

@@ -44,6 +44,15 @@ class Sidebar:
         """Whether there is a dashboard at our path, as we made it or as its owner did."""
         return self._found() is not None
 
+    @property
+    def offered(self) -> bool:
+        """Whether there is a sidebar in which the dashboard is not yet."""
+        return "lovelace" in self._hass.config.components and not self.shown
+
+    async def async_decline(self) -> None:
+        """Make none by itself, as if it had been deleted."""
+        await self._file.async_save({"made": True})
+
     async def async_offer(self) -> None:
         """Make the dashboard, unless it was made before."""
         kept = await self._file.async_load()
