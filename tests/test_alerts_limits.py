@@ -1,14 +1,17 @@
 """Limits of measurements: raised when it lasts, resolved when it is over, by the limits that hold for the device."""
 
+import json
 from typing import Any
 
 from homeassistant.components.mqtt import MQTT_CONNECTION_STATE
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.unit_system import US_CUSTOMARY_SYSTEM
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 
 from custom_components.smartair.alerts.log import AlertLog
 from custom_components.smartair.const import EVENT_ALERT, SUBENTRY_ALERT_LIMIT
@@ -342,7 +345,7 @@ async def test_a_form_shows_the_usual_limits_and_says_what_cannot_be(
     form = await hass.config_entries.subentries.async_configure(form["flow_id"], {"metric": "temperature"})
     suggested = {key.schema: (key.description or {}).get("suggested_value") for key in form["data_schema"].schema}
     assert (suggested["high"], suggested["low"], suggested["hysteresis"], suggested["delay"]) == (27, 18, 0.5, 10)
-    assert form["description_placeholders"] == {"metric": "Temperature"}
+    assert form["description_placeholders"]["metric"] == "Temperature"
     for wrong, reason in (
         ({"high": 20, "low": 19, "hysteresis": 1}, "band_too_wide"),
         ({"high": 20, "low": 10, "hysteresis": 1, "night_high": 5}, "night_below_low"),
@@ -419,3 +422,125 @@ async def test_the_form_of_a_measurement_has_only_the_sides_that_it_has(
         "pm25": {"high", "night_high"},
         "voc_index": {"high", "night_high"},
     }
+
+
+# --- one CO₂ threshold --------------------------------------------------------------------------
+
+THRESHOLD = "number.bedroom_bedroom_air_co2_threshold"
+
+
+def _asked(broker: MqttMockHAClient) -> list[float]:
+    """Return which CO₂ thresholds the device was asked for."""
+    published = [json.loads(call.args[1]) for call in broker.async_publish.call_args_list if call.args[1]]
+    return [one["co2_threshold"] for one in published if "co2_threshold" in one]
+
+
+async def _apply(say: Say, uid: str, revision: int, level: float) -> None:
+    state = {"revision": revision, "applied": True, "config": {"co2_threshold": level}}
+    await say(uid, "config/state", state)
+
+
+async def test_a_limit_for_co2_is_the_threshold_of_the_device_as_well(
+    hass: HomeAssistant, broker: MqttMockHAClient, hub: MockConfigEntry, co2: str, say: Say
+) -> None:
+    await _apply(say, co2, 0, 1600)
+    broker.reset_mock()
+    await _set_limit(hass, hub, "co2", high=1200)
+    assert _asked(broker) == [1200]
+    await _apply(say, co2, 1, 1200)
+    assert hass.states.get(THRESHOLD).state == "1200"
+    with pytest.raises(ServiceValidationError) as refused:
+        await hass.services.async_call("number", "set_value", {"entity_id": THRESHOLD, "value": 900}, blocking=True)
+    assert refused.value.translation_key == "threshold_by_limit"
+    assert refused.value.translation_placeholders == {"limit": "CO₂: all devices", "value": "1200"}
+    await hass.services.async_call("number", "set_value", {"entity_id": THRESHOLD, "value": 1200}, blocking=True)
+
+
+async def test_without_the_limit_the_device_has_its_own_threshold_again_after_a_restart_too(
+    hass: HomeAssistant, broker: MqttMockHAClient, hub: MockConfigEntry, co2: str, say: Say
+) -> None:
+    await _apply(say, co2, 0, 1600)
+    await _set_limit(hass, hub, "co2", high=1200)
+    await _apply(say, co2, 1, 1200)
+    assert await hass.config_entries.async_reload(hub.entry_id)
+    await hass.async_block_till_done()
+    broker.reset_mock()
+    [limit] = hub.subentries
+    hass.config_entries.async_remove_subentry(hub, limit)
+    await hass.async_block_till_done()
+    assert _asked(broker) == [1600]
+    await _apply(say, co2, 2, 1600)
+    assert hub.runtime_data.limits.bounds(hub.runtime_data.devices[co2], "co2").high == 1600
+    assert _asked(broker) == [1600]
+
+
+async def test_a_device_that_takes_another_threshold_is_not_asked_for_ever(
+    hass: HomeAssistant, broker: MqttMockHAClient, hub: MockConfigEntry, co2: str, say: Say
+) -> None:
+    await _apply(say, co2, 0, 1600)
+    broker.reset_mock()
+    await _set_limit(hass, hub, "co2", high=1210)
+    for revision in range(1, 6):
+        await _apply(say, co2, revision, 1200)
+    assert _asked(broker) == [1210, 1210]
+
+
+async def test_without_a_broker_the_threshold_is_set_later(
+    hass: HomeAssistant, broker: MqttMockHAClient, hub: MockConfigEntry, co2: str, say: Say
+) -> None:
+    await _apply(say, co2, 0, 1600)
+    broker.reset_mock()
+    hub.runtime_data.connected = False
+    await _set_limit(hass, hub, "co2", high=1200)
+    assert _asked(broker) == []
+    hub.runtime_data.connected = True
+    await _apply(say, co2, 1, 1601)
+    assert _asked(broker) == [1200]
+
+
+@pytest.mark.parametrize("level", [300, 5001, None])
+async def test_what_the_device_cannot_take_is_left_to_the_limit(
+    hass: HomeAssistant, broker: MqttMockHAClient, hub: MockConfigEntry, co2: str, say: Say, level: float | None
+) -> None:
+    await _apply(say, co2, 0, 1600)
+    broker.reset_mock()
+    await _set_limit(hass, hub, "co2", **({"high": level} if level else {}))
+    assert _asked(broker) == []
+    await hass.services.async_call("number", "set_value", {"entity_id": THRESHOLD, "value": 900}, blocking=True)
+
+
+async def _in_force(hass: HomeAssistant, hub: MockConfigEntry, metric: str) -> str:
+    form = await hass.config_entries.subentries.async_init(
+        (hub.entry_id, SUBENTRY_ALERT_LIMIT), context={"source": "user"}
+    )
+    form = await hass.config_entries.subentries.async_configure(form["flow_id"], {"metric": metric})
+    hass.config_entries.subentries.async_abort(form["flow_id"])
+    shown: str = form["description_placeholders"]["in_force"]
+    return shown
+
+
+async def test_the_form_says_which_limit_is_in_force_and_why(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say
+) -> None:
+    assert (await _in_force(hass, hub, "co2")).endswith("Bedroom air: 1,000 ppm (usual limit)")
+    assert (await _in_force(hass, hub, "humidity")).endswith("Bedroom air: 25 % – 70 % (usual limit)")
+    assert await _in_force(hass, hub, "pm25") == "–"
+    await _apply(say, co2, 0, 1600)
+    assert (await _in_force(hass, hub, "co2")).endswith("Bedroom air: 1,600 ppm (CO₂ threshold of the device)")
+    await _set_limit(hass, hub, "co2", high=1200)
+    assert (await _in_force(hass, hub, "co2")).endswith("Bedroom air: 1,200 ppm (CO₂: all devices)")
+    await hass.config_entries.async_unload(hub.entry_id)
+    assert await _in_force(hass, hub, "co2") == "–"
+
+
+async def test_of_many_devices_the_form_lists_some(hass: HomeAssistant, hub: MockConfigEntry, say: Say) -> None:
+    uids = [f"air_{number:02}" for number in range(15)]
+    await hub.runtime_data.async_approve(uids)
+    for uid in uids:
+        await say(uid, "telemetry", {"co2": 600})
+    lines = (await _in_force(hass, hub, "co2")).splitlines()
+    assert (len(lines), lines[-1]) == (13, "- … 3")
+
+
+async def test_night_mode_says_what_it_does(hass: HomeAssistant, co2: str) -> None:
+    assert hass.states.get("switch.bedroom_bedroom_air_night_mode").attributes["effect"] == "dark_and_quiet"

@@ -18,6 +18,7 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .alerts.limits import CO2_THRESHOLD
 from .const import DOMAIN
 from .devices.device import SmartAirDevice
 from .devices.entity import SmartAirEntity, async_setup_entities
@@ -160,7 +161,26 @@ class SettingNumber(SettingEntity, NumberEntity):
         """Ask for a value; whole numbers are sent as such, for many a device reads no others."""
         _judge(value)
         value = _within(self, value)
+        self._heed_limit(value)
         await self.async_configure(int(value) if value == int(value) else value)
+
+    def _heed_limit(self, value: float) -> None:
+        """Refuse another CO₂ threshold than that of the alert limit in force: there is one, and that is set there."""
+        if self.entity_description.setting != CO2_THRESHOLD:
+            return
+        limits = self.device.hub.limits
+        level = limits.threshold_by_rule(self.device)
+        if level is None:
+            # Whoever sets it now wants no earlier one back.
+            self.device.record.own_threshold = None
+        if level in {None, value}:
+            return
+        rule = limits.rule(self.device, "co2")
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="threshold_by_limit",
+            translation_placeholders={"limit": rule.title if rule else "–", "value": f"{level:g}"},
+        )
 
 
 class LimitNumber(PumpEntity, NumberEntity):

@@ -74,6 +74,8 @@ class DeviceRecord:
     desired: dict[str, ConfigValue] = field(default_factory=dict)
     revision: int = 0
     night: Night = field(default_factory=Night)
+    own_threshold: float | None = None
+    """The device's own CO₂ threshold, while that of an alert limit stands in its place."""
 
     def snapshot(self) -> Snapshot:
         """Return what is known of the device before it has said anything."""
@@ -114,6 +116,7 @@ class DeviceRecord:
             "desired": self.desired,
             "revision": self.revision,
             "night": self.night.as_setting(),
+            **({} if self.own_threshold is None else {"own_threshold": self.own_threshold}),
         }
 
     @classmethod
@@ -134,6 +137,7 @@ class DeviceRecord:
             desired=config_values(data.get("desired", {})),
             revision=int(data.get("revision", 0)),
             night=Night.from_setting(night) or Night(),
+            own_threshold=None if data.get("own_threshold") is None else float(data["own_threshold"]),
         )
 
 

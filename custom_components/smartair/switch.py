@@ -21,6 +21,7 @@ PARALLEL_UPDATES = 0
 
 ATTR_RUNNING_SINCE = "running_since"
 ATTR_LAST_HAND = "last_hand"
+ATTR_EFFECT = "effect"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +81,12 @@ class NightSwitch(SettingEntity, SwitchEntity):
 
     entity_description: SwitchSettingDescription
     _kind = NightSetting
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Tell what it does, where it is switched on."""
+        return {**super().extra_state_attributes, ATTR_EFFECT: "dark_and_quiet"}
 
     @override
     def async_refresh(self) -> None:

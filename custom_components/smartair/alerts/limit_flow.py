@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from homeassistant.config_entries import ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.config_entries import ConfigEntryState, ConfigSubentryFlow, SubentryFlowResult
 from homeassistant.const import UnitOfTemperature
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
@@ -24,10 +24,16 @@ from homeassistant.util.unit_conversion import TemperatureConverter
 import voluptuous as vol
 
 from ..const import DOMAIN
+from ..notices.text import measured_text
 from ..pysmartair import CATALOGUE, LIMIT_CODES, PROFILES, USUAL, Metric, Severity, Side, without_markup
 from .announce import word
 from .limits import read_bounds
 
+if TYPE_CHECKING:
+    from ..devices.device import SmartAirDevice
+    from ..hub import SmartAirConfigEntry, SmartAirHub
+
+_MOST_LISTED = 12
 _LEVELS = ("high", "low", "night_high")
 # A day: what lasts longer is no matter of an alert.
 _LONGEST_DELAY = 24 * 60
@@ -70,8 +76,33 @@ class AlertLimitFlow(ConfigSubentryFlow):
             step_id="bounds",
             data_schema=self.add_suggested_values_to_schema(_schema(CATALOGUE[self._metric], house), shown),
             errors=errors,
-            description_placeholders={"metric": word(self.hass, "alert_metric", self._metric)},
+            description_placeholders={
+                "metric": word(self.hass, "alert_metric", self._metric),
+                "in_force": self._in_force(),
+            },
         )
+
+    def _in_force(self) -> str:
+        """Return which limit holds for which device now, and why."""
+        entry: SmartAirConfigEntry = self._get_entry()
+        if entry.state is not ConfigEntryState.LOADED:
+            return "–"
+        hub = entry.runtime_data
+        lines = [
+            f"- {without_markup(device.place)}: {self._reason(hub, device)}"
+            for device in hub.devices.values()
+            if self._metric in device.snapshot.metrics
+        ]
+        more = [f"- … {len(lines) - _MOST_LISTED}"] if len(lines) > _MOST_LISTED else []
+        return "\n".join([*sorted(lines)[:_MOST_LISTED], *more]) or "–"
+
+    def _reason(self, hub: SmartAirHub, device: SmartAirDevice) -> str:
+        bounds, rule = hub.limits.bounds(device, self._metric), hub.limits.rule(device, self._metric)
+        levels = [measured_text(self.hass, self._metric, one) for one in (bounds.low, bounds.high) if one is not None]
+        own = rule is None and self._metric == "co2" and hub.limits.own_threshold(device) is not None
+        by = "by_device" if own else "by_default"
+        why = without_markup(rule.title) if rule else word(self.hass, "notice", by)
+        return f"{' – '.join(levels) or '–'} ({why})"
 
     def _finish(self, user_input: dict[str, Any]) -> SubentryFlowResult:
         data = {"metric": self._metric, **user_input}

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache, partial
+import logging
 import time
 from typing import TYPE_CHECKING, Any, Self
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import CALLBACK_TYPE, HassJob, callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
@@ -25,6 +27,7 @@ from ..pysmartair import (
     Alert,
     Bounds,
     Limit,
+    NumberSetting,
     Place,
     Severity,
     Side,
@@ -41,7 +44,10 @@ from ..store import Night
 if TYPE_CHECKING:
     from ..hub import SmartAirHub
 
+_LOGGER = logging.getLogger(__name__)
+
 # Warmth and moisture are no matter of fresh air.
+CO2_THRESHOLD = "co2_threshold"
 AIR = frozenset({"co2", "pm1", "pm25", "pm4", "pm10", "voc", "voc_index", "nox_index"})
 
 _NOTHING: Mapping[str, float] = {}
@@ -53,6 +59,7 @@ class Rule:
 
     metric: str
     bounds: Bounds
+    title: str = ""
     devices: frozenset[str] = frozenset()
     types: frozenset[str] = frozenset()
 
@@ -63,6 +70,7 @@ class Rule:
         return cls(
             metric=data["metric"],
             bounds=read_bounds(data),
+            title=subentry.title,
             devices=frozenset(data.get("devices", ())),
             types=frozenset(data.get("types", ())),
         )
@@ -215,6 +223,8 @@ class Limits:
         self._rules: tuple[Rule, ...] = ()
         self._watchers: dict[str, Watcher] = {}
         self._air: dict[str, tuple[Limit, ...]] = {}
+        # What a device's own threshold was asked to become, and from what: each is asked for once.
+        self._aligned: dict[str, set[tuple[float, float]]] = {}
 
     @callback
     def async_start(self) -> None:
@@ -235,6 +245,7 @@ class Limits:
         """Watch no more over a device that is gone."""
         self._watchers.pop(uid).async_stop()
         self._air.pop(uid, None)
+        self._aligned.pop(uid, None)
 
     @callback
     def async_begin_again(self, device: SmartAirDevice) -> None:
@@ -278,6 +289,43 @@ class Limits:
             if code not in kept and (off or metric in metrics):
                 self._hub.alerts.async_resolve(code, uid=device.uid)
         self._watchers[device.uid].async_set(limits)
+        self._align(device)
+
+    def _align(self, device: SmartAirDevice) -> None:
+        """Have the device use the limit that its owner set here, and its own again when that is gone."""
+        record, own = device.record, self.own_threshold(device)
+        if own is None or device.pending:
+            return
+        level = self.threshold_by_rule(device)
+        if level is None:
+            record.own_threshold = None if own == record.own_threshold else record.own_threshold
+        elif record.own_threshold is None:
+            record.own_threshold = own
+        wanted = record.own_threshold if level is None else level
+        if wanted is None:
+            return
+        # One that was changed on the spot is asked once more; one that rounds or refuses is not asked for ever.
+        tried = self._aligned.setdefault(device.uid, set())
+        if own != wanted and (wanted, own) not in tried:
+            tried.add((wanted, own))
+            self._hub.async_create_task(self._async_align(device, wanted), f"CO2 threshold of {device.uid}")
+
+    async def _async_align(self, device: SmartAirDevice, level: float) -> None:
+        try:
+            await device.async_configure({CO2_THRESHOLD: int(level) if level == int(level) else level})
+        except HomeAssistantError as err:
+            _LOGGER.info("The CO2 threshold of %s could not be set to that of its alert limit: %s", device.uid, err)
+            self._aligned.pop(device.uid, None)
+
+    def threshold_by_rule(self, device: SmartAirDevice) -> float | None:
+        """Return the level that an alert limit sets for the device's own CO₂ threshold, where it offers one."""
+        setting = device.snapshot.settings.get(CO2_THRESHOLD)
+        rule = self.rule(device, "co2")
+        level = rule.bounds.high if rule else None
+        fits = (
+            isinstance(setting, NumberSetting) and level is not None and setting.minimum <= level <= setting.maximum
+        )
+        return level if fits else None
 
     def fresh(self, device: SmartAirDevice) -> bool | None:
         """Tell whether the air is fresh, None where the device measures nothing of it; unknown is not fresh."""
@@ -305,17 +353,26 @@ class Limits:
             if limit.side is Side.HIGH
         )
 
+    def rule(self, device: SmartAirDevice, metric: str) -> Rule | None:
+        """Return the alert limit that fits the device best; of two that fit alike, the one that was made later."""
+        rules = [rule for rule in self._rules if rule.metric == metric and rule.closeness(device)]
+        return max(reversed(rules), key=lambda rule: rule.closeness(device), default=None)
+
+    @staticmethod
+    def own_threshold(device: SmartAirDevice) -> float | None:
+        """Return the device's own CO₂ threshold, where it has one."""
+        threshold = device.setting(CO2_THRESHOLD)
+        return threshold if isinstance(threshold, (int, float)) and not isinstance(threshold, bool) else None
+
     def bounds(self, device: SmartAirDevice, metric: str) -> Bounds:
         """Return the bounds of a measurement of a device: the closest rule's, the device's own, or the usual ones."""
-        rules = [rule for rule in self._rules if rule.metric == metric and rule.closeness(device)]
-        if rules:
-            # Of two that fit alike, the one that was made later.
-            bounds = max(reversed(rules), key=lambda rule: rule.closeness(device)).bounds
+        if (rule := self.rule(device, metric)) is not None:
+            bounds = rule.bounds
             night = Night.from_setting(device.setting("night_mode"))
             return replace(bounds, night_begin=night.start, night_end=night.end) if night else bounds
         usual = USUAL[metric]
-        threshold = device.setting("co2_threshold") if metric == "co2" else None
-        if isinstance(threshold, (int, float)) and not isinstance(threshold, bool):
+        threshold = self.own_threshold(device) if metric == "co2" else None
+        if threshold is not None:
             # A tenth: a hundred below four hundred is air that there is not.
             return replace(usual, high=threshold, hysteresis=threshold / 10)
         return usual
