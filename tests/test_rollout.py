@@ -129,6 +129,7 @@ async def test_the_first_goes_alone_then_batch_after_batch_until_all_are_updated
         await end(hass, say, ordered()[uid], uid)
     state = hass.states.get(STATE)
     assert (state.state, state.attributes["updated"], state.attributes["failures"]) == ("completed", 6, {})
+    assert hass.states.get("sensor.smartair_rollout_failures").state == "none"
     assert hass.states.get("button.smartair_pause_firmware_rollout").state == STATE_UNAVAILABLE
 
 
@@ -139,6 +140,8 @@ async def test_a_failure_of_the_first_stops_it_and_says_which_and_why(
     await end(hass, say, ordered()["co2_001"], "co2_001", "checksum_mismatch")
     state = hass.states.get(STATE)
     assert (state.state, state.attributes["failures"]) == ("stopped", {"co2_001": "checksum_mismatch"})
+    failures = hass.states.get("sensor.smartair_rollout_failures")
+    assert failures.state == f"{fleet.runtime_data.devices['co2_001'].place}: The checksum is wrong"
     assert list(ordered()) == ["co2_001"]
     alerts = fleet.runtime_data.alerts.active()
     assert (Code.OTA_FAILED, None, "rollout_stopped") in [(one.code, one.place.uid, one.cause) for one in alerts]

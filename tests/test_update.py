@@ -11,7 +11,7 @@ from homeassistant.components.update import ATTR_VERSION
 from homeassistant.const import ATTR_ENTITY_ID, STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -20,11 +20,13 @@ from syrupy.assertion import SnapshotAssertion
 
 from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.firmware.folder import FirmwareFolder
+from custom_components.smartair.firmware.sensors import NO_REASON, OTHER_REASON, REASONS, STAGES
 from custom_components.smartair.pysmartair import Code
 
 from . import firmware as made
 from .conftest import NOW, Say, Wait
 from .firmware import catalogue, fill, image
+from .test_translations import EN, RU
 from .updates import (
     INFO,
     UID,
@@ -178,6 +180,40 @@ async def test_whoever_orders_past_the_entity_hears_why_it_cannot_be(
     with pytest.raises(HomeAssistantError) as caught:
         await update.async_install()
     assert caught.value.translation_key == "no_update"
+
+
+async def test_stage_and_reason_are_states_from_the_first_order_on(
+    hass: HomeAssistant, hub: MockConfigEntry, device: str, say: Say, orders: Orders
+) -> None:
+    """Most devices are never updated and have neither; what a device says in its own words is another reason."""
+    registry = er.async_get(hass)
+
+    def state(key: str) -> str | None:
+        entity_id = registry.async_get_entity_id("sensor", DOMAIN, f"{UID}-{key}")
+        found = hass.states.get(entity_id) if entity_id else None
+        return found.state if found else None
+
+    assert (state("update_stage"), state("update_reason")) == (None, None)
+    await install(hass)
+    assert (state("update_stage"), state("update_reason")) == ("ordered", "none")
+    await tell(say, orders()[-1], "deferred", 0)
+    assert (state("update_stage"), state("update_reason")) == ("deferred", "pump_running")
+    await tell(say, orders()[-1], "failed", 0, "a_word_of_its_own")
+    assert (state("update_stage"), state("update_reason")) == ("failed", "other")
+    assert await hass.config_entries.async_reload(hub.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert (state("update_stage"), state("update_reason")) == ("failed", "other")
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_every_stage_and_reason_has_a_text(language: str) -> None:
+    texts = {"en": EN, "ru": RU}[language]
+    about = texts["entity"]["update"]["firmware"]["state_attributes"]
+    assert set(about["stage"]["state"]) == set(STAGES) == set(texts["entity"]["sensor"]["update_stage"]["state"])
+    assert set(about["reason"]["state"]) == set(REASONS)
+    told = texts["entity"]["sensor"]["update_reason"]["state"]
+    assert told == texts["selector"]["update_reason"]["options"]
+    assert set(told) == {*REASONS, NO_REASON, OTHER_REASON}
 
 
 async def test_without_an_answer_it_fails_and_may_be_tried_again(

@@ -47,6 +47,7 @@ from .devices.device import SmartAirDevice, list_troubles
 from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .devices.readings import Reading
 from .firmware import rollout_entities
+from .firmware.sensors import update_sensors
 from .hub import SmartAirConfigEntry, SmartAirHub
 from .pumps.entity import async_setup_pump_entities
 from .pumps.sensors import pump_sensors
@@ -255,6 +256,7 @@ async def async_setup_entry(
 ) -> None:
     """Set up the sensors."""
     async_setup_entities(entry, async_add_entities, _sensors)
+    async_setup_entities(entry, async_add_entities, update_sensors)
     async_setup_air(entry, async_add_entities)
     async_setup_zones(entry, async_add_entities, zone_sensors)
     hub = entry.runtime_data

@@ -15,6 +15,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .devices.device import SmartAirDevice
 from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .firmware.device_update import updatable
+from .firmware.sensors import stage_of
 from .hub import SmartAirConfigEntry
 from .pysmartair import KEY_DESCRIPTOR, KEY_FACTS, updating, versions
 
@@ -119,15 +120,6 @@ class FirmwareUpdate(SmartAirEntity, UpdateEntity):
 
 def _details(state: updating.Update) -> dict[str, Any]:
     """Return how far an update has come: the stage, why it waits or failed, and for which version."""
-    match state:
-        case updating.Idle():
-            return {"stage": "idle", "reason": None, "target_version": None}
-        case updating.Working():
-            stage, reason = state.phase.value, state.reason
-        case updating.Rebooting():
-            stage, reason = "rebooting", None
-        case updating.OnTrial():
-            stage, reason = "on_trial", None
-        case updating.Ended():
-            stage, reason = state.outcome.value, state.error
-    return {"stage": stage, "reason": reason, "target_version": state.order.version}
+    stage, reason = stage_of(state)
+    order = updating.order_of(state)
+    return {"stage": stage, "reason": reason, "target_version": order.version if order else None}

@@ -247,6 +247,8 @@ class DeviceUpdate:
         async_grant(hub.hass, token, image.sha256, self._until)
         self.state, _ = updating.step(self.state, updating.Begin(order), now)
         self._follow()
+        # From now on there is a stage to be shown.
+        self.device.async_grow()
         # Stored before it is sent: a power cut in between must not leave a device updating that nobody follows.
         await self._updates.async_save()
         try:

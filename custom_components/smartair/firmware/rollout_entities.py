@@ -11,8 +11,14 @@ from homeassistant.core import callback
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from ..alerts.announce import word
 from ..hub import SmartAirConfigEntry, SmartAirHub
 from ..pysmartair import rollout
+from .sensors import known_reason
+
+NO_FAILURE = "none"
+MAX_STATE = 255
+"""Characters that a state may have."""
 
 MAX_SHOWN = 20
 """Failed devices that are named; a state is no place for thousands."""
@@ -22,7 +28,7 @@ MAX_SHOWN = 20
 class RolloutSensorDescription(SensorEntityDescription):
     """Describes a sensor of a rollout."""
 
-    value_fn: Callable[[rollout.Rollout], str | int]
+    value_fn: Callable[[SmartAirHub, rollout.Rollout], str | int]
     attributes_fn: Callable[[SmartAirHub, rollout.Rollout], dict[str, Any]] | None = None
 
 
@@ -43,20 +49,39 @@ def _details(hub: SmartAirHub, current: rollout.Rollout) -> dict[str, Any]:
     }
 
 
+def _failures(hub: SmartAirHub, current: rollout.Rollout) -> str:
+    """Return which devices failed and why, as far as a state can hold them."""
+    lines = [_failure(hub, uid, current.device(uid).error) for uid in current.uids(rollout.Stage.FAILED)]
+    text = "; ".join(lines)
+    return (text if len(text) <= MAX_STATE else f"{text[: MAX_STATE - 1]}…") or NO_FAILURE
+
+
+def _failure(hub: SmartAirHub, uid: str, error: str | None) -> str:
+    device = hub.devices.get(uid)
+    place = device.place if device else uid
+    return f"{place}: {word(hub.hass, 'update_reason', known_reason(error))}"
+
+
 SENSORS = (
     RolloutSensorDescription(
         key="rollout",
         translation_key="rollout",
         device_class=SensorDeviceClass.ENUM,
         options=[phase.value for phase in rollout.Phase],
-        value_fn=lambda current: current.phase.value,
+        value_fn=lambda _, current: current.phase.value,
         attributes_fn=_details,
+    ),
+    RolloutSensorDescription(
+        key="rollout_failures",
+        translation_key="rollout_failures",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=_failures,
     ),
     RolloutSensorDescription(
         key="rollout_progress",
         translation_key="rollout_progress",
         native_unit_of_measurement=PERCENTAGE,
-        value_fn=lambda current: current.percent,
+        value_fn=lambda _, current: current.percent,
     ),
 )
 BUTTONS = (
@@ -105,7 +130,7 @@ class RolloutSensor(RolloutEntity[RolloutSensorDescription], SensorEntity):
         """Take over the value."""
         current = self.hub.updates.rollouts.current
         if current is not None:
-            self._attr_native_value = self.entity_description.value_fn(current)
+            self._attr_native_value = self.entity_description.value_fn(self.hub, current)
             if self.entity_description.attributes_fn is not None:
                 self._attr_extra_state_attributes = self.entity_description.attributes_fn(self.hub, current)
 
