@@ -3,11 +3,11 @@
 from typing import Any
 
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, STATE_UNAVAILABLE
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import MqttMockHAClient
 from syrupy.assertion import SnapshotAssertion
 
@@ -15,7 +15,7 @@ from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.pysmartair import Code
 from custom_components.smartair.pysmartair.guard.model import RunAsked
 from custom_components.smartair.pysmartair.safety import Role
-from custom_components.smartair.pysmartair.water.model import Failed, NormalRecirc
+from custom_components.smartair.pysmartair.water.model import Drain, Failed, NormalRecirc
 from custom_components.smartair.zones.zone import Zone
 
 from .conftest import Wait
@@ -587,6 +587,40 @@ async def test_a_zone_whose_broker_is_away_fails_its_change_and_stops_when_it_is
     rack.level = 50.0
     await rack.second(15)
     assert rack.node.on == {"pump_recirc": True, "pump_fill": False, "pump_drain": False}
+
+
+async def test_a_person_starts_a_change_by_a_second_press_soon_after_the_first_or_by_the_action(
+    hass: HomeAssistant, rack: Rack, zone: Zone, hass_owner_user: MockUser
+) -> None:
+    person = Context(user_id=hass_owner_user.id)
+    start = {"entity_id": "button.tent_start_water_change"}
+
+    async def touch() -> None:
+        await hass.services.async_call("button", "press", start, blocking=True, context=person)
+
+    with pytest.raises(ServiceValidationError) as asked:
+        await touch()
+    assert asked.value.translation_key == "confirm_water_change"
+    assert asked.value.translation_placeholders == {"zone": "Tent", "seconds": "10"}
+    await rack.wait(11)
+    with pytest.raises(ServiceValidationError):
+        await touch()
+    assert isinstance(zone.memory.state, NormalRecirc)
+    await rack.wait(5)
+    await touch()
+    assert isinstance(zone.memory.state, Drain)
+    # What is refused anyway is so at once, with its reason; and the action asks for no second time.
+    with pytest.raises(ServiceValidationError) as refused:
+        await touch()
+    assert refused.value.translation_key != "confirm_water_change"
+    await zone.async_abort()
+    await rack.second(5)
+    await hass.services.async_call(DOMAIN, "start_water_change", start, blocking=True, context=person)
+    assert isinstance(zone.memory.state, Drain)
+    renew = {"entity_id": "button.tent_solution_renewed_by_hand"}
+    with pytest.raises(ServiceValidationError) as refused:
+        await hass.services.async_call(DOMAIN, "start_water_change", renew, blocking=True, context=person)
+    assert refused.value.translation_key == "not_a_start_button"
 
 
 async def test_circulation_that_nobody_can_see_is_asked_for_when_it_is_seen_off(

@@ -28,6 +28,7 @@ from .hub import SmartAirHub
 from .pumps.actions import PUMP_COMMANDS, async_pump_command, async_setup_pump_services, command_response
 from .pumps.usage_action import async_setup_usage_service
 from .pysmartair import CATALOGUE, Alert, Change, CommandName, Severity
+from .zones.actions import async_setup_zone_services
 
 ATTR_COMMAND = "command"
 ATTR_PARAMS = "params"
@@ -97,6 +98,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
         DOMAIN, "acknowledge_alert", _async_acknowledge_alert, _ACKNOWLEDGE, SupportsResponse.OPTIONAL
     )
     async_setup_pump_services(hass)
+    async_setup_zone_services(hass)
     async_register_admin_service(
         hass,
         DOMAIN,

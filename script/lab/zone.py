@@ -58,8 +58,9 @@ class Zone:
             raise TimeoutError(f"{error}; the zone shows {told}") from error
 
     async def press(self, key: str) -> None:
-        """Press one of its buttons."""
-        await self.client.action("button", "press", {"entity_id": await self.entity(key)})
+        """Press one of its buttons; the start, which wants a second press of a person, as the dashboard does."""
+        domain, action = (DOMAIN, "start_water_change") if key == "start" else ("button", "press")
+        await self.client.action(domain, action, {"entity_id": await self.entity(key)})
 
 
 async def find_zone(client: Client) -> Zone | None:

@@ -369,7 +369,9 @@ const zoneButtons = (house, zone, state) => {
     const entity = zone.thing?.has.get(key);
     if (!entity) return [];
     // A change drains a tank: one touch is not enough for that.
-    const sure = text === "start" ? { confirmation: { text: house.text("start_confirm") } } : {};
+    const sure = text === "start"
+      ? { perform_action: "smartair.start_water_change", confirmation: { text: house.text("start_confirm") } }
+      : {};
     return [tile(entity, {
       name: house.text(text),
       icon,

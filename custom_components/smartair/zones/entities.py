@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+import time
 from typing import Any, override
 
 from homeassistant.components.binary_sensor import (
@@ -21,10 +22,13 @@ from homeassistant.components.sensor import (
 from homeassistant.components.switch import SwitchEntity, SwitchEntityDescription
 from homeassistant.const import EntityCategory, UnitOfRatio, UnitOfTime, UnitOfVolume
 from homeassistant.core import callback
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from ..const import DOMAIN
 from ..hub import SmartAirConfigEntry
+from ..pumps.last_hand import Hand, hand_of
 from ..pysmartair.safety import Role
 from ..pysmartair.water.model import Cause, Failed, Happened, Happening, NormalRecirc, State, Step
 from ..pysmartair.water.schedule import DAY_S
@@ -308,8 +312,10 @@ class ZoneButtonDescription(ButtonEntityDescription):
     available_fn: Callable[[Zone], bool] = lambda zone: True
 
 
+CONFIRM_WITHIN_S = 10
+"""Seconds between the two presses of a person who starts a water change."""
+START = ZoneButtonDescription(key="start", translation_key="zone_start", press_fn=Zone.async_start_change)
 BUTTONS: tuple[ZoneButtonDescription, ...] = (
-    ZoneButtonDescription(key="start", translation_key="zone_start", press_fn=Zone.async_start_change),
     ZoneButtonDescription(
         key="resume",
         translation_key="zone_resume",
@@ -363,9 +369,32 @@ class ZoneButton(ZoneEntity, ButtonEntity):
         self._attr_available = self.available
 
 
+class StartButton(ZoneButton):
+    """The start of a water change, which empties a tank: a person presses it twice, within some seconds."""
+
+    _asked_at: float | None = None
+
+    @override
+    async def async_press(self) -> None:
+        """Ask a person for a second press; begin for that, and for an automation, or say why not."""
+        asked, now = self._asked_at, time.monotonic()
+        self._asked_at = None
+        sure = asked is not None and now - asked <= CONFIRM_WITHIN_S
+        # What is refused anyway is refused at once, with its reason.
+        if sure or hand_of(self._context) is not Hand.PERSON or self.zone.hindrance is not None:
+            await super().async_press()
+            return
+        self._asked_at = now
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="confirm_water_change",
+            translation_placeholders={"zone": self.zone.place, "seconds": str(CONFIRM_WITHIN_S)},
+        )
+
+
 def zone_buttons(zone: Zone) -> list[ZoneEntity]:
     """Return the buttons of a zone."""
-    return [ZoneButton(zone, one) for one in BUTTONS]
+    return [StartButton(zone, START), *(ZoneButton(zone, one) for one in BUTTONS)]
 
 
 # --- the switch and the event -------------------------------------------------------------------
