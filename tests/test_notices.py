@@ -111,6 +111,45 @@ async def test_a_message_says_where_what_how_much_and_what_to_do(
     assert [(one["action"], one["tag"]) for one in told(calls)] == [("resolved", f"smartair-{alert_id}")]
 
 
+@pytest.mark.parametrize(
+    ("outdoors", "advice"),
+    [
+        ("420", "It is better outside: open the window."),
+        ("1500", "It is not better outside: keep the window closed."),
+        # Without a number outdoors, CO₂ is lower there than in any room that is too full of it.
+        ("unknown", "It is better outside: open the window."),
+    ],
+)
+async def test_a_message_says_by_the_sensors_outdoors_whether_a_window_helps(
+    hass: HomeAssistant,
+    hub: MockConfigEntry,
+    co2: str,
+    say: Say,
+    wait: Wait,
+    calls: list[ServiceCall],
+    outdoors: str,
+    advice: str,
+) -> None:
+    hass.states.async_set("sensor.garden", outdoors, {"device_class": "carbon_dioxide"})
+    hass.config_entries.async_update_entry(hub, options={"outdoor": ["sensor.garden"]})
+    await automate(hass)
+    await foul(say, wait)
+    [notice] = told(calls)
+    assert notice["message"] == f"1,394 ppm, the limit is 1,000 ppm. {advice}"
+
+
+async def test_of_what_no_sensor_outdoors_measures_the_usual_advice_is_given(
+    hass: HomeAssistant, hub: MockConfigEntry, co2: str, say: Say, wait: Wait, calls: list[ServiceCall]
+) -> None:
+    hass.states.async_set("sensor.garden", "420", {"device_class": "carbon_dioxide"})
+    hass.config_entries.async_update_entry(hub, options={"outdoor": ["sensor.garden"]})
+    await automate(hass)
+    hub.runtime_data.alerts.async_raise(Code.HUMIDITY_HIGH, uid=co2, values={"value": 75, "limit": 70, "known": True})
+    await wait(1)
+    [notice] = told(calls)
+    assert "outside" not in notice["message"]
+
+
 async def test_the_message_is_in_the_language_of_the_house(
     hass: HomeAssistant, co2: str, say: Say, wait: Wait, calls: list[ServiceCall]
 ) -> None:

@@ -327,6 +327,7 @@ const pump = (house, entity, name, thing) => {
   const own = (/** @type {string} */ key) => thing?.has.get(key);
   const state = own("sensor.pump_state");
   const lock = own("binary_sensor.safety_lock");
+  const reason = own("sensor.pump_lock_reason");
   const reset = own("button.reset_safety_lock");
   const flow = own("sensor.pump_channel_flow");
   return [
@@ -338,13 +339,15 @@ const pump = (house, entity, name, thing) => {
       features_position: "inline",
     }),
     // At rest there is nothing to say beside the switch.
-    ...(state ? [tile(state, { name: ENTITY_NAME, visibility: [whenNot(state, "off")] })] : []),
+    ...(state ? [
+      tile(state, { name: ENTITY_NAME, visibility: [whenNot(state, ["off", "runs_although_off"])] }),
+      tile(state, { name: ENTITY_NAME, icon: "mdi:alert", color: "red", visibility: [whenIs(state, "runs_although_off")] }),
+    ] : []),
     ...(state && flow ? [tile(flow, { name: ENTITY_NAME, visibility: [whenNot(state, "off")] })] : []),
-    ...(lock ? [tile(lock, {
+    ...(lock && reason ? [tile(reason, {
       name: ENTITY_NAME,
       icon: "mdi:lock-alert",
       color: "red",
-      state_content: ["reason", "cause"],
       visibility: [whenIs(lock, "on")],
     })] : []),
     ...(lock && reset ? [tile(reset, {

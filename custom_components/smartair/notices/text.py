@@ -7,10 +7,12 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.translation import async_get_cached_translations
 from homeassistant.util import dt as dt_util
 
+from ..air.outdoor import indoors, outdoors
 from ..alerts.announce import describe, word
-from ..const import DOMAIN
+from ..const import CONF_OUTDOOR, DOMAIN
 from ..pumps.refusals import PumpRefusedError
 from ..pysmartair import CATALOGUE, LIMIT_CODES, Alert, Change, Code, Severity
+from ..pysmartair.air.outside import is_better
 from ..pysmartair.alerts.notices import Kind, Notice
 from ..pysmartair.guard.transition import LOCKS as _REASONS, alarm_code
 from ..pysmartair.safety import Cause, Reason, Refused
@@ -31,6 +33,12 @@ _MOST_LISTED = 8
 _METRICS = {code: metric for (metric, _side), code in LIMIT_CODES.items()}
 _AIR = frozenset({Code.CO2_HIGH, Code.HUMIDITY_HIGH, Code.TEMPERATURE_HIGH, Code.VOC_HIGH, Code.VOC_INDEX_HIGH,
                   Code.NOX_INDEX_HIGH, Code.PM1_HIGH, Code.PM25_HIGH, Code.PM4_HIGH, Code.PM10_HIGH})  # fmt: skip
+_OUTSIDE = {
+    Code.CO2_HIGH: "co2",
+    Code.PM25_HIGH: "pm25",
+    Code.HUMIDITY_HIGH: "humidity",
+    Code.TEMPERATURE_HIGH: "temperature",
+}
 _SOLUTION = {Code.HIGH_PH: "", Code.LOW_PH: "", Code.HIGH_EC: " mS/cm", Code.LOW_EC: " mS/cm"}
 _LANGUAGES_WITH_COMMA = frozenset({"ru"})
 
@@ -101,10 +109,22 @@ def _message(hub: SmartAirHub, notice: Notice) -> str:
         if (rest := len(notice.others) - _MOST_LISTED) > 0:
             listed.append(text(hub.hass, "and_more", count=str(rest)))
         return "\n".join(listed)
-    parts = [what_is(hub, alert), word(hub.hass, "alert_advice", alert.code.value)]
+    parts = [what_is(hub, alert), _advice(hub, alert)]
     if notice.kind is Kind.REMINDED:
         parts.append(text(hub.hass, "since", time=_when(alert.raised_at)))
     return " ".join(part for part in parts if part)
+
+
+def _advice(hub: SmartAirHub, alert: Alert) -> str:
+    """Return what to do; of a window, by what the sensors outdoors say, where there are any."""
+    question, device = _OUTSIDE.get(alert.code), hub.devices.get(alert.uid or "")
+    chosen = hub.entry.options.get(CONF_OUTDOOR)
+    if question is not None and device is not None and chosen:
+        wish = _number(alert.values, "limit") or 0.0
+        better = is_better(question, indoors(device), outdoors(hub.hass, chosen), wish)
+        if better is not None:
+            return text(hub.hass, "open_window" if better else "close_window")
+    return word(hub.hass, "alert_advice", alert.code.value)
 
 
 def _when(moment: float) -> str:
