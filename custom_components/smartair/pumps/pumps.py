@@ -71,6 +71,8 @@ _LIVE = {"seconds": 60, "interval": 1}
 type PumpKey = tuple[str, str]
 type PumpsListener = Callable[[Iterable[Pump]], None]
 
+_FAULTS = {Fault.WRONG_RELAY: "pump_wrong_relay", Fault.LONG_PAUSE: "pump_long_pause"}
+
 
 class Pumps(dict[PumpKey, Pump]):
     """Every pump of the hub's devices, by uid and channel; and the switches that zones use as pumps."""
@@ -320,8 +322,7 @@ class Pumps(dict[PumpKey, Pump]):
     def _tell_faults(self, device: SmartAirDevice, spec: PumpSpec) -> None:
         """Show a repair for each thing that is wrong with how a pump is set up."""
         faults = faults_of(spec, self._set(device, spec))
-        for fault in Fault:
-            key = f"pump_{fault}"
+        for fault, key in _FAULTS.items():
             if fault not in faults:
                 self.hub.async_delete_issue(key, device.uid, spec.channel)
                 continue
