@@ -572,3 +572,52 @@ async def test_a_clock_that_is_set_back_holds_back_no_reminder(house: House) -> 
     house.freezer.tick(timedelta(hours=-4))
     await house.put(OTHER, 501)
     assert len(told(house)) == 1
+
+
+# --- several kinds at once ----------------------------------------------------------------------
+
+DUST, DAMP = "sensor.kitchen_pm25", "sensor.bathroom_humidity"
+
+
+async def begin_all(house: House, **inputs: Any) -> str:
+    phone = await house.phone("Ann's Phone")
+    await house.put(DUST, 5, unit_of_measurement="μg/m³", friendly_name="Kitchen dust")
+    await house.put(DAMP, 50, unit_of_measurement="%", friendly_name="Bathroom humidity")
+    await begin(house, 600, phones=[phone], bad_for=0, good_for=0, dust=[DUST], damp=DAMP, **inputs)
+    return phone
+
+
+async def test_several_kinds_are_one_message_each_by_its_own_values(house: House) -> None:
+    await begin_all(house)
+    assert house.pushes() == []
+    await house.put(DUST, 35.1)
+    [push] = house.pushes()
+    assert (push["title"], push["message"]) == ("The air is bad", "Kitchen dust 35.1 μg/m³.")
+    await house.put(DAMP, 71)
+    assert house.pushes()[-1]["message"] == "Kitchen dust 35.1 μg/m³, Bathroom humidity 71 %."
+    await house.put(DUST, 25)
+    await house.put(DAMP, 65)
+    assert not [push for push in house.pushes() if push["message"] == "clear_notification"]
+    await house.put(DAMP, 64.9)
+    await house.put(DUST, 24.9)
+    assert house.pushes()[-1]["message"] == "clear_notification"
+
+
+@pytest.mark.parametrize(
+    ("critical", "value", "title"), [(150, 150, "bad"), (150, 151, "critical"), (0, 9000, "bad")]
+)
+async def test_each_kind_is_critical_by_its_own_value(
+    house: House, critical: float, value: float, title: str
+) -> None:
+    await begin_all(house, dust_critical=critical)
+    await house.put(DUST, value)
+    await house.wait(minutes=2)
+    assert house.pushes()[-1]["title"] == f"The air is {title}"
+
+
+async def test_values_of_another_kind_that_are_swapped_or_equal_are_put_in_order(house: House) -> None:
+    await begin_all(house, dust_bad=20, dust_good=30, damp_bad=60, damp_good=60)
+    await house.put(DUST, 29)
+    assert house.pushes() == []
+    await house.put(DAMP, 61)
+    assert house.pushes()[-1]["message"] == "Bathroom humidity 61 %."
