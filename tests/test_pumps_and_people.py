@@ -365,6 +365,28 @@ async def test_a_change_that_is_begun_right_after_an_abort_is_not_failed_by_the_
     await rack.until(zone, "NormalRecirc")
 
 
+async def test_a_trip_that_the_device_accounts_for_only_in_the_next_step_fails_the_change(
+    hass: HomeAssistant, rack: Rack, zone: Any
+) -> None:
+    """It locks nothing, so that nobody else would hear of it (D5)."""
+    await zone.async_start_change()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    await rack.until(zone, "Fill")
+    rack.node.say(
+        "command_response",
+        {
+            "cmd": "run_pump",
+            "cmd_id": rack.node.running[DRAIN],
+            "status": "DONE",
+            "details": {"channel": DRAIN, "ended_by": "no_flow"},
+        },
+    )
+    await rack.second(2)
+    assert isinstance(zone.memory.state, Failed)
+    assert zone.memory.state.cause == "no_flow"
+    assert not rack.node.on[FILL]
+
+
 async def test_a_drain_pump_that_goes_on_drawing_fails_the_change(
     hass: HomeAssistant, hub: MockConfigEntry, rack: Rack, zone: Any
 ) -> None:

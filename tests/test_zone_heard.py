@@ -441,3 +441,51 @@ async def test_a_full_tank_that_stays_so_is_told_although_its_sensor_speaks_only
     tank.level = 97.0
     await tank.second(100)
     assert [alert.code for alert in zone.hub.alerts.active()] == [Code.OVERFLOW]
+
+
+async def test_an_entity_that_is_renamed_in_mid_run_puts_off_no_trip(
+    hass: HomeAssistant, hub: MockConfigEntry, tank: TankHouse
+) -> None:
+    """Whoever is listened to again counts from nothing, and the readings since are not fewer for that (D20)."""
+    await discover(hass, unit_of_measurement="%", force_update=True)
+    registry = er.async_get(hass)
+    entry = registry.async_get(LEVEL)
+    assert entry is not None
+    zone = await add_zone(hass, hub, DATA | {"sensors": {"level": entry.id, "flow_of": "fill"}})
+    await tank.second(60)
+    tank.drain_rate = 0.0
+    drain = zone.pumps[Role.DRAIN]
+    await drain.async_run(seconds=900)
+    await tank.second(60)
+    registry.async_update_entity(LEVEL, new_entity_id="sensor.renamed")
+    await tank.second(75)
+    assert drain.lock is not None
+    assert drain.lock.reason is Reason.NO_FLOW
+
+
+async def test_a_level_that_is_gone_is_unknown_and_not_a_level_that_nobody_chose(
+    hass: HomeAssistant, hub: MockConfigEntry, tank: TankHouse
+) -> None:
+    await discover(hass, unit_of_measurement="%", force_update=True)
+    entry = er.async_get(hass).async_get(LEVEL)
+    assert entry is not None
+    zone = await add_zone(hass, hub, DATA | {"sensors": {"level": entry.id, "flow_of": "fill"}})
+    await tank.second(60)
+    drain = zone.pumps[Role.DRAIN]
+    await drain.async_run(seconds=900)
+    await tank.second(5)
+    er.async_get(hass).async_remove(LEVEL)
+    await tank.second(10)
+    assert set(zone.missing) == {"level"}
+    assert tank.on("recirc"), "a loss has its term"
+    assert not tank.on("drain"), "it would run dry"
+    with pytest.raises(PumpRefusedError) as refused:
+        await drain.async_run(seconds=10)
+    assert refused.value.verdict.reason is Reason.DRY_RUN
+    await tank.second(60)
+    assert not tank.on("recirc")
+    assert zone.pumps[Role.RECIRCULATION].lock is None
+    await discover(hass, unit_of_measurement="%", force_update=True)
+    await tank.second(10)
+    assert zone.missing == {}
+    assert tank.on("recirc")

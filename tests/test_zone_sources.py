@@ -251,6 +251,8 @@ async def test_a_sensor_without_an_id_of_its_own_is_missing_only_once_home_assis
     hass.states.async_remove("sensor.ec")
     zone.async_bind()
     assert zone.missing == {"ec": "sensor.ec"}
+    house.silent = True
+    await house.second(31)
     assert zone.value("ec") is None
 
 

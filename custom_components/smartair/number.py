@@ -27,7 +27,7 @@ from .hub import SmartAirConfigEntry
 from .pumps.entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
 from .pumps.pump import Pump
 from .pysmartair import NumberSetting
-from .pysmartair.channels import LIMIT_RANGES, limit_of_setting, role_limits
+from .pysmartair.channels import LIMIT_RANGES, limit_of_setting, limit_value, role_limits
 
 PARALLEL_UPDATES = 1
 
@@ -195,7 +195,7 @@ class LimitNumber(PumpEntity, NumberEntity):
     @override
     def async_refresh(self) -> None:
         """Take over the limit that is in force."""
-        self._attr_native_value = getattr(self.pump.limits, self.entity_description.key)
+        self._attr_native_value = limit_value(self.pump.limits, self.entity_description.key)
 
     @override
     async def async_set_native_value(self, value: float) -> None:

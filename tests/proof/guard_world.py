@@ -105,7 +105,7 @@ class GuardWorld(RuleBasedStateMachine):
         self.wished: bool | None = None
         self.wished_at = self.now
         self.against_since: float | None = None
-        self.raised: dict[str, int] = {}
+        self.raised: set[tuple[str, bool]] = set()
         self.recorded: set[str] = set()
         self.begun = 0
         self.own_lock: Refused | None = None
@@ -402,7 +402,7 @@ class GuardWorld(RuleBasedStateMachine):
                 case Ended():
                     self._judge_record(effect)
                 case Alarm():
-                    self._judge_alarm(effect)
+                    self._judge_alarm(effect, theirs=before.their_lock != after.their_lock)
                 case _:
                     pass
         self._judge_lock(before, event, effects)
@@ -441,15 +441,16 @@ class GuardWorld(RuleBasedStateMachine):
         self.recorded.add(effect.run_id)
         assert effect.seconds is None or effect.seconds >= 0
 
-    def _judge_alarm(self, alarm: Alarm) -> None:
+    def _judge_alarm(self, alarm: Alarm, *, theirs: bool) -> None:
         match alarm.kind:
             case Kind.RAISE if alarm.cause != "reset_refused":
-                self.raised[alarm.code] = self.raised.get(alarm.code, 0) + 1
+                # Locks have owners: what both found is one alert, which the second brings up to date.
                 # Water that is too high may be told at rest, and then again for the run that it forbids or ends.
-                again = alarm.code != "biz_overflow" and self.raised[alarm.code] > 1
+                again = alarm.code != "biz_overflow" and (alarm.code, theirs) in self.raised
                 assert not again, f"S10 {alarm.code} was told again although it was never over"
+                self.raised.add((alarm.code, theirs))
             case Kind.RESOLVE:
-                self.raised.pop(alarm.code, None)
+                self.raised -= {(alarm.code, True), (alarm.code, False)}
             case _:
                 pass
         locks = alarm.kind is Kind.RAISE and alarm.code in LOCKING | {"biz_pump_stuck_on"}
@@ -492,6 +493,8 @@ class GuardWorld(RuleBasedStateMachine):
             case Reason.OVERCURRENT:
                 assert current is not None, "S3 reset while the current was unknown"
                 assert current <= 1500, "S3 reset while the current was too high"
+            case Reason.PUMP_STUCK_ON if self.board.circulates and self.wished is not False:
+                pass  # it was asked to run again: what moves by right is no sign that it cannot be switched off
             case Reason.PUMP_STUCK_ON:
                 for sense, value, limit in ((Sense.CURRENT_MA, current, 50.0), (Sense.FLOW, flow, MIN_FLOW)):
                     if sense in self.board.senses:

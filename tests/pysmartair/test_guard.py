@@ -739,7 +739,7 @@ def test_what_is_not_fitted_is_not_measured() -> None:
     for sense in Sense:
         told(Sensed(sense, 1.0))
     one = Reading(1.0, NOW, 1)
-    assert told.guard.readings == Readings(level=one, flow=one, current_ma=one)
+    assert told.guard.readings == Readings(level=one, flow=one, current_ma=one, power_w=one)
     told(Configured(Limits(role=Role.DRAIN, min_level=20.0), protected=True))
     assert told.guard.protected
 

@@ -76,7 +76,7 @@ def _gullible(self: Dwell, now: float, count: int, seconds: float) -> bool:
 
 def _lease_without_end(self: Turn, seconds: float, *, planned: bool) -> int:
     lease = self.guard.leases + 1
-    self.set(leases=lease)
+    self.guard = replace(self.guard, leases=lease)
     self.do(guard_data.SendRun(lease, seconds, planned))
     return lease
 

@@ -1,7 +1,7 @@
 """Which channels of a device are pumps, what they are for, and which limits hold for them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum, auto
 
 from .device import Snapshot
@@ -31,7 +31,28 @@ _FOR_ROLE: Mapping[str, frozenset[Role]] = {
     "max_run_s": frozenset(Role) - {Role.RECIRCULATION},
     "max_off_s": frozenset({Role.RECIRCULATION}),
 }
-_NUMBERS = frozenset(one.name for one in fields(Limits)) - {"role"}
+_READ: Mapping[str, Callable[[Limits], float | None]] = {
+    "min_level": lambda limits: limits.min_level,
+    "max_level": lambda limits: limits.max_level,
+    "min_flow": lambda limits: limits.min_flow,
+    "start_grace_s": lambda limits: limits.start_grace_s,
+    "max_current_ma": lambda limits: limits.max_current_ma,
+    "max_run_s": lambda limits: limits.max_run_s,
+    "max_off_s": lambda limits: limits.max_off_s,
+}
+# What a device or its owner sets, and what a zone sets besides.
+_WRITE: Mapping[str, Callable[[Limits, float], Limits]] = {
+    "min_level": lambda limits, value: replace(limits, min_level=value),
+    "max_level": lambda limits, value: replace(limits, max_level=value),
+    "min_flow": lambda limits, value: replace(limits, min_flow=value),
+    "start_grace_s": lambda limits, value: replace(limits, start_grace_s=value),
+    "max_current_ma": lambda limits, value: replace(limits, max_current_ma=value),
+    "max_run_s": lambda limits, value: replace(limits, max_run_s=value),
+    "max_off_s": lambda limits, value: replace(limits, max_off_s=value),
+    "stale_after_s": lambda limits, value: replace(limits, stale_after_s=value),
+    "drain_off_s": lambda limits, value: replace(limits, drain_off_s=value),
+    "max_power_w": lambda limits, value: replace(limits, max_power_w=value),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +78,11 @@ def role_limits(role: Role) -> tuple[str, ...]:
     return tuple(name for name in LIMIT_RANGES if role in _FOR_ROLE.get(name, frozenset(Role)))
 
 
+def limit_value(limits: Limits, name: str) -> float | None:
+    """Return the limit of a name that an owner can set."""
+    return _READ[name](limits)
+
+
 def limits_of(role: Role, overrides: Mapping[str, object]) -> Limits:
     """Return the limits of a role with those that were set; what is no sensible number is left out."""
     limits = Limits(role=role)
@@ -66,8 +92,8 @@ def limits_of(role: Role, overrides: Mapping[str, object]) -> Limits:
         if name == "max_off_s" and (longer := number(value)) is not None and longer > high:
             # What was set when more was allowed is held to what is allowed now.
             known = high
-        if name in _NUMBERS and known is not None:
-            limits = replace(limits, **{name: known})  # type: ignore[arg-type]
+        if known is not None and (write := _WRITE.get(name)) is not None:
+            limits = write(limits, known)
     return limits
 
 

@@ -55,7 +55,7 @@ from ..pysmartair.water.solution import Side, Standing, drift, follow
 from .contacts import Contacts
 from .hands import Hands, cause_of
 from .settings import CONTACTS, POWER, ZoneSettings
-from .sources import Judged, MetricSource, Source, StateSource, Trouble, drawn_as, entity_id_of, source_of
+from .sources import METRICS, Judged, MetricSource, Source, StateSource, Trouble, drawn_as, entity_id_of, source_of
 
 if TYPE_CHECKING:
     from .zones import Zones
@@ -133,9 +133,11 @@ class Zone:
                 self.pumps[role] = pump
         for what, reference in self.settings.sensors.items():
             entity_id = self._named(what, reference)
-            if entity_id is not None and what in CONTACTS:
-                contacts[what] = entity_id
-            elif entity_id is not None:
+            if what in CONTACTS:
+                contacts |= {} if entity_id is None else {what: entity_id}
+            else:
+                # What is gone is unknown, and not something that nobody chose (S6).
+                entity_id = entity_id or reference
                 heard, kind = partial(self._heard, what), self._kind(what, entity_id)
                 source = self.sources[what] = source_of(self.hub, kind, entity_id, self.settings.tank, heard)
                 # What was learned of a sensor outlives its new name.
@@ -314,6 +316,10 @@ class Zone:
             pump.bind(ZoneContext(zone=self.zone_id, pumps=around, lends=lends, limits=limits))
 
     def _is_own(self, what: str, pump: Pump) -> bool:
+        if what in self.missing:
+            # Its device may have the same value from elsewhere, and goes by that.
+            device = self.hub.devices.get(pump.uid) if pump.uid is not None else None
+            return device is not None and METRICS[what] in device.snapshot.metrics
         source = self.sources.get(what)
         return isinstance(source, MetricSource) and source.device.uid == pump.uid
 

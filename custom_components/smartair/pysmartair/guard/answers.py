@@ -50,7 +50,7 @@ def came_to_its_bound(turn: Turn, run: Running) -> bool:
 
 def goes_on(turn: Turn) -> None:
     """Have circulation back at once that its device ended although nobody stopped it: running is its rest (S5)."""
-    turn.set(off_asked_s=EARLY_S)
+    turn.guard = replace(turn.guard, off_asked_s=EARLY_S)
 
 
 # --- answers ------------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ def _first_answer(turn: Turn, event: RunAnswered, state: Starting, *, accounts: 
     order = state.order
     match event.answer:
         case Answer.ERROR:
-            turn.set(state=state.last)
+            turn.state = state.last
             if event.trip is not None:
                 turn.do(Refuse(order.run_id, event.trip), Alarm(Kind.NOTE, REFUSED, event.trip))
             else:
@@ -108,12 +108,14 @@ def _later_answer(turn: Turn, event: RunAnswered, run: Running, *, accounts: boo
             turn.account((event.seconds, event.litres, event.code))
         case Answer.ERROR:
             again = turn.renewal(None) if turn.circulates else None
-            turn.set(state=replace(run, renew_at=again))
+            turn.state = replace(run, renew_at=again)
             turn.do(Alarm(Kind.NOTE, REFUSED, event.trip, cause=event.code))
         case Answer.DONE if accounts and event.lease == run.lease:
             _account(turn, event, run)
         case Answer.ACCEPTED | Answer.DONE:  # pragma: no branch - the union is closed
-            turn.set(state=replace(run, accepted=max(run.accepted, event.lease)), heard_at=turn.now)
+            turn.guard = replace(
+                turn.guard, state=replace(run, accepted=max(run.accepted, event.lease)), heard_at=turn.now
+            )
 
 
 def _account(turn: Turn, event: RunAnswered, run: Running) -> None:
@@ -133,7 +135,7 @@ def stopped(turn: Turn) -> None:
     if isinstance(state, Stopping) and turn.guard.ends_itself and not state.contradicted:
         turn.close(state.run, state.by)
         turn.rest(told=True)
-        turn.set(heard_at=turn.now)
+        turn.guard = replace(turn.guard, heard_at=turn.now)
 
 
 # --- the device's own protections, and resets -----------------------------------------------------------
@@ -150,7 +152,7 @@ def tripped(turn: Turn, event: Tripped) -> None:
     state = turn.guard.state
     if event.locked:
         turn.latch(event.verdict, device=True)
-        turn.set(device_lock=str(event.verdict.reason), reset_said=False)
+        turn.guard = replace(turn.guard, device_lock=str(event.verdict.reason), reset_said=False)
     if event.verdict.reason is Reason.PUMP_STUCK_ON:
         turn.latch_stuck(event.verdict, device=True)
         return
@@ -201,7 +203,7 @@ def reset(turn: Turn) -> None:
             _refuse_reset(turn, refused)
         case Allowed():  # pragma: no branch - the union is closed
             if guard.protected:
-                turn.set(resetting=True)
+                turn.guard = replace(turn.guard, resetting=True)
                 turn.do(SendReset())
             else:
                 if locked:
@@ -220,7 +222,7 @@ def reset_answered(turn: Turn, event: ResetAnswered) -> None:
     """Take in what the device made of a reset."""
     if not turn.guard.resetting:
         return
-    turn.set(resetting=False)
+    turn.guard = replace(turn.guard, resetting=False)
     if event.done:
         _unlock(turn)
         turn.do(WasReset())
@@ -241,7 +243,7 @@ def device_reset(turn: Turn, code: str | None) -> None:
     if guard.device_lock is None:
         turn.unlock_device()
     else:
-        turn.set(reset_said=True)
+        turn.guard = replace(turn.guard, reset_said=True)
 
 
 def _unlock(turn: Turn) -> None:
@@ -249,4 +251,4 @@ def _unlock(turn: Turn) -> None:
     turn.unlock()
     if held and turn.circulates and isinstance(turn.guard.state, Resting) and not turn.guard.protected:
         # Running is its rest: it has been off for its lock alone.
-        turn.set(off_asked_s=CONFIRM_S)
+        turn.guard = replace(turn.guard, off_asked_s=CONFIRM_S)

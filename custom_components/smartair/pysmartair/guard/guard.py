@@ -150,7 +150,9 @@ def _take(turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one for ea
         case Sensed():
             _sense(turn, event)
         case Touched(float_switch=float_switch, leak=leak):
-            turn.set(readings=replace(turn.guard.readings, float_switch=float_switch, leak=leak))
+            turn.guard = replace(
+                turn.guard, readings=replace(turn.guard.readings, float_switch=float_switch, leak=leak)
+            )
         case Reported():
             _report(turn, event)
         case Configured():
@@ -158,7 +160,8 @@ def _take(turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one for ea
         case Fitted():
             _fit(turn, event)
         case Around():
-            turn.set(
+            turn.guard = replace(
+                turn.guard,
                 interlocked=event.interlocked,
                 opposed=event.opposed,
                 zone_stuck=event.zone_stuck,
@@ -166,10 +169,10 @@ def _take(turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one for ea
                 updating=event.updating,
             )
         case Disturbed():
-            turn.set(quiet_since=turn.now)
+            turn.guard = replace(turn.guard, quiet_since=turn.now)
         case Contacted(contact):
             if contact != turn.guard.contact:
-                turn.set(contact=contact, contact_at=turn.now)
+                turn.guard = replace(turn.guard, contact=contact, contact_at=turn.now)
                 if contact:
                     _await(turn)
                     _stop_again(turn)
@@ -198,16 +201,16 @@ def _take(turn: Turn, event: Event) -> None:  # noqa: C901, PLR0912 - one for ea
 def _configure(turn: Turn, event: Configured) -> None:
     """Take over limits, which hold for a run that goes on as well, and for what a channel has become (S4)."""
     limits, state = event.limits, turn.guard.state
-    turn.set(limits=limits, protected=event.protected)
+    turn.guard = replace(turn.guard, limits=limits, protected=event.protected)
     if not isinstance(state, Running):
         return
     if limits.circulates:
-        turn.set(state=replace(state, until=None, renew_at=turn.renewal(None)))
+        turn.state = replace(state, until=None, renew_at=turn.renewal(None))
         return
-    turn.set(off_since=None, off_asked_s=None, water_change=False)
+    turn.guard = replace(turn.guard, off_since=None, off_asked_s=None, water_change=False)
     latest = state.since + limits.max_run_s
     until = latest if state.until is None else min(state.until, latest)
-    turn.set(state=replace(state, until=until, renew_at=state.renew_at if state.order else None))
+    turn.state = replace(state, until=until, renew_at=state.renew_at if state.order else None)
 
 
 def _stop_again(turn: Turn) -> None:
@@ -215,7 +218,7 @@ def _stop_again(turn: Turn) -> None:
     match turn.guard.state:
         case Stopping() as stopping:
             turn.stop(stopping.by)
-            turn.set(state=replace(stopping, asked_at=turn.now))
+            turn.state = replace(stopping, asked_at=turn.now)
         case Unknown(stopped=True) if not turn.circulates:
             turn.stop("stopped")
         case _:
@@ -235,7 +238,7 @@ def _fit(turn: Turn, event: Fitted) -> None:
 
     for sense in Sense:
         readings = with_reading(readings, sense, fitted(sense, reading_of(readings, sense)))
-    turn.set(readings=readings)
+    turn.guard = replace(turn.guard, readings=readings)
 
 
 def _sense(turn: Turn, event: Sensed) -> None:
@@ -251,7 +254,7 @@ def _sense(turn: Turn, event: Sensed) -> None:
         # A source that speaks only of changes is silent for hours at rest, and that is not its pace; and it has had
         # its term where it was judged.
         reading = replace(reading, gaps=() if event.pace is None else (event.pace,), since=-inf)
-    turn.set(readings=with_reading(turn.guard.readings, event.sense, reading))
+    turn.guard = replace(turn.guard, readings=with_reading(turn.guard.readings, event.sense, reading))
     if event.sense is Sense.LEVEL and not event.again and event.value is not None:
         measure_rate(turn, event.value)
 
@@ -262,14 +265,14 @@ def _await(turn: Turn) -> None:
     for sense in Sense:
         if (reading := reading_of(readings, sense)) is not None:
             readings = with_reading(readings, sense, replace(reading, since=turn.now))
-    turn.set(readings=readings)
+    turn.guard = replace(turn.guard, readings=readings)
 
 
 def _report(turn: Turn, event: Reported) -> None:
     _report_lock(turn, event.lock)
     if event.on is None:
         return
-    turn.set(heard_at=turn.now)
+    turn.guard = replace(turn.guard, heard_at=turn.now)
     if event.on:
         _reported_on(turn, event.run_id)
     else:
@@ -279,15 +282,15 @@ def _report(turn: Turn, event: Reported) -> None:
 def _report_lock(turn: Turn, lock: str | None) -> None:
     guard = turn.guard
     if lock is None:
-        turn.set(device_lock=None, device_was=guard.device_lock or guard.device_was)
+        turn.guard = replace(turn.guard, device_lock=None, device_was=guard.device_lock or guard.device_was)
         if guard.reset_said:
             turn.unlock_device()
         return
-    turn.set(device_lock=lock, reset_said=False)
+    turn.guard = replace(turn.guard, device_lock=lock, reset_said=False)
     reason = lock_of(lock)
     turn.latch(Refused(reason), lock if reason is Reason.DEVICE_LOCK else None, device=True)
     if reason is Reason.PUMP_STUCK_ON:
-        turn.set(their_stuck=True)
+        turn.guard = replace(turn.guard, their_stuck=True)
 
 
 def _reported_on(turn: Turn, run_id: str) -> None:
@@ -304,15 +307,15 @@ def _reported_on(turn: Turn, run_id: str) -> None:
             turn.began(order, lease, seen=True)
             turn.do(Accept(order.run_id, order.run_id))
         case Running() as run:
-            turn.set(state=replace(run, seen=True))
+            turn.state = replace(run, seen=True)
             turn.confirmed()
         case Stopping() as stopping:  # pragma: no branch - the union is closed
-            turn.set(state=replace(stopping, shown_at=turn.now))
+            turn.state = replace(stopping, shown_at=turn.now)
 
 
 def _contradict(turn: Turn, stopping: Stopping) -> None:
     """Believe the report and not the answer: it runs on, and the term of its stop with it."""
-    turn.set(state=replace(stopping, shown_at=turn.now, contradicted=True))
+    turn.state = replace(stopping, shown_at=turn.now, contradicted=True)
     # A run command that was late may have come after the stop.
     turn.stop(stopping.by)
 
@@ -324,12 +327,12 @@ def _reported_off(turn: Turn) -> None:
             turn.rest(since=turn.guard.off_since)
             turn.confirmed()
         case Resting() as resting:
-            turn.set(state=replace(resting, told=False, stopping=None))
+            turn.state = replace(resting, told=False, stopping=None)
             if resting.stopping is not None:
                 turn.confirmed()
         case Starting() as starting:
             if isinstance(starting.last, Unknown):
-                turn.set(state=replace(starting, last=Resting(watch=Watch(since=turn.now))))
+                turn.state = replace(starting, last=Resting(watch=Watch(since=turn.now)))
         case Running() as run:
             _ended_by_device(turn, run)
         case Stopping(run=run, by=by):  # pragma: no branch - the union is closed
@@ -343,7 +346,7 @@ def _forget_run(turn: Turn) -> None:
     earlier = turn.guard.earlier
     if earlier is not None:
         turn.do(Ended(run_id=earlier.run_id, since=earlier.since, seconds=None, litres=None, by="interrupted"))
-        turn.set(earlier=None)
+        turn.guard = replace(turn.guard, earlier=None)
 
 
 def _ended_by_device(turn: Turn, run: Running) -> None:
@@ -413,13 +416,13 @@ def _order_run(turn: Turn, order: Order) -> None:
         case Starting(order=before) as starting:
             turn.do(Fail(before.run_id, "replaced"))
             # It is asked since the first time: who asks again each second must not put off that nobody answers.
-            turn.set(state=replace(starting, order=order, lease=lease))
+            turn.state = replace(starting, order=order, lease=lease)
         case Resting() | Unknown():
-            turn.set(state=Starting(order=order, asked_at=turn.now, lease=lease, last=state))
+            turn.state = Starting(order=order, asked_at=turn.now, lease=lease, last=state)
         case Stopping(run=run, by=by):  # pragma: no branch - the union is closed
             turn.close(run, by)
             last = Unknown(since=turn.now, stopped=True)
-            turn.set(state=Starting(order=order, asked_at=turn.now, lease=lease, last=last))
+            turn.state = Starting(order=order, asked_at=turn.now, lease=lease, last=last)
 
 
 def _reorder(turn: Turn, run: Running, order: Order, lease: int) -> None:
@@ -427,21 +430,21 @@ def _reorder(turn: Turn, run: Running, order: Order, lease: int) -> None:
     turn.do(Accept(order.run_id, run.run_id))
     until = None if turn.circulates else run_until(turn.limits, run.since, turn.now, order.bound_s)
     planned = order.planned and until == turn.now + order.bound_s
-    turn.set(
-        state=replace(
-            run,
-            until=until,
-            order=replace(order, planned=planned),
-            first_lease=run.first_lease or lease,
-            lease=lease,
-            renew_at=turn.renewal(until),
-            ends_at=turn.circulation_ends(),
-        )
+    turn.state = replace(
+        run,
+        until=until,
+        order=replace(order, planned=planned),
+        first_lease=run.first_lease or lease,
+        lease=lease,
+        renew_at=turn.renewal(until),
+        ends_at=turn.circulation_ends(),
     )
 
 
 def _stop(turn: Turn, event: StopAsked) -> None:
-    turn.set(off_asked_s=event.off_s, water_change=event.water_change and turn.circulates, comes_back=False)
+    turn.guard = replace(
+        turn.guard, off_asked_s=event.off_s, water_change=event.water_change and turn.circulates, comes_back=False
+    )
     turn.stop("stopped")
 
 
@@ -449,7 +452,7 @@ def _not_sent(turn: Turn, lease: int) -> None:
     state = turn.guard.state
     if isinstance(state, Starting) and state.lease == lease:
         turn.do(Fail(state.order.run_id, "not_sent"), Alarm(Kind.NOTE, REFUSED, cause="not_sent"))
-        turn.set(state=state.last)
+        turn.state = state.last
 
 
 def _leave(turn: Turn) -> None:
@@ -463,11 +466,11 @@ def _leave(turn: Turn) -> None:
         # What is not known to have been heard is said once more.
         turn.stop(state.by)
         turn.close(state.run, state.by)
-        turn.set(state=Unknown(since=turn.now, stopped=True))
+        turn.state = Unknown(since=turn.now, stopped=True)
     elif isinstance(state, Starting) or (
         isinstance(state, Running) and (state.order is not None or not guard.ends_itself)
     ):
         turn.stop("stopped")
         turn.close(state if isinstance(state, Running) else None, "stopped")
-        turn.set(state=Unknown(since=turn.now, stopped=True))
+        turn.state = Unknown(since=turn.now, stopped=True)
     turn.account(None)

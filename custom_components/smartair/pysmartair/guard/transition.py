@@ -38,6 +38,7 @@ from .model import (
     SendRun,
     SendStop,
     Starting,
+    State,
     Stopping,
     Unknown,
 )
@@ -93,9 +94,14 @@ class Turn:
         """Want something done."""
         self.effects += effects
 
-    def set(self, **changes: object) -> None:
-        """Change what is known."""
-        self.guard = replace(self.guard, **changes)  # type: ignore[arg-type]
+    @property
+    def state(self) -> State:
+        """What the pump does, as far as it is known; what was taken from here before stays what it was."""
+        return self.guard.state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self.guard = replace(self.guard, state=state)
 
     # --- locks and failures ---------------------------------------------------------------------
 
@@ -112,9 +118,9 @@ class Turn:
             return
         codes = self.codes()
         if device:
-            self.set(their_lock=verdict)
+            self.guard = replace(self.guard, their_lock=verdict)
         else:
-            self.set(own_lock=verdict)
+            self.guard = replace(self.guard, own_lock=verdict)
         self._resolve(codes - self.codes())
         self.do(Alarm(Kind.RAISE, alarm_code(verdict.reason), verdict, word))
         if verdict.cause is Cause.FROZEN:
@@ -123,9 +129,9 @@ class Turn:
     def latch_stuck(self, verdict: Refused, *, device: bool = False) -> None:
         """Remember that the pump cannot be switched off, beside whatever lock there is."""
         if device:
-            self.set(their_stuck=True)
+            self.guard = replace(self.guard, their_stuck=True)
         else:
-            self.set(own_stuck=True)
+            self.guard = replace(self.guard, own_stuck=True)
         if (self.guard.their_lock if device else self.guard.own_lock) is None:
             self.latch(verdict, device=device)
         else:
@@ -145,7 +151,7 @@ class Turn:
     def unlock(self) -> None:
         """Take both owners' locks away, and the failures that led to them."""
         codes, lock = self.codes(), self.guard.lock
-        self.set(own_lock=None, own_stuck=False, failures=(), failed_run=None)
+        self.guard = replace(self.guard, own_lock=None, own_stuck=False, failures=(), failed_run=None)
         self._forget_device_lock()
         self._resolve(codes - self.codes())
         self.do(Alarm(Kind.NOTE, RESET, lock))
@@ -158,12 +164,14 @@ class Turn:
         self.do(Alarm(Kind.NOTE, RESET, lock))
 
     def _forget_device_lock(self) -> None:
-        self.set(their_lock=None, their_stuck=False, device_lock=None, device_was=None, reset_said=False)
+        self.guard = replace(
+            self.guard, their_lock=None, their_stuck=False, device_lock=None, device_was=None, reset_said=False
+        )
 
     def notice_water(self, water: StillWater) -> None:
         """Take in what the level says at rest, and tell what is wrong with it once."""
         codes, before = self.codes(), self.guard.water.trouble
-        self.set(water=water)
+        self.guard = replace(self.guard, water=water)
         trouble = water.trouble
         if trouble is not None and (before is None or trouble.cause is not before.cause):
             self.do(Alarm(Kind.RAISE, alarm_code(trouble.reason), trouble))
@@ -175,7 +183,7 @@ class Turn:
             return
         window = self.limits.failures_window_s
         failures = (*(at for at in self.guard.failures if self.now - at <= window), self.now)
-        self.set(failures=failures[-self.limits.failures :], failed_run=run_id)
+        self.guard = replace(self.guard, failures=failures[-self.limits.failures :], failed_run=run_id)
         lock = lock_after(self.limits, failures, verdict.reason, self.now)
         if lock is None:
             # What ended it is no lock, and has no name: it is told as any other failed run.
@@ -217,7 +225,7 @@ class Turn:
     def send_run(self, seconds: float, *, planned: bool) -> int:
         """Send a run command, never longer than a lease where its device ends it by itself (S4)."""
         lease = self.guard.leases + 1
-        self.set(leases=lease)
+        self.guard = replace(self.guard, leases=lease)
         # A lease that is shorter than the run ends as planned: its end is no fault of the pump.
         short = self.guard.ends_itself and not self.circulates and seconds > LEASE_S
         self.do(SendRun(lease, LEASE_S if short else seconds, planned or short))
@@ -240,7 +248,8 @@ class Turn:
     def began(self, order: Order, lease: int, *, seen: bool) -> None:
         """Go over to running, as ordered."""
         until = None if self.circulates else run_until(self.limits, self.now, self.now, order.bound_s)
-        self.set(
+        self.guard = replace(
+            self.guard,
             heard_at=self.now,
             state=Running(
                 run_id=order.run_id,
@@ -261,7 +270,8 @@ class Turn:
     def found(self, run_id: str, *, seen: bool = True) -> None:
         """Go over to running that nobody ordered: watched and bounded all the same (S9)."""
         earlier = self.guard.earlier or Earlier(run_id, self.now)
-        self.set(
+        self.guard = replace(
+            self.guard,
             earlier=None,
             state=Running(
                 run_id=earlier.run_id,
@@ -285,16 +295,16 @@ class Turn:
                 self.do(Fail(state.order.run_id, by))
                 self._stopping(by, None)
             case Unknown():
-                self.set(state=replace(state, stopped=True))
+                self.state = replace(state, stopped=True)
             case Resting() if self.guard.ends_itself and not self.circulates:
                 # Its next report says whether it obeyed; of a switch none comes while nothing changes.
-                self.set(state=replace(state, told=True))
+                self.state = replace(state, told=True)
             case Resting() | Stopping():  # pragma: no branch - the union is closed
                 pass
 
     def _stopping(self, by: str, run: Running | None) -> None:
         now = self.now
-        self.set(state=Stopping(watch=Watch(since=now), asked_at=now, first_at=now, by=by, run=run))
+        self.state = Stopping(watch=Watch(since=now), asked_at=now, first_at=now, by=by, run=run)
 
     def trip(self, run: Running, verdict: Refused, *, locks: bool) -> None:
         """Stop a run, and lock or count a failure."""
@@ -305,7 +315,7 @@ class Turn:
             self.latch(verdict)
         else:
             self.fail(run.run_id, verdict)
-        self.set(off_asked_s=None, water_change=False)
+        self.guard = replace(self.guard, off_asked_s=None, water_change=False)
         self.stop(verdict.reason)
 
     def rest(self, *, told: bool = False, since: float | None = None) -> None:
@@ -313,7 +323,7 @@ class Turn:
         state = self.guard.state
         stopping = replace(state, run=None) if told and isinstance(state, Stopping) else None
         watch = Watch(since=self.now if since is None else since)
-        self.set(state=Resting(watch=watch, told=told, stopping=stopping))
+        self.state = Resting(watch=watch, told=told, stopping=stopping)
 
     def close(self, run: Running | None, by: str) -> None:
         """End the record of a run, giving its device a moment to account for it."""
@@ -329,7 +339,7 @@ class Turn:
             litres=run.litres,
             deadline=self.now + ACCOUNT_S,
         )
-        self.set(closing=closing)
+        self.guard = replace(self.guard, closing=closing)
         if not self.guard.ends_itself or run.order is None or self.circulates:
             self.account(None)
 
@@ -339,7 +349,7 @@ class Turn:
         if closing is None:
             return
         seconds, litres, by = said or (None, None, None)
-        self.set(closing=None)
+        self.guard = replace(self.guard, closing=None)
         self.do(
             Ended(
                 run_id=closing.run_id,
@@ -354,12 +364,12 @@ class Turn:
         """Remember that circulation waits until it is known whether there is water."""
         if not self.guard.blind:
             self.do(Alarm(Kind.RAISE, alarm_code(verdict.reason), verdict))
-        self.set(blind=True, comes_back=True)
+        self.guard = replace(self.guard, blind=True, comes_back=True)
 
     def seen_again(self) -> None:
         """Take back that nobody knows whether there is water; a lock that came meanwhile has the alert from here."""
         codes = self.codes()
-        self.set(blind=False, comes_back=False)
+        self.guard = replace(self.guard, blind=False, comes_back=False)
         self._resolve(codes - self.codes())
 
     # --- what is known --------------------------------------------------------------------------
@@ -368,18 +378,18 @@ class Turn:
         """Raise, once, that the device does not do what it was asked for."""
         if not self.guard.unconfirmed:
             self.do(Alarm(Kind.RAISE, UNCONFIRMED, cause=cause))
-        self.set(unconfirmed=True)
+        self.guard = replace(self.guard, unconfirmed=True)
 
     def confirmed(self) -> None:
         """Take back that the device does not do what it was asked for."""
         if self.guard.unconfirmed:
-            self.set(unconfirmed=False)
+            self.guard = replace(self.guard, unconfirmed=False)
             self.do(Alarm(Kind.RESOLVE, UNCONFIRMED))
 
     def skew(self, *, expired: bool) -> None:
         """Raise that the device takes what was just sent for expired (a clock is wrong), or take that back."""
         if expired != self.guard.skewed:
-            self.set(skewed=expired)
+            self.guard = replace(self.guard, skewed=expired)
             self.do(Alarm(Kind.RAISE if expired else Kind.RESOLVE, SKEWED, cause="expired" if expired else None))
 
     def pour(self) -> None:
@@ -392,7 +402,7 @@ class Turn:
         litres = state.litres
         if flow is not None and self.now > since:
             litres = (litres or 0.0) + flow * (self.now - since) / 60
-        self.set(state=replace(state, litres=litres, flowed_at=self.now))
+        self.state = replace(state, litres=litres, flowed_at=self.now)
 
     def settle(self) -> None:
         """Keep the clock of circulation's pause (S5), and have written down what must survive."""
@@ -400,15 +410,17 @@ class Turn:
         if self.circulates:
             match guard.state:
                 case Running(seen=True):
-                    self.set(off_since=None, off_asked_s=None, water_change=False, released_at=None)
+                    self.guard = replace(
+                        self.guard, off_since=None, off_asked_s=None, water_change=False, released_at=None
+                    )
                 case Resting(watch=watch) | Stopping(watch=watch) if guard.off_since is None:
                     # From the order on: a restart before it is seen off would begin the longest pause once more.
-                    self.set(off_since=watch.since)
+                    self.guard = replace(self.guard, off_since=watch.since)
                 case _:
                     pass
         memory = self.memory()
         if memory != self.guard.kept:
-            self.set(kept=memory)
+            self.guard = replace(self.guard, kept=memory)
             self.effects.insert(0, Save(memory))
 
     def memory(self) -> Memory:

@@ -88,7 +88,7 @@ def _listen(turn: Turn) -> None:
         case Stopping() as stopping:  # pragma: no branch - the union is closed
             stopped = True
             turn.close(stopping.run, stopping.by)
-    turn.set(state=Unknown(since=now, stopped=stopped, lost=True))
+    turn.state = Unknown(since=now, stopped=stopped, lost=True)
 
 
 def _look_at_start(turn: Turn, state: Starting) -> None:
@@ -97,12 +97,12 @@ def _look_at_start(turn: Turn, state: Starting) -> None:
     turn.unconfirmed("no_answer")
     if turn.circulates:
         turn.do(Fail(state.order.run_id, "no_answer"))
-        turn.set(state=state.last)
+        turn.state = state.last
         return
     # The command may still arrive; the stop arrives after it.
     turn.stop("no_answer")
     last = state.last
-    turn.set(state=replace(last, told=True) if isinstance(last, Resting) else replace(last, stopped=True))
+    turn.state = replace(last, told=True) if isinstance(last, Resting) else replace(last, stopped=True)
 
 
 def _look_at_run(turn: Turn, state: Running) -> None:
@@ -118,7 +118,7 @@ def _look_at_run(turn: Turn, state: Running) -> None:
     lock = guard.lock or (Refused(Reason.DRY_RUN, Cause.UNKNOWN) if guard.blind else None)
     watch, trip = watch_run(state.watch, guard.limits, guard.readings, now, lock)
     state = replace(state, watch=watch)
-    turn.set(state=state)
+    turn.state = state
     if trip is not None:
         turn.trip(state, trip.verdict, locks=trip.locks)
         return
@@ -154,17 +154,15 @@ def _keep_circulating(turn: Turn, state: Running) -> None:
         return
     guard = turn.guard
     if not guard.contact or guard.lock is not None:
-        turn.set(state=replace(state, renew_at=turn.now + RENEW_S))
+        turn.state = replace(state, renew_at=turn.now + RENEW_S)
         return
     lease = turn.send_run(guard.limits.max_run_s, planned=False)
-    turn.set(
-        state=replace(
-            state,
-            first_lease=state.first_lease or lease,
-            lease=lease,
-            renew_at=turn.renewal(None),
-            ends_at=turn.circulation_ends(),
-        )
+    turn.state = replace(
+        state,
+        first_lease=state.first_lease or lease,
+        lease=lease,
+        renew_at=turn.renewal(None),
+        ends_at=turn.circulation_ends(),
     )
 
 
@@ -182,11 +180,11 @@ def _renew(turn: Turn, state: Running, until: float) -> None:
     end = min(until, run_until(turn.limits, state.since, turn.now, until - turn.now))
     if not isinstance(turn.gate(end - turn.now), Allowed):
         # What speaks against it now, the watch judges with its patience; meanwhile the lease runs out.
-        turn.set(state=replace(state, renew_at=turn.now + RENEW_S))
+        turn.state = replace(state, renew_at=turn.now + RENEW_S)
         return
     planned = state.order is not None and state.order.planned
     lease = turn.send_run(end - turn.now, planned=planned)
-    turn.set(state=replace(state, lease=lease, renew_at=turn.renewal(end)))
+    turn.state = replace(state, lease=lease, renew_at=turn.renewal(end))
 
 
 def _look_at_stop(turn: Turn, state: Stopping) -> None:
@@ -196,7 +194,7 @@ def _look_at_stop(turn: Turn, state: Stopping) -> None:
     if pause_is_over(turn, state):
         # It was asked to rest and did not; now it may run, and whether it does its next report tells.
         turn.close(state.run, state.by)
-        turn.set(state=Unknown(since=now, lost=True))
+        turn.state = Unknown(since=now, lost=True)
         return
     if now - state.first_at >= CONFIRM_S:
         turn.unconfirmed("stop")
@@ -209,7 +207,7 @@ def _look_at_stop(turn: Turn, state: Stopping) -> None:
     if state.tries >= STUCK_TRIES and heard and not turn.guard.stuck:
         turn.latch_stuck(Refused(Reason.PUMP_STUCK_ON, Cause.UNKNOWN))
     turn.stop(state.by)
-    turn.set(state=replace(state, asked_at=now, tries=state.tries + 1))
+    turn.state = replace(state, asked_at=now, tries=state.tries + 1)
 
 
 def pause_is_over(turn: Turn, state: Stopping) -> bool:
@@ -229,7 +227,7 @@ def _look_for_stuck(turn: Turn, before: Watch) -> None:
     guard, state = turn.guard, turn.guard.state
     assert isinstance(state, (Resting, Stopping))  # noqa: S101 - for the type checker
     watch, trip = watch_rest(before, guard.limits, _later(guard.readings, before.since), turn.now)
-    turn.set(state=replace(state, watch=watch))
+    turn.state = replace(state, watch=watch)
     if trip is not None and not guard.stuck:
         turn.latch_stuck(trip.verdict)
         turn.stop(trip.verdict.reason)
@@ -276,7 +274,7 @@ def _look_at_water(turn: Turn) -> None:
             water = watch_still_water(guard.water, guard.limits, guard.readings, turn.now, guard.quiet_since)
             turn.notice_water(water)
         case Running() | Starting() | Stopping():
-            turn.set(quiet_since=turn.now)
+            turn.guard = replace(turn.guard, quiet_since=turn.now)
         case Unknown():  # pragma: no branch - the union is closed
             pass
 
@@ -292,15 +290,15 @@ def measure_rate(turn: Turn, level: float) -> None:
     if not isinstance(state, Running) or way is None:
         return
     if state.climb is None:
-        turn.set(state=replace(state, climb=Climb(now, level)))
+        turn.state = replace(state, climb=Climb(now, level))
         return
     passed, moved = now - state.climb.at, way * (level - state.climb.level)
     rate = moved / passed if passed > 0 else 0.0
     far = moved >= RATE_PERCENT or (passed >= RATE_S and moved >= RATE_LEAST_PERCENT)
     known = min(rate, state.climb.rate)
-    turn.set(state=replace(state, climb=replace(state.climb, rate=rate)))
+    turn.state = replace(state, climb=replace(state.climb, rate=rate))
     if far and known > 0:
-        turn.set(readings=replace(turn.guard.readings, rate=known))
+        turn.guard = replace(turn.guard, readings=replace(turn.guard.readings, rate=known))
 
 
 def _release(turn: Turn) -> None:
@@ -322,4 +320,4 @@ def _release(turn: Turn) -> None:
     else:
         turn.unconfirmed("release")
     turn.send_run(guard.limits.max_run_s, planned=False)
-    turn.set(released_at=now)
+    turn.guard = replace(turn.guard, released_at=now)

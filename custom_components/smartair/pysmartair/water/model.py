@@ -174,7 +174,13 @@ class Recorded:
 
     def facts(self) -> Values:
         """Return what an event tells of it."""
-        return {name: getattr(self, name) for name in ("ph", "ec", "temperature", "drained_l", "filled_l")}
+        return {
+            "ph": self.ph,
+            "ec": self.ec,
+            "temperature": self.temperature,
+            "drained_l": self.drained_l,
+            "filled_l": self.filled_l,
+        }
 
 
 @dataclass(frozen=True, slots=True)
