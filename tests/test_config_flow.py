@@ -12,7 +12,7 @@ from homeassistant.config_entries import (
 )
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er
 from homeassistant.helpers.service_info.mqtt import MqttServiceInfo
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -310,18 +310,68 @@ async def test_a_new_device_appears_as_a_card_and_is_added_on_approval(
 ) -> None:
     before = hass.states.async_all()
     flow_id = await _card(hass, say, wait, CO2_INFO)
-    assert _cards(hass)[0]["context"]["title_placeholders"] == {"name": "Bedroom air (co2_001)"}
+    assert _cards(hass)[0]["context"]["title_placeholders"] == {"name": "Bedroom air (smartair-co2, co2_001)"}
     form = await hass.config_entries.flow.async_configure(flow_id)
     assert (form["step_id"], form["description_placeholders"]["model"]) == ("device", "smartair-co2")
     assert hass.states.async_all() == before
 
     result = await hass.config_entries.flow.async_configure(flow_id, {})
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "device_added")
-    assert result["description_placeholders"] == {"device": "Bedroom air"}
+    page = f"/config/devices/device/{hub.runtime_data.devices['co2_001'].device_id}"
+    assert result["description_placeholders"] == {"device": "Bedroom air", "url": page}
     await hass.async_block_till_done()
     await say("co2_001", "telemetry", CO2_TELEMETRY)
     assert hass.states.get("sensor.bedroom_bedroom_air_co2").state == "920"
     assert _cards(hass) == []
+
+
+async def test_a_device_is_named_and_placed_where_it_is_added(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait, area_registry: ar.AreaRegistry
+) -> None:
+    """Before it has entities: their ids are made of that, and each text names it so from the first."""
+    attic = area_registry.async_create("Attic")
+    flow_id = await _card(hass, say, wait, CO2_INFO | {"name": "CO₂ meter"})
+    assert _cards(hass)[0]["context"]["title_placeholders"]["name"].startswith("Bedroom · CO₂ meter (")
+    await hass.config_entries.flow.async_configure(flow_id)
+    result = await hass.config_entries.flow.async_configure(flow_id, {"name": " Roof ", "area": attic.id})
+    assert result["description_placeholders"]["device"] == "Attic · Roof"
+    await hass.async_block_till_done()
+    await say("co2_001", "telemetry", CO2_TELEMETRY)
+    assert hass.states.get("sensor.attic_roof_co2").state == "920"
+
+
+async def test_the_room_that_a_device_names_is_offered_where_there_is_one(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait, area_registry: ar.AreaRegistry
+) -> None:
+    """With its name, and a wrong code loses neither; who leaves them as they are gets what the device says."""
+    bedroom = area_registry.async_create("Bedroom")
+    flow_id = await _card(hass, say, wait, CODED)
+    form = await hass.config_entries.flow.async_configure(flow_id)
+
+    def offered(form: Any) -> dict[str, Any]:
+        return {str(key): key.description["suggested_value"] for key in form["data_schema"].schema if key.description}
+
+    assert offered(form) == {"name": CODED["name"], "area": bedroom.id}
+    wrong = {"code": "1", "name": "Desk", "area": bedroom.id}
+    form = await hass.config_entries.flow.async_configure(flow_id, wrong)
+    assert offered(form) == {"name": "Desk", "area": bedroom.id}
+    result = await hass.config_entries.flow.async_configure(flow_id, {"code": "48213377"})
+    assert result["reason"] == "device_added"
+    device = dr.async_get(hass).async_get(hub.runtime_data.devices["co2_001"].device_id)
+    assert (device.area_id, device.name_by_user) == (bedroom.id, None)
+
+
+async def test_a_script_that_describes_nothing_is_asked_about_by_its_name(
+    hass: HomeAssistant, hub: MockConfigEntry, say: Say, wait: Wait
+) -> None:
+    """No dashes where a maker and a model would be."""
+    await say("balcony_1", "telemetry", {"co2": 500})
+    await say("balcony_1", "telemetry", {"co2": 501})
+    await wait(1)
+    (card,) = _cards(hass)
+    assert card["context"]["title_placeholders"] == {"name": "balcony_1"}
+    form = await hass.config_entries.flow.async_configure(card["flow_id"])
+    assert form["description_placeholders"]["about"] == "`balcony_1`"
 
 
 async def test_the_words_of_a_device_stay_words_wherever_they_are_shown(

@@ -12,8 +12,10 @@ from homeassistant.config_entries import (
     ConfigFlowResult,
     ConfigSubentryFlow,
 )
+from homeassistant.const import CONF_NAME
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers.selector import BooleanSelector, TextSelector
+from homeassistant.helpers import area_registry as ar, device_registry as dr
+from homeassistant.helpers.selector import AreaSelector, BooleanSelector, TextSelector
 from homeassistant.helpers.service_info.mqtt import MqttServiceInfo
 from homeassistant.util.hass_dict import HassKey
 import voluptuous as vol
@@ -31,7 +33,7 @@ from .const import (
 )
 from .dashboard import sidebar
 from .devices.approval import Candidate
-from .devices.device import list_troubles
+from .devices.device import SmartAirDevice, list_troubles
 from .hub import SmartAirConfigEntry, SmartAirHub
 from .options_flow import SmartAirOptionsFlow
 from .pysmartair import (
@@ -40,6 +42,7 @@ from .pysmartair import (
     ParseError,
     Status,
     parse,
+    place_text,
     subscription,
     valid_root,
     without_markup,
@@ -47,6 +50,7 @@ from .pysmartair import (
 from .zones.flow import ZoneFlow
 
 CONF_CODE = "code"
+CONF_AREA = "area"
 
 MAX_OFFERS = 50
 """Messages of devices that may begin a flow for a hub that is there: a usual house has fewer in a year."""
@@ -115,7 +119,7 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
             message = None
         if not isinstance(message, (Descriptor, Status)):
             return self.async_abort(reason="not_smartair")
-        self.context["title_placeholders"] = {"name": DEFAULT_ROOT}
+        self.context["title_placeholders"] = {"name": _title(DEFAULT_ROOT)}
         return await self.async_step_confirm()
 
     async def async_step_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -204,9 +208,7 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
         await self.async_set_unique_id(f"{self._hub.namespace}{candidate.uid}")
         self._abort_if_unique_id_configured()
         self._candidate = candidate
-        name, uid = candidate.name, candidate.uid
-        # Cards of the same kind of device look alike but for this.
-        self.context["title_placeholders"] = {"name": name if name == uid else f"{name} ({uid})"}
+        self.context["title_placeholders"] = {"name": _card_title(candidate)}
         return await self.async_step_device()
 
     async def async_step_device(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -217,15 +219,18 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
         if self._candidate.pairing is not None:
             return await self.async_step_code()
         if user_input is not None:
-            return await self._async_approve(uid)
-        self._set_confirm_only()
+            return await self._async_approve(uid, user_input)
+        schema = self._naming()
         odd = {name: one for name, one in self._candidate.known.odd.items() if name != "timestamp"}
         if odd:
             return self.async_show_form(
                 step_id="device_odd",
+                data_schema=schema,
                 description_placeholders={**self._introduction(), "values": without_markup(list_troubles(odd))},
             )
-        return self.async_show_form(step_id="device", description_placeholders=self._introduction())
+        return self.async_show_form(
+            step_id="device", data_schema=schema, description_placeholders=self._introduction()
+        )
 
     async def async_step_device_odd(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask whether a device is the owner's whose values cannot be taken."""
@@ -242,12 +247,15 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
             if approval.wait_for_tries(uid):
                 errors["base"] = "too_many_tries"
             elif approval.check_code(uid, user_input[CONF_CODE]):
-                return await self._async_approve(uid)
+                return await self._async_approve(uid, user_input)
             else:
                 errors[CONF_CODE] = "too_many_tries" if approval.wait_for_tries(uid) else "wrong_code"
         return self.async_show_form(
             step_id="code",
-            data_schema=_CODE_SCHEMA,
+            data_schema=self.add_suggested_values_to_schema(
+                _CODE_SCHEMA.extend(self._naming().schema),
+                {name: value for name, value in (user_input or {}).items() if name != CONF_CODE} or self._suggested(),
+            ),
             errors=errors,
             description_placeholders={
                 **self._introduction(),
@@ -255,9 +263,42 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
             },
         )
 
-    async def _async_approve(self, uid: str) -> ConfigFlowResult:
-        await self._hub.async_approve([uid], flow_id=self.flow_id)
-        return self.async_abort(reason="device_added", description_placeholders={"device": self._candidate.name})
+    async def _async_approve(self, uid: str, wanted: Mapping[str, Any]) -> ConfigFlowResult:
+        """Let the device in, called and put where its owner wants it, and end with the way to its page."""
+
+        def settle(device: SmartAirDevice) -> None:
+            name, area = str(wanted.get(CONF_NAME, "")).strip(), wanted.get(CONF_AREA)
+            chosen: dict[str, Any] = {"name_by_user": name} if name and name != self._candidate.name else {}
+            chosen |= {"area_id": area} if area else {}
+            if chosen and device.device_id is not None:
+                dr.async_get(self.hass).async_update_device(device.device_id, **chosen)
+
+        await self._hub.async_approve([uid], flow_id=self.flow_id, settle=settle)
+        device = self._hub.devices[uid]
+        url = f"/config/devices/device/{device.device_id}"
+        told = {"device": without_markup(device.place), "url": url}
+        return self.async_abort(reason="device_added", description_placeholders=told)
+
+    def _about(self) -> str:
+        """Return who made the device and which it is, as far as it says so."""
+        descriptor = self._candidate.descriptor
+        made = f"{descriptor.manufacturer or ''} {descriptor.model or ''}".strip() if descriptor else ""
+        return ", ".join(part for part in (without_markup(made), f"`{self._candidate.uid}`") if part)
+
+    def _naming(self) -> vol.Schema:
+        """Return the fields for what the device is called and where it is, as it says itself."""
+        schema = vol.Schema({vol.Optional(CONF_NAME): TextSelector(), vol.Optional(CONF_AREA): AreaSelector()})
+        return self.add_suggested_values_to_schema(schema, self._suggested())
+
+    def _suggested(self) -> dict[str, str]:
+        """Return the name, and the area where there is one that is called so; else Home Assistant makes it."""
+        named = {CONF_NAME: self._candidate.name}
+        area = ar.async_get(self.hass).async_get_area_by_name(self._area()) if self._area() else None
+        return named if area is None else {**named, CONF_AREA: area.id}
+
+    def _area(self) -> str:
+        descriptor = self._candidate.descriptor
+        return (descriptor and descriptor.area) or ""
 
     def _introduction(self) -> dict[str, str]:
         descriptor = self._candidate.descriptor
@@ -266,7 +307,19 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
             "uid": self._candidate.uid,
             "model": without_markup((descriptor and descriptor.model) or "–"),
             "manufacturer": without_markup((descriptor and descriptor.manufacturer) or "–"),
+            "area": without_markup(self._area() or "–"),
+            "about": self._about(),
         }
+
+
+def _card_title(candidate: Candidate) -> str:
+    """Return what a card is called: the room and the device, and its model and uid, for many look alike."""
+    descriptor = candidate.descriptor
+    place = place_text(without_markup((descriptor and descriptor.area) or ""), candidate.name)
+    if candidate.name == candidate.uid:
+        return place
+    model = without_markup((descriptor and descriptor.model) or "")
+    return f"{place} ({', '.join(part for part in (model, candidate.uid) if part)})"
 
 
 def _count_offer(hass: HomeAssistant, topic: str) -> None:

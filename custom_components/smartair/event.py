@@ -18,6 +18,7 @@ from homeassistant.const import (
     ATTR_RESTORED,
     ATTR_SUPPORTED_FEATURES,
     ATTR_UNIT_OF_MEASUREMENT,
+    EntityCategory,
     Platform,
 )
 from homeassistant.core import HomeAssistant, callback
@@ -87,6 +88,8 @@ ALERTS = EventEntityDescription(
 ACTIVITY = SmartAirEventDescription(
     key="activity",
     translation_key="activity",
+    # On the page of a room, what is measured comes first.
+    entity_category=EntityCategory.DIAGNOSTIC,
     # A closed list, for automations to choose from; what a device adds to the protocol comes as the last.
     event_types=["boot", "button", "safety_trip", "update_failed", "update_rolled_back", "updated", OTHER],
 )

@@ -378,8 +378,17 @@ class SmartAirHub:
         for listener in tuple(self._growth_listeners):
             listener(device)
 
-    async def async_approve(self, uids: Iterable[str], *, flow_id: str | None = None) -> None:
-        """Make devices the owner's; a card that is just being answered is named by its flow and left to itself."""
+    async def async_approve(
+        self,
+        uids: Iterable[str],
+        *,
+        flow_id: str | None = None,
+        settle: Callable[[SmartAirDevice], None] | None = None,
+    ) -> None:
+        """Make devices the owner's; a card that is just being answered is named by its flow and left to itself.
+
+        `settle` names and places a device before it has entities, whose ids are made of that.
+        """
         for some in batched(uids, APPROVED_AT_ONCE, strict=False):
             added: list[SmartAirDevice] = []
             for uid in some:
@@ -389,6 +398,8 @@ class SmartAirHub:
                     candidate = self.approval.async_release(uid, flow_id)
                     self.store.deleted.pop(uid, None)
                     added.append(self._adopt(record, candidate))
+                    if settle is not None:
+                        settle(added[-1])
             for listener in tuple(self._device_listeners):
                 listener(added)
             # A fleet that is let in at once must not hold up everything else.

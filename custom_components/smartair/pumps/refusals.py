@@ -77,8 +77,8 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4g}"
 
 
-class PumpRefusedError(HomeAssistantError):
-    """The pump must not run, or its lock must stay; `verdict` says why."""
+class PumpRefusedError(ServiceValidationError):
+    """The pump must not run, or its lock must stay; `verdict` says why. It is no fault, and no log tells of one."""
 
     def __init__(self, verdict: Refused, name: str) -> None:
         """Say why, in the owner's language."""
