@@ -229,3 +229,18 @@ async def test_a_time_typed_by_hand_means_what_it_says(house: House, time: objec
     assert told(house) == []
     await house.wait(minutes=2)
     assert len(told(house)) == 1
+
+
+async def test_without_a_recorder_it_comes_without_the_past_and_once_a_day(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    await house.remembers()
+    await begin(house, air=[CO2], water=[WATER])
+    house.hass.services.async_remove("recorder", "get_statistics")
+    await house.wait(minutes=33)
+    assert told(house) == [
+        "Good morning\nAir of the night:\n- Bedroom: nothing recorded\nWater used:\n- Rack: nothing recorded"
+    ]
+    await house.wait(minutes=60 * 24, step=60)
+    assert len(told(house)) == 1
+    caplog.clear()  # Home Assistant logs that there is no such action, as it should

@@ -1,5 +1,7 @@
 """Ventilation: on above, off below, and nothing in between, whatever happens in the house."""
 
+import hashlib
+
 from homeassistant.core import HomeAssistant, State
 from homeassistant.setup import async_setup_component
 import pytest
@@ -450,3 +452,17 @@ async def test_a_fan_that_blinks_each_minute_is_off_again_in_its_time(house: Hou
     await house.put(CO2, 500)
     await house.wait(minutes=1)
     assert OFF in house.calls()
+
+
+async def test_what_an_earlier_version_remembered_goes_on(house: House) -> None:
+    await house.remembers()
+    await begin(house, 1500, "on")
+    code = hashlib.md5(FAN.encode(), usedforsecurity=False).hexdigest()[:8]
+    await house.hass.services.async_call(
+        "smartair", "remember", {"automation": "automation.try", "memory": f"vent run 0 0 {code}:1:0"}, blocking=True
+    )
+    await house.wait(minutes=1)
+    assert house.remembered().startswith(f"vent run 0 0 {code}:1:0:0")
+    await house.wait(minutes=60)
+    await house.put(CO2, 500)
+    assert house.calls() == [OFF]

@@ -48,6 +48,7 @@ class Thing:
     since: float = 0.0
     shown: str = ""
     shown_since: float = 0.0
+    seen_since: float = 0.0
     """Since when Home Assistant has known what is true now; a blink or a restart makes it forget nothing."""
 
     @property
@@ -113,6 +114,7 @@ class Year(House):
             return  # It is shown when Home Assistant has started.
         if thing.seen and thing.shown != thing.truth:
             thing.shown, thing.shown_since = thing.truth, self.now
+        thing.seen_since = (thing.seen_since or self.now) if thing.seen else 0.0
         state = thing.truth if thing.seen else word
         self.hass.states.async_set(thing.entity_id, state, thing.attributes, context=context)
 
@@ -142,7 +144,8 @@ class Year(House):
 
     def _ring(self, name: str) -> Callable[[ServiceCall], Awaitable[None]]:
         async def ring(call: ServiceCall) -> None:
-            if call.data["message"] != "clear_notification":
+            # A message that is only brought up to date makes no sound.
+            if call.data["message"] != "clear_notification" and not call.data["data"]["alert_once"]:
                 self.told.append((self.now, name, call.data["title"], dict(call.data)))
 
         return ring
