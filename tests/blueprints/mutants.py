@@ -137,6 +137,9 @@ MUTANTS = [
         "air_quality_alert", "'SMARTAIR_SNOOZE_' ~ tag: 'snooze'", "action: 'snooze'", "buttons_of_other_messages"
     ),
     Mutant("air_quality_alert", "working and after.text != kept) or", "true) or", "nothing_is_written"),
+    Mutant("alerts_on_phone", "and trigger.event.context.user_id", "", "only_the_phone_of_a_user"),
+    Mutant("alerts_on_phone", "(found | default({})).alerts", "[{'id': aired}]", "only_the_phone_of_a_user"),
+    Mutant("air_quality_alert", "value if main or", "value if true or", "several_kinds"),
     Mutant("device_offline", *NO_START, "restart_repeats_nothing"),
     Mutant("device_offline", *NO_TICK, "after_its_grace"),
     Mutant("device_offline", "{% elif down and away >= grace | float(10) * 60 %}", "{% elif down %}", "fifty_blinks"),
