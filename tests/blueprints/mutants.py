@@ -86,7 +86,7 @@ MUTANTS = [
     Mutant("pump_guard", "{% elif going and current is number", "{% elif current is number", "time_to_come_to_rest"),
     Mutant("pump_guard", "max_run | float(30) > 0 and", "", "without_a_bound"),
     Mutant("pump_guard", "| max >= max_run | float(30) * 60 %}max_run", "| max >= 0 %}max_run", "longest_run"),
-    Mutant("pump_guard", "else before[3] if 0 < before[3] <= clock else", "else", "counted_over_blinks"),
+    Mutant("pump_guard", "before[3] if not anew else 0", "0", "counted_over_blinks"),
     Mutant("pump_guard", "states(pump) in ['on', 'unknown']", "states(pump) in ['on']", "unknown_state"),
     Mutant("pump_guard", "(moves or (current is number", "(false or (current is number", "runs_while_off"),
     Mutant(
@@ -225,8 +225,8 @@ MUTANTS = [
     Mutant("recirculation_duty_cycle", "or quiet_s >= limit_s)", ")", "blinking_cannot_add_up"),
     Mutant(
         "recirculation_duty_cycle",
-        "0 if working or (states[pump] and states[pump].context.user_id) else",
-        "",
+        "0 if working or (states[pump] and (states[pump].context.user_id or",
+        "0 if false and (states[pump] and (false or",
         "somebody_switched_off",
     ),
     Mutant("recirculation_duty_cycle", "< busy_most | float(60) * 60", ">= 0", "not_for_ever"),
