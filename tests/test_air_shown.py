@@ -203,3 +203,16 @@ async def test_the_owner_may_put_the_sensor_of_a_room_elsewhere(
     entry = er.async_get(hass).async_get(entity_id)
     assert entry is not None
     assert entry.area_id == elsewhere
+
+
+async def test_of_a_fleet_the_word_and_the_ventilation_of_a_device_are_there_but_disabled(
+    hass: HomeAssistant, house: SmartAirHub, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("custom_components.smartair.air.ventilation.HOME", 0)
+    await second(house, say)
+    await measure(say, 900, "co2_002")
+    await hass.async_block_till_done()
+    registry = er.async_get(hass)
+    ids = [registry.async_get_entity_id("sensor", DOMAIN, f"co2_002-{key}") for key in ("air", "air_changes", "co2")]
+    entries = [registry.async_get(one) for one in ids if one]
+    assert [entry and entry.disabled for entry in entries] == [True, True, False]

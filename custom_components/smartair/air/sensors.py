@@ -18,7 +18,7 @@ from ..devices.entity import SmartAirEntity, SmartAirEntityDescription, async_se
 from ..hub import SmartAirConfigEntry, SmartAirHub
 from ..pysmartair import KEY_CONFIG
 from ..pysmartair.air.word import UNKNOWN, Verdict, Word, Words, room, verdict, words
-from .ventilation import ventilation_of
+from .ventilation import is_at_home, ventilation_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +63,12 @@ class AirSensor(SmartAirEntity, SensorEntity):
 
     entity_description: AirDescription
     verdict: Verdict = UNKNOWN
+
+    @property
+    @override
+    def entity_registry_enabled_default(self) -> bool:
+        """Whether the house is one in which somebody looks at each device."""
+        return is_at_home(self.device)
 
     def __init__(self, rooms: Rooms, device: SmartAirDevice) -> None:
         """Belong to a device and to the room that it is in."""

@@ -50,6 +50,15 @@ LIMIT_IN = VentilationDescription(
 )
 
 
+HOME = 100
+"""So many devices are looked at one by one; of more, Home Assistant takes no more entities than it must."""
+
+
+def is_at_home(device: SmartAirDevice) -> bool:
+    """Tell whether a device is one of those that get more than what they measure without being asked."""
+    return len(device.hub.devices) <= HOME
+
+
 def ventilation_of(device: SmartAirDevice) -> list[SmartAirEntity]:
     """Return the sensors of a device that measures CO₂."""
     if "co2" not in device.snapshot.metrics:
@@ -82,6 +91,12 @@ class CO2Sensor(SmartAirEntity, SensorEntity):
     """A sensor that follows the CO₂ of a device."""
 
     entity_description: VentilationDescription
+
+    @property
+    @override
+    def entity_registry_enabled_default(self) -> bool:
+        """Whether the house is one in which somebody looks at each device."""
+        return is_at_home(self.device)
 
     def __init__(self, device: SmartAirDevice, description: VentilationDescription) -> None:
         """Know nothing of the room yet."""

@@ -459,10 +459,29 @@ const plain = (house, things, keys, icon) => {
 
 // --- devices ------------------------------------------------------------------------------------
 
+const PLACE_NAME = [{ type: "area" }, DEVICE_NAME];
+const WEAK = 20;
+
+/**
+ * Return the list of batteries below the limit that holds for each.
+ * @param {House} house
+ */
+const weak = (house) => {
+  const entities = house.things.flatMap((thing) => {
+    const entity = thing.has.get("sensor.battery");
+    return entity === undefined ? [] : [{
+      entity,
+      name: PLACE_NAME,
+      conditions: [{ condition: "numeric_state", below: house.limits[entity]?.low ?? WEAK }],
+    }];
+  });
+  return entities.length > 0 ? [filtered(entities, [], { title: house.text("weak_batteries") })] : [];
+};
+
 /** @param {House} house */
 const devices = (house) => {
   const all = (/** @type {string} */ key) => house.things.flatMap((thing) => thing.has.get(key) ?? []);
-  const named = (/** @type {string[]} */ entities) => entities.map((entity) => ({ entity, name: [{ type: "area" }, DEVICE_NAME] }));
+  const named = (/** @type {string[]} */ entities) => entities.map((entity) => ({ entity, name: PLACE_NAME }));
   const list = (/** @type {string} */ key, /** @type {string} */ title, /** @type {object} */ condition) => {
     const entities = all(key);
     return entities.length > 0
@@ -490,7 +509,7 @@ const devices = (house) => {
           ...(house.inside ? { tap_action: go("alerts") } : {}),
         })),
         ...list("binary_sensor.online", "offline", { condition: "state", state: "off" }),
-        ...list("sensor.battery", "weak_batteries", { condition: "numeric_state", below: 20 }),
+        ...weak(house),
         ...list("binary_sensor.settings_pending", "settings_pending", { condition: "state", state: "on" }),
         ...list("update.firmware", "updates", { condition: "state", state: "on" }),
       ],

@@ -54,6 +54,15 @@ ENTITIES = len(METRICS) + 2
 """Enabled entities of a device: its metrics, whether it is online, and what happens on it."""
 
 
+MORE = ("_air", "_air_changes", "_co2_limit_reached_in")
+"""How the names of entities end that only SmartAir has; of a fleet they are disabled."""
+
+
+def is_compared(entity_id: str) -> bool:
+    """Tell whether an entity is of a device, and one that all sides have."""
+    return entity_id.partition(".")[2].startswith(PREFIX) and not entity_id.endswith(MORE)
+
+
 def uids(count: int) -> list[str]:
     """Return the names of so many devices."""
     return [f"{PREFIX}_{number:04}" for number in range(count)]

@@ -238,7 +238,7 @@ class Measurement:
     async def _count_entities(self) -> tuple[int, int]:
         listed = await self._hass.client.entities(self._variant.platform)
         # A hub has entities of its own, which do not grow with its devices.
-        entities = [entity for name, entity in listed.items() if name.partition(".")[2].startswith(devices.PREFIX)]
+        entities = [entity for name, entity in listed.items() if devices.is_compared(name)]
         disabled = sum(entity["disabled_by"] is not None for entity in entities)
         return len(entities) - disabled, disabled
 

@@ -13,6 +13,8 @@ from homeassistant.helpers.typing import ConfigType
 import voluptuous as vol
 
 PREFIX = "bench_"
+MORE = ("_air", "_air_changes", "_co2_limit_reached_in")
+"""How the names of entities end that not all sides have."""
 DOMAINS = ("binary_sensor", "event", "sensor")
 PERIOD = 0.02
 """Seconds between two looks at the clock."""
@@ -59,7 +61,7 @@ class Probe:
         found = available = valued = settled = 0
         for state in self.hass.states.async_all(DOMAINS):
             domain, _, name = state.entity_id.partition(".")
-            if not name.startswith(PREFIX):
+            if not name.startswith(PREFIX) or name.endswith(MORE):
                 continue
             found += 1
             if state.state == "unavailable":
