@@ -21,6 +21,7 @@ import voluptuous as vol
 from custom_components.smartair import async_remove_config_entry_device
 from custom_components.smartair.alerts.announcer import REPAIRS
 from custom_components.smartair.alerts.log import AlertLog
+from custom_components.smartair.alerts.summary import summary
 from custom_components.smartair.const import DOMAIN, EVENT_ALERT
 from custom_components.smartair.event import ALERT_HISTORY, ALERTS
 from custom_components.smartair.logbook import async_describe_events
@@ -443,3 +444,21 @@ async def test_diagnostics_hold_the_recent_alerts_and_not_where_they_were(
     of_device = (await (await client.get(f"{base}/device/{device_id}")).json())["data"]["alerts"]
     assert [one["code"] for one in of_device] == ["co2_high"]
     assert co2 not in json.dumps(of_device)
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+async def test_no_line_of_the_logbook_shows_a_code(hass: HomeAssistant, hub: MockConfigEntry, language: str) -> None:
+    """Whatever becomes of an alert, whatever a device gives as its cause."""
+    await hass.config.async_update(language=language)
+    await async_get_translations(hass, language, "selector", [DOMAIN])
+    for code in Code:
+        for change in Change:
+            for cause in (None, "measured", "a_word_of_its_own", "float_open"):
+                kind, _, side = code.value.rpartition("_")
+                normal = change is Change.RESOLVED and side in {"high", "low"}
+                event = f"{kind}_normal" if normal else code.value
+                told = {"change": change, "event": event, "code": code, "cause": cause, "values": {"value": 2}}
+                line = summary(hass, told)
+                assert "_" not in line
+                assert "measured" not in line
+                assert not line.endswith((" ", ",", ":"))

@@ -207,3 +207,27 @@ def test_one_thing_has_one_russian_word() -> None:
         if re.search(word, text, re.IGNORECASE)
     }
     assert wrong == {}
+
+
+AWKWARD = ('Quoted "office"', "{area} %s 100 %", "🌱 Grow", "O'Brien's", "a\\b", "Кабинет · 2", "$& \\1")
+
+
+@pytest.mark.parametrize("language", FLAT)
+@pytest.mark.parametrize("name", AWKWARD)
+def test_every_text_shows_any_name_as_it_is_written(language: str, name: str) -> None:
+    """Nothing of a name is taken for a placeholder, and nothing of a text is lost."""
+    for text in FLAT[language].values():
+        names = set(PLACEHOLDER.findall(text))
+        assert text.format_map(dict.fromkeys(names, name)).count(name) >= len(names)
+
+
+# Words of the protocol, in texts for who writes a device's firmware or an automation.
+_FOR_MAKERS = {"approve_devices", "device_uid", "fail_safe_mode"}
+
+
+@pytest.mark.parametrize("language", FLAT)
+def test_no_text_shows_a_code(language: str) -> None:
+    """Such as pump_recirc, co2_threshold or connect_failed."""
+    codes = re.compile(r"\b[a-z0-9]+(?:_[a-z0-9]+)+\b")
+    found = {code for text in FLAT[language].values() for code in codes.findall(PLACEHOLDER.sub("", text))}
+    assert found <= _FOR_MAKERS

@@ -61,12 +61,28 @@ def orders(rack: Rack, since: int = 0) -> list[tuple[str, str]]:
 # --- a whole change -----------------------------------------------------------------------------
 
 
+async def test_who_has_the_sensor_of_the_step_keeps_it(
+    hass: HomeAssistant, hub: MockConfigEntry, rack: Rack, zone: Zone
+) -> None:
+    """Automations were made on it; a new zone has its state alone, which says the same."""
+    registry = er.async_get(hass)
+    unique_id = f"{zone.unique_prefix}step"
+    assert registry.async_get_entity_id("sensor", DOMAIN, unique_id) is None
+    registry.async_get_or_create(
+        "sensor", DOMAIN, unique_id, config_entry=hub, config_subentry_id=zone.zone_id, suggested_object_id="kept"
+    )
+    assert await hass.config_entries.async_reload(hub.entry_id)
+    await hass.async_block_till_done()
+    assert state(hass, "sensor.kept") == "none"
+
+
 async def test_a_water_change_from_the_button_to_the_new_solution(
     hass: HomeAssistant, hub: MockConfigEntry, rack: Rack, zone: Zone
 ) -> None:
     await press(hass, "start_water_change")
     assert state(hass, "sensor.tent_state") == "water_change_drain"
-    assert state(hass, "sensor.tent_step") == "drain"
+    assert hass.states.get("sensor.tent_state").attributes["step"] == "drain"
+    assert hass.states.get("sensor.tent_step") is None
     assert not rack.node.on["pump_recirc"]
     assert rack.node.on["pump_drain"]
     recirc = rack.node.orders("stop_pump")

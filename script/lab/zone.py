@@ -40,6 +40,9 @@ class Zone:
     async def state(self, key: str = "state") -> str | None:
         """Return what one of its entities shows; by default where its water is."""
         try:
+            if key == "step":
+                told = (await self.client.states())[await self.entity("state")]
+                return str(told["attributes"].get("step", "none"))
             return await self.client.state(await self.entity(key))
         except ProcessError:
             return None

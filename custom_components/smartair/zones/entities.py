@@ -20,9 +20,10 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.components.switch import SwitchEntity, SwitchEntityDescription
-from homeassistant.const import EntityCategory, UnitOfRatio, UnitOfTime, UnitOfVolume
+from homeassistant.const import EntityCategory, Platform, UnitOfRatio, UnitOfTime, UnitOfVolume
 from homeassistant.core import callback
 from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
@@ -144,6 +145,9 @@ def _reasons(zone: Zone) -> dict[str, Any]:
     """Return why no water change could begin now, and how well the level is known."""
     against, level = zone.hindrance, zone.standing("level")
     told: dict[str, Any] = {"hindrance": NO_STEP if against is None else str(against.refusal)}
+    if not isinstance(zone.memory.state, NormalRecirc):
+        # Of a change that failed, the step in which it did.
+        told["step"] = _step(zone.memory.state)
     if against is not None:
         told |= {"pump": against.detail or None, "value": _rounded(against.value), "limit": _rounded(against.limit)}
     if level is not None:
@@ -256,7 +260,15 @@ class ZoneSensor(ZoneEntity, SensorEntity):
 
 def zone_sensors(zone: Zone) -> list[ZoneEntity]:
     """Return the sensors of a zone."""
-    return [ZoneSensor(zone, one) for one in SENSORS]
+    registry = er.async_get(zone.hub.hass)
+    # The state says the step by now; who has the sensor of before, and automations on it, keeps it.
+    gone = {
+        one.key
+        for one in SENSORS
+        if one.key == "step"
+        and registry.async_get_entity_id(Platform.SENSOR, DOMAIN, f"{zone.unique_prefix}{one.key}") is None
+    }
+    return [ZoneSensor(zone, one) for one in SENSORS if one.key not in gone]
 
 
 # --- binary sensors -----------------------------------------------------------------------------
