@@ -230,8 +230,14 @@ class SmartAirHub:
         now = time.time()
         device = self.devices.get(message.uid)
         if device is not None:
-            with self.together:
+            together = self.together
+            together.depth += 1
+            try:
                 device.async_handle(message, now=now, retained=received.retain)
+            finally:
+                together.depth -= 1
+                if together.due:
+                    together.end()
         elif message.uid not in self._leaving:
             self.counts["not_approved"] += 1
             if message.uid not in self.approval.candidates and says_nothing_known(message):

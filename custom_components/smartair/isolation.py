@@ -48,25 +48,21 @@ class Together:
     def __init__(self, isolation: Isolation) -> None:
         """Begin with nobody waiting."""
         self._isolation = isolation
-        self._depth = 0
-        self._due: dict[Callable[[], object], str] = {}
+        # Counted up before a message and down after it by whoever takes it in: calls would be a tenth of its work.
+        self.depth = 0
+        self.due: dict[Callable[[], object], str] = {}
 
-    def __enter__(self) -> None:
-        """Begin to take in a message."""
-        self._depth += 1
-
-    def __exit__(self, *_: object) -> None:
+    def end(self) -> None:
         """Have those act who waited for the end of the message."""
-        self._depth -= 1
-        while self._due and not self._depth:
-            work = next(iter(self._due))
-            self._isolation.call(self._due.pop(work), work)
+        while self.due and not self.depth:
+            work = next(iter(self.due))
+            self._isolation.call(self.due.pop(work), work)
 
     def puts_off(self, work: Callable[[], object], name: str) -> bool:
         """Tell whether a message is being taken in, after which this is called."""
-        if self._depth:
-            self._due.setdefault(work, name)
-        return self._depth > 0
+        if self.depth:
+            self.due.setdefault(work, name)
+        return self.depth > 0
 
 
 async def async_bounded(work: Iterable[asyncio.Future[Any]], what: str, seconds: float = LEAVE_S) -> bool:

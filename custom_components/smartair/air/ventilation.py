@@ -113,8 +113,7 @@ class CO2Sensor(SmartAirEntity, SensorEntity):
     def _async_reported(self, message: Telemetry) -> None:
         co2 = message.sample.values.get("co2")
         if co2 is not None:
-            now = time.time()
-            self._async_fed(self._room.feed(co2, now, _outdoor_co2(self.hass, self.device.hub.entry)))
+            self._async_fed(self._room.feed(co2, time.time(), _outdoor_co2(self.hass, self.device.hub.entry)))
 
     @callback
     def _async_fed(self, decay: Decay | None) -> None:
@@ -184,9 +183,14 @@ class AirChangesSensor(CO2Sensor, RestoreEntity):
 class LimitInSensor(CO2Sensor):
     """In how many minutes CO₂ reaches its limit, while it rises steadily."""
 
+    _seen = 0
+
     @callback
     @override
     def _async_fed(self, decay: Decay | None) -> None:
+        if self._room.taken == self._seen:
+            return
+        self._seen = self._room.taken
         before = self._attr_native_value
         limit = self._limit()
         minutes = None if limit is None else self._room.limit_in(limit)

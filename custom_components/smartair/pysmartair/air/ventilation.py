@@ -76,12 +76,14 @@ def fit(xs: Sequence[float], ys: Sequence[float], weights: Sequence[float]) -> L
 class Ventilation:
     """Follows the CO₂ of one room."""
 
-    __slots__ = ("_count", "_last", "_lows", "_since", "_sum", "_times", "_values", "_width")
+    __slots__ = ("_count", "_last", "_lows", "_since", "_sum", "_times", "_values", "_width", "taken")
 
     def __init__(self, lowest: float | None = None, at: float = 0.0) -> None:
         """Begin with nothing but the lowest value that was known before a restart."""
         self._lows: dict[int, float] = {} if lowest is None else {int(at // _DAY): lowest}
         self._last: float | None = None
+        # How many means were taken in: between two of them nothing can have changed.
+        self.taken = 0
         self._times, self._values = array("d"), array("d")
         self._width, self._sum, self._count, self._since = MINUTE, 0.0, 0, 0.0
 
@@ -126,6 +128,7 @@ class Ventilation:
 
     def _take(self, mean: float, at: float, outdoor: float | None) -> Decay | None:
         """Take in the mean of a minute, or of several where a decay lasts for hours."""
+        self.taken += 1
         self._remember_low(mean, at)
         least = min(self._values, default=mean)
         highest = max(self._values, default=mean)

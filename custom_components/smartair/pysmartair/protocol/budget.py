@@ -40,22 +40,26 @@ CHANGES = Allowance(1, 20, 1, 1)
 class Bucket:
     """What is left of an allowance; it refills with time."""
 
-    __slots__ = ("_at", "_bytes", "_of", "_tokens")
+    __slots__ = ("_at", "_burst", "_byte_burst", "_byte_rate", "_bytes", "_rate", "_tokens")
 
     def __init__(self, of: Allowance, now: float) -> None:
         """Begin full."""
-        self._of = of
+        self._rate, self._burst, self._byte_rate, self._byte_burst = of
         self._at = now
-        self._tokens = of.burst
-        self._bytes = of.byte_burst
+        self._tokens = self._burst
+        self._bytes = self._byte_burst
 
     def take(self, now: float, size: float) -> bool:
         """Tell whether a message of this size may pass, and take it off what is left; `now` is monotonic."""
+        # Called with every message: plain comparisons take half the time of a call each.
         passed = now - self._at
         self._at = now
-        of = self._of
-        tokens = min(of.burst, self._tokens + passed * of.rate)
-        left = min(of.byte_burst, self._bytes + passed * of.byte_rate)
+        tokens = self._tokens + passed * self._rate
+        if tokens > self._burst:  # noqa: PLR1730
+            tokens = self._burst
+        left = self._bytes + passed * self._byte_rate
+        if left > self._byte_burst:  # noqa: PLR1730
+            left = self._byte_burst
         passes = tokens >= 1 and left >= size
         self._tokens = tokens - 1 if passes else tokens
         self._bytes = left - size if passes else left

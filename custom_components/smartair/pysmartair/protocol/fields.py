@@ -132,6 +132,8 @@ def number(value: object, minimum: float = -MAX_EXACT, maximum: float = MAX_EXAC
 
 def number_meant(value: object, minimum: float = -MAX_EXACT, maximum: float = MAX_EXACT) -> float | None:
     """Return the only number inside the limits that a value can mean, which may be a text, or None."""
+    if value is None:
+        return None
     if not isinstance(value, str):
         return number(value, minimum, maximum)
     meant = [float(one) for one in readings(value) if minimum <= one <= maximum]
@@ -145,6 +147,8 @@ def integer(value: object) -> int | None:
 
 def integer_meant(value: object) -> int | None:
     """Return the whole number that a value means, which may be a float or a text, or None."""
+    if type(value) is int:
+        return value if 0 <= value < 2**63 else None
     if type(value) is float and value.is_integer():
         return integer(int(value))
     if isinstance(value, str) and len(value) <= _MAX_DIGITS and _WHOLE.fullmatch(value.strip()):
@@ -198,6 +202,8 @@ def strings(value: list[object], pattern: re.Pattern[str] = NAME) -> tuple[str, 
 
 def text_or_number(value: object) -> str | None:
     """Return a text, which some write as a number (a version, a serial), or None where there is none."""
+    if value is None:
+        return None
     return clean_text(str(value) if type(value) is not str and number(value) is not None else value)
 
 
