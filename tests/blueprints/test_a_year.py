@@ -81,6 +81,7 @@ class Cycle(Year):
         self.look()
 
     def heard(self, told: str) -> None:
+        self.look()
         if not self.pump.seen or self.pump.truth == told:
             return
         if self.held(-60):

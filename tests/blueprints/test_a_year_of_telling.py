@@ -10,21 +10,30 @@ from .conftest import House
 from .test_a_year import EVERYWHERE
 from .year import HERE, Events, Year, live
 
-NIGHT = {"quiet_start": "22:00:00", "quiet_end": "07:00:00"}
+QUIET = st.sampled_from([(22, 7), (0, 0), (3, 5)])
+"""From which hour to which it is to be quiet."""
 PHONES: Events = {"phone": st.sampled_from(["ann", "bob"])}
 
 
 class Telling(Year):
     """What all that tell have in common: two phones, and hours in which they are to be quiet."""
 
-    async def people(self) -> dict[str, Any]:
-        """Have two phones and quiet hours."""
-        return {"phones": [await self.someone("ann"), await self.someone("bob")], **NIGHT}
+    hours = (0, 0)
+
+    async def people(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Have two phones, and quiet hours where they are among the inputs."""
+        phones = {"phones": [await self.someone("ann"), await self.someone("bob")]}
+        if (hours := inputs.get("quiet")) is None:
+            return {**phones, **inputs}
+        self.hours = hours
+        times = {"quiet_start": f"{hours[0]:02}:00:00", "quiet_end": f"{hours[1]:02}:00:00"}
+        return {**phones, **times, **{name: value for name, value in inputs.items() if name != "quiet"}}
 
     @property
     def quiet(self) -> bool:
         """Whether it is one of the quiet hours."""
-        return not 7 <= datetime.fromtimestamp(self.now, HERE).hour < 22
+        hour, (begins, ends) = datetime.fromtimestamp(self.now, HERE).hour, self.hours
+        return begins <= hour < ends if begins <= ends else hour >= begins or hour < ends
 
     def all_told(self, since: float, what: str = "") -> bool:
         """Tell whether each phone that is there was told of something since a time."""
@@ -46,7 +55,9 @@ class Alert(Telling):
     """An alert for two rooms."""
 
     blueprint = "air_quality_alert"
-    choices = st.fixed_dictionaries({"bad_for": st.sampled_from([1, 5]), "good_for": st.sampled_from([2, 5])})
+    choices = st.fixed_dictionaries(
+        {"bad_for": st.sampled_from([1, 5]), "good_for": st.sampled_from([2, 5]), "quiet": QUIET}
+    )
     events: ClassVar[Events] = {
         **EVERYWHERE,
         **PHONES,
@@ -60,7 +71,7 @@ class Alert(Telling):
         self.hot_since = [0.0, 0.0]
         self.cool_since = [0.0, 0.0]
         self.counted = 0
-        self.inputs = {"sensors": [one.entity_id for one in self.rooms], **inputs, **await self.people()}
+        self.inputs = {"sensors": [one.entity_id for one in self.rooms], **await self.people(inputs)}
 
     async def on_air(self, what: tuple[int, int]) -> None:
         """The air of a room changes."""
@@ -98,7 +109,9 @@ class Watch(Alert):
     """A watch of pH and EC that stops dosing, which somebody else begins again and again."""
 
     blueprint = "ec_ph_watch"
-    choices = st.fixed_dictionaries({"bad_for": st.sampled_from([1, 15]), "good_for": st.sampled_from([2, 15])})
+    choices = st.fixed_dictionaries(
+        {"bad_for": st.sampled_from([1, 15]), "good_for": st.sampled_from([2, 15]), "quiet": QUIET}
+    )
     events: ClassVar[Events] = {
         **EVERYWHERE,
         **PHONES,
@@ -120,8 +133,7 @@ class Watch(Alert):
             "ph": "sensor.ph",
             "ec": "sensor.ec",
             "dosing": "switch.dosing",
-            **inputs,
-            **await self.people(),
+            **await self.people(inputs),
         }
 
     async def on_air(self, what: tuple[int, int]) -> None:
@@ -152,7 +164,7 @@ class Offline(Telling):
     """Three devices that come and go."""
 
     blueprint = "device_offline"
-    choices = st.fixed_dictionaries({"grace": st.sampled_from([2, 10]), "tell_back": st.booleans()})
+    choices = st.fixed_dictionaries({"grace": st.sampled_from([2, 10]), "tell_back": st.booleans(), "quiet": QUIET})
     events: ClassVar[Events] = {
         **EVERYWHERE,
         **PHONES,
@@ -164,29 +176,26 @@ class Offline(Telling):
         for one in ("Tent", "Rack", "Hall"):
             name = f"binary_sensor.{one.lower()}"
             await self.own(name, "on", device_class="connectivity", friendly_name=one)
-        self.counted = 0
+        self.counted, self.loud_since = 0, 0.0
         self.down_since = dict.fromkeys(self.things, 0.0)
-        self.inputs = {"watched": [*self.things], "all_smartair": False, **inputs, **await self.people()}
+        self.inputs = {"watched": [*self.things], "all_smartair": False, **await self.people(inputs)}
 
     async def on_link(self, what: tuple[int, str]) -> None:
         """A device loses its link, or finds it again."""
         await self.make(self._one(what[0]), what[1])
 
     def check(self) -> None:
+        self.loud_since = 0.0 if self.quiet else self.loud_since or self.now
         for name, thing in self.things.items():
             down = not thing.seen or thing.truth == "off"
             self.down_since[name] = (self.down_since[name] or self.now) if down else 0.0
             for_s = self.now - max(self.down_since[name], self.booted)
-            day_s = self.now - self.day_began()
-            if down and min(for_s, day_s) > self.inputs["grace"] * 60 + 130 and not self.quiet:
+            loud_for = self.now - self.loud_since if self.loud_since else 0
+            if down and min(for_s, loud_for) > self.inputs["grace"] * 60 + 130:
                 word = str(thing.attributes["friendly_name"])
                 assert self.all_told(self.down_since[name] - 3600, word), f"{word} is away, and nobody is told"
         fresh, self.counted = self.told[self.counted :], len(self.told)
         assert not (fresh and self.quiet), "a quiet hour was broken"
-
-    def day_began(self) -> float:
-        """Return when the quiet hours were over."""
-        return datetime.fromtimestamp(self.now, HERE).replace(hour=7, minute=0, second=0).timestamp()
 
     def finish(self) -> None:
         assert self.told_again(1e9) == []
@@ -206,8 +215,7 @@ class Digest(Telling):
 
     async def prepare(self, inputs: Any) -> None:
         await self.own("binary_sensor.leak", "off", device_class="problem", friendly_name="Leak")
-        people = await self.people()
-        self.inputs = {"problems": ["binary_sensor.leak"], "phones": people["phones"], **inputs}
+        self.inputs = {"problems": ["binary_sensor.leak"], **await self.people(inputs)}
 
     async def on_wait(self, minutes: int) -> None:
         await self.go(minutes * 60, 60 if minutes < 60 else 300)
@@ -263,12 +271,10 @@ class Rollout(Telling):
         self.fails = False
         self.ordered: dict[str, float] = {}
         self.failed_at = 0.0
-        people = await self.people()
         self.inputs = {
             "updates": [one.entity_id for one in self.boards],
             "pumps": "switch.pump",
-            "phones": people["phones"],
-            **inputs,
+            **await self.people(inputs),
         }
 
     async def on_wait(self, minutes: int) -> None:

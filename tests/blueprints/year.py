@@ -23,7 +23,7 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from .conftest import COMMANDS, House
 
 DEEP = os.environ.get("SMARTAIR_HYPOTHESIS") == "deep"
-YEARS = int(os.environ.get("SMARTAIR_YEARS") or (300 if DEEP else 3))
+YEARS = int(os.environ.get("SMARTAIR_YEARS") or (300 if DEEP else 6))
 """How many years pass through each blueprint."""
 HERE = ZoneInfo("Europe/Berlin")
 SEASONS = (("09-21 06:10", 0), ("10-31 01:40", 0), ("01-15 21:50", 1), ("03-31 01:40", 1))
@@ -347,7 +347,7 @@ async def live(house: House, kind: type[Year]) -> None:
     assert await async_setup_component(house.hass, "automation", {})
     loop = asyncio.get_running_loop()
     event = st.one_of(*(st.tuples(st.just(name), what) for name, what in kind.events.items()))
-    season = st.lists(event, min_size=4, max_size=9)
+    season = st.lists(event, min_size=5, max_size=10)
 
     async def one(plan: tuple[list[Event], ...], inputs: Any) -> None:
         year = kind(house)
