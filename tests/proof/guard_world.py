@@ -393,7 +393,8 @@ class GuardWorld(RuleBasedStateMachine):
                 case SendRun():
                     self._judge_run(before, event, effect)
                     self._wish(True)
-                case SendStop():
+                case SendStop() if self.contact:
+                    # One that cannot be sent is told by who sends it.
                     self._wish(False)
                 case Refuse():
                     assert any(isinstance(one, Alarm) for one in effects), "S10 a refusal that nobody is told of"
@@ -406,6 +407,9 @@ class GuardWorld(RuleBasedStateMachine):
                 case _:
                     pass
         self._judge_lock(before, event, effects)
+        if after.their_lock is None:
+            # What was reset at the board may be tripped there again.
+            self.raised = {(code, theirs) for code, theirs in self.raised if not theirs}
 
     def _wish(self, on: bool) -> None:
         if self.wished is not on:
