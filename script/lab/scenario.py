@@ -122,7 +122,7 @@ UPDATE = "update"
 ROLLOUT = "rollout"
 FIRMWARE = (UPDATE, ROLLOUT)
 NAMES = (*SCENARIOS, WATER_CHANGE, STUFFY_ROOM, *FIRMWARE)
-REFUSED = ("Error during service call to button.press",)
+REFUSED = ("Error during service call to button.press", "[homeassistant.components.websocket_api.http.connection]")
 """What Home Assistant itself logs when a reset is refused, as some scenarios want it."""
 
 

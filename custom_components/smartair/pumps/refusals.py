@@ -78,7 +78,7 @@ def _number(value: float | None) -> str:
 
 
 class PumpRefusedError(ServiceValidationError):
-    """The pump must not run, or its lock must stay; `verdict` says why. It is no fault, and no log tells of one."""
+    """The pump must not run, or its lock must stay; `verdict` says why. It is a refusal and no fault."""
 
     def __init__(self, verdict: Refused, name: str) -> None:
         """Say why, in the owner's language."""
