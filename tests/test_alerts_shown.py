@@ -19,12 +19,12 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 import voluptuous as vol
 
 from custom_components.smartair import async_remove_config_entry_device
-from custom_components.smartair.alerts.announcer import REPAIRS
 from custom_components.smartair.alerts.log import AlertLog
-from custom_components.smartair.alerts.summary import summary
 from custom_components.smartair.const import DOMAIN, EVENT_ALERT
 from custom_components.smartair.event import ALERT_HISTORY, ALERTS
 from custom_components.smartair.logbook import async_describe_events
+from custom_components.smartair.notices.announcer import REPAIRS
+from custom_components.smartair.notices.summary import summary
 from custom_components.smartair.pysmartair import Change, Code, Severity
 
 from .conftest import NOW, Wait

@@ -74,7 +74,7 @@ async def test_who_presses_a_button_is_told_within_seconds_that_a_stop_hangs(
     with pytest.raises(HomeAssistantError) as error:
         stopped.result()
     assert error.value.translation_key == "switch_no_answer"
-    assert Code.COMMAND_UNCONFIRMED in {alert.code for alert in zone.hub.alerts.active(zone=zone.zone_id)}
+    assert Code.COMMAND_UNCONFIRMED in {alert.code for alert in zone.alerts.active(zone=zone.zone_id)}
 
 
 @pytest.mark.parametrize("stubborn", [False, True])
@@ -174,7 +174,7 @@ async def test_circulation_comes_back_with_the_first_report_after_an_outage(
     await rack.wait(0)
     await rack.second(2)
     assert rack.node.on["pump_recirc"], "the debt was forgotten"
-    refused = [one for one in zone.hub.alerts.book.past if one.code is Code.RUN_REFUSED]
+    refused = [one for one in zone.alerts.book.past if one.code is Code.RUN_REFUSED]
     assert refused == []
 
 

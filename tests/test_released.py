@@ -253,7 +253,7 @@ def broken(*_: object, **__: object) -> None:
     [
         lambda zone, patch: patch.setattr(zone.pumps[Role.FILL], "async_tick", broken),
         lambda zone, _: zone.pumps[Role.DRAIN].async_listen(broken),
-        lambda zone, _: zone.hub.alerts.async_listen(broken),
+        lambda zone, _: zone.alerts.async_listen(broken),
         lambda zone, _: zone.async_listen(broken),
         lambda zone, _: zone.async_listen_happenings(broken),
         lambda zone, _: zone.pumps[Role.DRAIN].async_listen_runs(broken),

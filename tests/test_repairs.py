@@ -13,9 +13,9 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.smartair.alerts.announcer import REPAIRS
 from custom_components.smartair.const import DOMAIN
 from custom_components.smartair.hub import SmartAirHub
+from custom_components.smartair.notices.announcer import REPAIRS
 from custom_components.smartair.pumps.refusals import PumpRefusedError
 from custom_components.smartair.pysmartair import Code
 from custom_components.smartair.pysmartair.safety import Cause, Reason, Refused
@@ -95,7 +95,7 @@ async def test_a_water_change_goes_on_or_ends_with_a_click(
     assert menu["menu_options"] == ["resume", "abort"]
     zone = AsyncMock()
     getattr(zone, f"async_{option}").side_effect = ServiceValidationError("not now")
-    with patch.dict(house.zones, {"tent": zone}):
+    with patch.object(house, "zones", {"tent": zone}):
         answer = await _press(client, menu, option)
     assert answer["description_placeholders"] == {"error": "not now"}
     client, menu = await _open(hass, hass_client)

@@ -59,7 +59,7 @@ async def added(hass: HomeAssistant, hub: MockConfigEntry, tank: Contacts, **sen
 
 
 def alerts(zone: Zone) -> list[Code]:
-    return [alert.code for alert in zone.hub.alerts.active(zone=zone.zone_id)]
+    return [alert.code for alert in zone.alerts.active(zone=zone.zone_id)]
 
 
 async def test_a_leak_stops_and_locks_a_fill_and_is_told_and_over_when_it_is_dry(

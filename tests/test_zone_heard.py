@@ -31,7 +31,7 @@ def tank(hass: HomeAssistant, broker: MqttMockHAClient, hub: MockConfigEntry, wa
 
 
 def alerts(zone: Zone) -> list[Code]:
-    return [alert.code for alert in zone.hub.alerts.active(zone=zone.zone_id)]
+    return [alert.code for alert in zone.alerts.active(zone=zone.zone_id)]
 
 
 def quiet(zone: Zone, tank: TankHouse) -> None:
@@ -440,7 +440,7 @@ async def test_a_full_tank_that_stays_so_is_told_although_its_sensor_speaks_only
     zone = await only_changes(hass, hub, tank)
     tank.level = 97.0
     await tank.second(100)
-    assert [alert.code for alert in zone.hub.alerts.active()] == [Code.OVERFLOW]
+    assert [alert.code for alert in zone.alerts.active()] == [Code.OVERFLOW]
 
 
 async def test_an_entity_that_is_renamed_in_mid_run_puts_off_no_trip(

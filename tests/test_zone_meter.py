@@ -48,7 +48,7 @@ def fill(zone: Zone, litres: float) -> None:
         ended=now,
         ended_by="finished",
     )
-    zone.hub.pumps.async_record(record)
+    zone.zones.pumps.async_record(record)
     zone.async_tick()
 
 

@@ -71,7 +71,7 @@ async def added(hass: HomeAssistant, hub: MockConfigEntry, tank: Metered, most: 
 
 
 def stuck(zone: Zone) -> bool:
-    return Code.PUMP_STUCK_ON in {alert.code for alert in zone.hub.alerts.active()}
+    return Code.PUMP_STUCK_ON in {alert.code for alert in zone.alerts.active()}
 
 
 # --- too much -----------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ from .const import DOMAIN
 from .dashboard import async_remove_dashboard, async_setup_dashboard, async_setup_facts
 from .firmware.serving import FirmwareView
 from .hub import SmartAirConfigEntry, SmartAirHub
+from .notices.announcer import Announcer
+from .notices.notifier import Notifier
 from .services import async_setup_services
 from .store import HubStore
 
@@ -55,7 +57,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SmartAirConfigEntry) -> 
     if not await mqtt.async_wait_for_mqtt_client(hass):
         raise ConfigEntryNotReady(translation_domain=DOMAIN, translation_key="mqtt_not_ready")
     hub = entry.runtime_data = SmartAirHub(hass, entry)
-    await hub.async_start()
+    await hub.async_start(Announcer(hub).async_start, Notifier(hub).async_start)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     await hub.async_listen()
     await async_setup_dashboard(hass)
@@ -94,7 +96,7 @@ async def async_remove_config_entry_device(
     hub = entry.runtime_data
     if hub.holds(device_entry.id):
         return False
-    device = hub.device_by_id(device_entry.id)
+    device = hub.devices.by_id(device_entry.id)
     if device is not None:
         await hub.async_forget(device.uid)
     for (uid, channel), pump in list(hub.pumps.items()):

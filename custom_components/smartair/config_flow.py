@@ -205,7 +205,7 @@ class SmartAirConfigFlow(ConfigFlow, domain=DOMAIN):
         if entry is None or candidate is None:
             return self.async_abort(reason="device_gone")
         self._hub = entry.runtime_data
-        await self.async_set_unique_id(f"{self._hub.namespace}{candidate.uid}")
+        await self.async_set_unique_id(f"{self._hub.connection.namespace}{candidate.uid}")
         self._abort_if_unique_id_configured()
         self._candidate = candidate
         self.context["title_placeholders"] = {"name": _card_title(candidate)}

@@ -12,7 +12,7 @@ from homeassistant.helpers.device_registry import DeviceEntry
 
 from .const import CONF_CATALOGUES, CONF_NAMESPACE, CONF_ROOT
 from .devices.device import SmartAirDevice
-from .hub import SmartAirConfigEntry, SmartAirHub
+from .hub import SmartAirConfigEntry, SmartAirHub, hub_of
 from .pysmartair import Alert, unparse_alert
 
 TO_REDACT = frozenset(
@@ -45,8 +45,8 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SmartAi
     hub = entry.runtime_data
     return {
         "entry": about,
-        "connected": hub.connected,
-        "counts": dict(hub.counts),
+        "connected": hub.connection.connected,
+        "counts": dict(hub.connection.counts),
         "recent_errors": [async_redact_data(error, TO_REDACT) for error in hub.recent_errors],
         "waiting": len(hub.approval.waiting()),
         "alerts": [_alert(alert) for alert in _recent(hub)],
@@ -58,10 +58,10 @@ async def async_get_device_diagnostics(
     hass: HomeAssistant, entry: SmartAirConfigEntry, device: DeviceEntry
 ) -> dict[str, Any]:
     """Return what helps to understand a device."""
-    found = entry.runtime_data.device_by_id(device.id) if entry.state is ConfigEntryState.LOADED else None
+    found = entry.runtime_data.devices.by_id(device.id) if entry.state is ConfigEntryState.LOADED else None
     if found is None:
         return {}
-    return {**_device(found), "alerts": [_alert(alert) for alert in _recent(found.hub) if alert.uid == found.uid]}
+    return {**_device(found), "alerts": [_alert(alert) for alert in _recent(hub_of(found)) if alert.uid == found.uid]}
 
 
 def _recent(hub: SmartAirHub) -> list[Alert]:

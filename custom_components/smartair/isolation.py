@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 import logging
 import time
 from typing import Any
@@ -73,3 +74,30 @@ async def async_bounded(work: Iterable[asyncio.Future[Any]], what: str, seconds:
     if hanging:
         _LOGGER.warning("After %g seconds it is not known what came of %s; it is waited for no longer", seconds, what)
     return not hanging
+
+
+class Listeners[**P]:
+    """Callables that are called in the order in which they were added, each by itself where there is an isolation."""
+
+    def __init__(self, isolation: Isolation | None = None, name: str = "A listener") -> None:
+        """Initialize with none; what one raises is logged under the name, or ends the call without an isolation."""
+        self._isolation = isolation
+        self._name = name
+        self._all: list[Callable[P, object]] = []
+
+    def __bool__(self) -> bool:
+        """Tell whether there is one."""
+        return bool(self._all)
+
+    def add(self, listener: Callable[P, object]) -> Callable[[], None]:
+        """Add a listener; return what removes it."""
+        self._all.append(listener)
+        return partial(self._all.remove, listener)
+
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Call all that are there now."""
+        for listener in tuple(self._all):
+            if self._isolation is None:
+                listener(*args, **kwargs)
+            else:
+                self._isolation.call(self._name, listener, *args, **kwargs)

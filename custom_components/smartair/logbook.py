@@ -5,8 +5,8 @@ from collections.abc import Callable
 from homeassistant.components.logbook import LOGBOOK_ENTRY_MESSAGE, LOGBOOK_ENTRY_NAME
 from homeassistant.core import Event, HomeAssistant, callback
 
-from .alerts.summary import summary
 from .const import DOMAIN, EVENT_ALERT
+from .notices.summary import summary
 
 type Describe = Callable[[Event], dict[str, str]]
 

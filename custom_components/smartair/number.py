@@ -23,7 +23,7 @@ from .const import DOMAIN
 from .devices.device import SmartAirDevice
 from .devices.entity import SmartAirEntity, async_setup_entities
 from .devices.setting_entity import SettingDescription, SettingEntity, offered
-from .hub import SmartAirConfigEntry
+from .hub import SmartAirConfigEntry, hub_of
 from .pumps.entity import PumpEntity, PumpEntityDescription, async_setup_pump_entities
 from .pumps.pump import Pump
 from .pysmartair import NumberSetting
@@ -128,7 +128,7 @@ class SettingNumber(SettingEntity, NumberEntity):
         """Belong to the pump whose limit it is, or else to the device itself."""
         self._limit: str | None = None
         super().__init__(device, description)
-        for pump in device.hub.pumps.of(device):
+        for pump in hub_of(device).pumps.of(device):
             limit = limit_of_setting(pump.channel, description.setting)
             if limit is not None:
                 del self._attr_name
@@ -168,7 +168,7 @@ class SettingNumber(SettingEntity, NumberEntity):
         """Refuse another CO₂ threshold than that of the alert limit in force: there is one, and that is set there."""
         if self.entity_description.setting != CO2_THRESHOLD:
             return
-        limits = self.device.hub.limits
+        limits = hub_of(self.device).limits
         level = limits.threshold_by_rule(self.device)
         if level is None:
             # Whoever sets it now wants no earlier one back.

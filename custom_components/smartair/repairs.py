@@ -235,4 +235,6 @@ async def _async_approve_waiting(hub: SmartAirHub) -> None:
 
 async def _async_clear_retained(hub: SmartAirHub, uid: str) -> None:
     for channel in (Channel.COMMANDS, Channel.OTA):
-        await hub.async_publish(Publish(topic=topic_for(hub.root, uid, channel), payload="", retain=True))
+        await hub.connection.async_publish(
+            Publish(topic=topic_for(hub.connection.root, uid, channel), payload="", retain=True)
+        )

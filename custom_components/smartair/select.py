@@ -12,7 +12,7 @@ from .devices.device import SmartAirDevice
 from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .devices.setting_entity import SettingDescription, SettingEntity, offered
 from .firmware.device_update import updatable
-from .hub import SmartAirConfigEntry
+from .hub import SmartAirConfigEntry, hub_of
 from .pysmartair import ChoiceSetting, firmware
 
 PARALLEL_UPDATES = 1
@@ -33,7 +33,7 @@ async def async_setup_entry(
 def _selects(device: SmartAirDevice) -> list[SmartAirEntity]:
     settings = offered(device, ChoiceSetting, SelectSettingDescription, SettingSelect)
     # Where every release is a stable one there is nothing to choose.
-    choice = updatable(device) and device.hub.updates.of(device).has_choice
+    choice = updatable(device) and hub_of(device).updates.of(device).has_choice
     return [*settings, ChannelSelect(device, CHANNEL)] if choice else settings
 
 
@@ -67,18 +67,18 @@ class ChannelSelect(SmartAirEntity, SelectEntity):
     async def async_added_to_hass(self) -> None:
         """Listen to the update as well."""
         await super().async_added_to_hass()
-        self.async_on_remove(self.device.hub.updates.of(self.device).async_listen(self._async_changed))
+        self.async_on_remove(hub_of(self.device).updates.of(self.device).async_listen(self._async_changed))
 
     @override
     def async_refresh(self) -> None:
         """Take over the channel."""
-        self._attr_current_option = self.device.hub.updates.of(self.device).channel.value
+        self._attr_current_option = hub_of(self.device).updates.of(self.device).channel.value
 
     @override
     async def async_select_option(self, option: str) -> None:
         """Choose a channel."""
         channel = firmware.ReleaseChannel(option)
-        await self.device.hub.updates.of(self.device).async_choose_channel(channel)
+        await hub_of(self.device).updates.of(self.device).async_choose_channel(channel)
 
 
 class SettingSelect(SettingEntity, SelectEntity):

@@ -41,14 +41,13 @@ from homeassistant.helpers.entity_registry import EntityOptionsType
 from .air.sensors import async_setup_air
 from .alerts.announce import describe
 from .alerts.entity import AlertEntity
-from .alerts.summary import summary
 from .const import DOMAIN
-from .devices.device import SmartAirDevice, list_troubles
+from .devices.device import Reading, SmartAirDevice, list_troubles
 from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
-from .devices.readings import Reading
 from .firmware import rollout_entities
 from .firmware.sensors import update_sensors
 from .hub import SmartAirConfigEntry, SmartAirHub
+from .notices.summary import summary
 from .pumps.entity import async_setup_pump_entities
 from .pumps.sensors import pump_sensors
 from .pysmartair import (
@@ -279,7 +278,7 @@ def _sensors(device: SmartAirDevice) -> list[SmartAirEntity]:
 def _has_rejected(device: SmartAirDevice) -> bool:
     """Tell whether the device sends what cannot be taken, or has done so: most never do."""
     unique_id = f"{device.unique_prefix}{REJECTED.key}"
-    registry = er.async_get(device.hub.hass)
+    registry = er.async_get(device.connection.hass)
     return (
         bool(device.snapshot.troubles) or registry.async_get_entity_id(SENSOR_DOMAIN, DOMAIN, unique_id) is not None
     )

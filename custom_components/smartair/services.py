@@ -24,7 +24,7 @@ from .blueprints import async_install
 from .const import DOMAIN
 from .devices.device import SmartAirDevice
 from .firmware.rollout_action import ROLLOUT_FIRMWARE, async_rollout
-from .hub import SmartAirHub
+from .hub import SmartAirHub, hub_of
 from .pumps.actions import PUMP_COMMANDS, async_pump_command, async_setup_pump_services, command_response
 from .pumps.usage_action import async_setup_usage_service
 from .pysmartair import CATALOGUE, Alert, Change, CommandName, Severity
@@ -134,7 +134,7 @@ def _error(key: str, **placeholders: str) -> ServiceValidationError:
 def _device(call: ServiceCall) -> SmartAirDevice:
     device_id: str = call.data[ATTR_DEVICE_ID]
     for hub in loaded_hubs(call.hass):
-        if (device := hub.device_by_id(device_id)) is not None:
+        if (device := hub.devices.by_id(device_id)) is not None:
             return device
     entry = dr.async_get(call.hass).async_get(device_id)
     raise _error("not_a_device", device=(entry and (entry.name_by_user or entry.name)) or device_id)
@@ -232,7 +232,7 @@ def _timestamp(at: datetime) -> float:
 async def _async_acknowledge_alert(call: ServiceCall) -> ServiceResponse:
     if ATTR_DEVICE_ID in call.data:
         device = _device(call)
-        alerts = [(device.hub, alert) for alert in device.hub.alerts.active(device.uid)]
+        alerts = [(hub_of(device), alert) for alert in hub_of(device).alerts.active(device.uid)]
     else:
         alerts = [_active_alert(call, alert_id) for alert_id in call.data[ATTR_ALERT_ID]]
     rights = await Rights.async_of(call)

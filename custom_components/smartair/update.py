@@ -16,7 +16,7 @@ from .devices.device import SmartAirDevice
 from .devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
 from .firmware.device_update import updatable
 from .firmware.sensors import stage_of
-from .hub import SmartAirConfigEntry
+from .hub import SmartAirConfigEntry, hub_of
 from .pysmartair import KEY_DESCRIPTOR, KEY_FACTS, updating, versions
 
 # A device takes one update at a time; a fleet may take many.
@@ -57,7 +57,7 @@ class FirmwareUpdate(SmartAirEntity, UpdateEntity):
 
     def __init__(self, device: SmartAirDevice, description: SmartAirUpdateDescription) -> None:
         """Belong to the update of a device."""
-        self.update = device.hub.updates.of(device)
+        self.update = hub_of(device).updates.of(device)
         self._notes = ""
         super().__init__(device, description)
 
@@ -65,7 +65,7 @@ class FirmwareUpdate(SmartAirEntity, UpdateEntity):
     @override
     def available(self) -> bool:
         """Whether the device is there, or away because it restarts into its new version."""
-        return self.device.available or (self.device.hub.connected and self.update.busy)
+        return self.device.available or (self.device.connection.connected and self.update.busy)
 
     @property
     @override
@@ -115,7 +115,7 @@ class FirmwareUpdate(SmartAirEntity, UpdateEntity):
 
     async def async_update(self) -> None:
         """Look into the firmware folder, when a person asks for it."""
-        await self.device.hub.updates.folder.async_scan()
+        await hub_of(self.device).updates.folder.async_scan()
 
 
 def _details(state: updating.Update) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from homeassistant.util import dt as dt_util
 from ..alerts.limits import AIR
 from ..devices.device import SmartAirDevice
 from ..devices.entity import SmartAirEntity, SmartAirEntityDescription, async_setup_entities
-from ..hub import SmartAirConfigEntry, SmartAirHub
+from ..hub import SmartAirConfigEntry, SmartAirHub, hub_of
 from ..pysmartair import KEY_CONFIG
 from ..pysmartair.air.word import UNKNOWN, Verdict, Word, Words, room, verdict, words
 from .ventilation import is_at_home, ventilation_of
@@ -104,7 +104,7 @@ class AirSensor(SmartAirEntity, SensorEntity):
     def async_refresh(self) -> None:
         """Find the word for what is measured now."""
         device = self.device
-        limits = device.hub.limits.air(device)
+        limits = hub_of(device).limits.air(device)
         values = device.snapshot.values if device.available else _NOTHING
         # Few limits are others at night, and to ask for the time of day costs more than all the rest.
         now = dt_util.now().time() if any(limit.nightly for limit in limits) else _ANY_TIME

@@ -20,7 +20,7 @@ from homeassistant.util import dt as dt_util
 from ..const import CONF_OUTDOOR
 from ..devices.device import SmartAirDevice
 from ..devices.entity import SmartAirEntity, SmartAirEntityDescription
-from ..hub import SmartAirConfigEntry
+from ..hub import SmartAirConfigEntry, hub_of
 from ..pysmartair import KEY_CONFIG, Telemetry, is_night
 from ..pysmartair.air.ventilation import Decay, Ventilation
 from .outdoor import outdoors
@@ -56,7 +56,7 @@ HOME = 100
 
 def is_at_home(device: SmartAirDevice) -> bool:
     """Tell whether a device is one of those that get more than what they measure without being asked."""
-    return len(device.hub.devices) <= HOME
+    return len(hub_of(device).devices) <= HOME
 
 
 def ventilation_of(device: SmartAirDevice) -> list[SmartAirEntity]:
@@ -113,7 +113,7 @@ class CO2Sensor(SmartAirEntity, SensorEntity):
     def _async_reported(self, message: Telemetry) -> None:
         co2 = message.sample.values.get("co2")
         if co2 is not None:
-            self._async_fed(self._room.feed(co2, time.time(), _outdoor_co2(self.hass, self.device.hub.entry)))
+            self._async_fed(self._room.feed(co2, time.time(), _outdoor_co2(self.hass, self.device.connection.entry)))
 
     @callback
     def _async_fed(self, decay: Decay | None) -> None:
@@ -200,6 +200,6 @@ class LimitInSensor(CO2Sensor):
 
     def _limit(self) -> float | None:
         now = dt_util.now().time()
-        limits = (one for one in self.device.hub.limits.air(self.device) if one.metric == "co2")
+        limits = (one for one in hub_of(self.device).limits.air(self.device) if one.metric == "co2")
         levels = (one.level_at(night=is_night(now, one.night_begin, one.night_end)) for one in limits)
         return next(levels, None)

@@ -16,7 +16,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from ..const import DOMAIN
 from ..devices.device import SmartAirDevice
-from ..hub import SmartAirConfigEntry, SmartAirHub
+from ..hub import SmartAirConfigEntry, SmartAirHub, hub_of
 from ..pysmartair import Alert, Change
 
 type Owner = SmartAirDevice | SmartAirHub
@@ -35,7 +35,7 @@ class AlertEntity[DescriptionT: EntityDescription](Entity):
         self._attr_unique_id = f"{owner.unique_prefix}{description.key}"
         self.device_entry = owner.registered
         self._uid = owner.uid if isinstance(owner, SmartAirDevice) else None
-        self._alerts = owner.hub.alerts if isinstance(owner, SmartAirDevice) else owner.alerts
+        self._alerts = hub_of(owner).alerts
         self._told: list[tuple[Change, Alert]] = []
         self._there = False
         self.gone: Callable[[], object] | None = None

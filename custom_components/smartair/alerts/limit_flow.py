@@ -24,9 +24,9 @@ from homeassistant.util.unit_conversion import TemperatureConverter
 import voluptuous as vol
 
 from ..const import DOMAIN
+from ..issues import word
 from ..notices.text import measured_text
 from ..pysmartair import CATALOGUE, LIMIT_CODES, PROFILES, USUAL, Metric, Severity, Side, without_markup
-from .announce import word
 from .limits import read_bounds
 
 if TYPE_CHECKING:

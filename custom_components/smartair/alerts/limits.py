@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache, partial
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import CALLBACK_TYPE, HassJob, callback
@@ -18,8 +18,10 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
+from ..connection import Connection
 from ..const import SUBENTRY_ALERT_LIMIT
 from ..devices.device import SmartAirDevice
+from ..devices.devices import Devices
 from ..pysmartair import (
     KEY_CONFIG,
     LIMIT_CODES,
@@ -40,9 +42,7 @@ from ..pysmartair import (
     watch,
 )
 from ..store import Night
-
-if TYPE_CHECKING:
-    from ..hub import SmartAirHub
+from .log import AlertLog
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -109,11 +109,12 @@ def _limits_of(metric: str, bounds: Bounds) -> tuple[Limit, ...]:
 class Watcher:
     """Watches over the limits of one device, in one listener for all that it measures."""
 
-    __slots__ = ("_device", "_due", "_end", "_limits", "_states", "_steady", "_timer")
+    __slots__ = ("_alerts", "_device", "_due", "_end", "_limits", "_states", "_steady", "_timer")
 
-    def __init__(self, device: SmartAirDevice) -> None:
+    def __init__(self, device: SmartAirDevice, alerts: AlertLog) -> None:
         """Watch nothing yet."""
         self._device = device
+        self._alerts = alerts
         self._limits: tuple[Limit, ...] | None = None
         self._states: list[Watched] = []
         self._steady: tuple[Steady, ...] = ()
@@ -144,7 +145,7 @@ class Watcher:
         self._wait_until(None, 0)
 
     def _active(self, limit: Limit) -> Alert | None:
-        return self._device.hub.alerts.book.active.get(Place(limit.code, self._device.uid))
+        return self._alerts.book.active.get(Place(limit.code, self._device.uid))
 
     @callback
     def _async_changed(self) -> None:
@@ -171,7 +172,7 @@ class Watcher:
                 case Turn.RAISE:
                     self._raise(limit, values[limit.metric], limit.level_at(night=night))
                 case Turn.RESOLVE:
-                    device.hub.alerts.async_resolve(limit.code, uid=device.uid)
+                    self._alerts.async_resolve(limit.code, uid=device.uid)
                 case None:  # pragma: no branch - the union is closed
                     self._mark(limit, before, after)
         self._settle(now)
@@ -185,16 +186,15 @@ class Watcher:
 
     def _raise(self, limit: Limit, value: float, level: float) -> None:
         values = {"value": value, "limit": level, "known": True}
-        self._device.hub.alerts.async_raise(limit.code, uid=self._device.uid, severity=limit.severity, values=values)
+        self._alerts.async_raise(limit.code, uid=self._device.uid, severity=limit.severity, values=values)
 
     def _mark(self, limit: Limit, before: Watched, after: Watched) -> None:
         """Say of what is raised whether it is still known; an absent broker says so itself, and only once."""
-        hub = self._device.hub
         turned = after.raised and (before.gap is None) != (after.gap is None)
-        if not turned or not hub.connected or (alert := self._active(limit)) is None:
+        if not turned or not self._device.connection.connected or (alert := self._active(limit)) is None:
             return
         values = {**alert.values, "known": after.gap is None}
-        hub.alerts.async_raise(limit.code, uid=self._device.uid, severity=alert.severity, values=values)
+        self._alerts.async_raise(limit.code, uid=self._device.uid, severity=alert.severity, values=values)
 
     def _wait_until(self, first: float | None, now: float) -> None:
         """Look again when the first that waits has waited long enough."""
@@ -206,7 +206,7 @@ class Watcher:
         self._due = first
         if first is not None:
             job = HassJob(self._async_ring, cancel_on_shutdown=True)
-            self._timer = async_call_later(self._device.hub.hass, max(first - now, 0), job)
+            self._timer = async_call_later(self._device.connection.hass, max(first - now, 0), job)
 
     @callback
     def _async_ring(self, _now: datetime) -> None:
@@ -217,9 +217,11 @@ class Watcher:
 class Limits:
     """The watchers of a hub's devices."""
 
-    def __init__(self, hub: SmartAirHub) -> None:
+    def __init__(self, connection: Connection, devices: Devices, alerts: AlertLog) -> None:
         """Know no rules yet."""
-        self._hub = hub
+        self._connection = connection
+        self._devices = devices
+        self._alerts = alerts
         self._rules: tuple[Rule, ...] = ()
         self._watchers: dict[str, Watcher] = {}
         self._air: dict[str, tuple[Limit, ...]] = {}
@@ -230,9 +232,9 @@ class Limits:
     def async_start(self) -> None:
         """Watch over the devices that there are and those that come."""
         self._rules = self._read_rules()
-        unload = self._hub.entry.async_on_unload
-        unload(self._hub.async_listen_devices(self._async_added))
-        unload(self._hub.async_listen_growth(self._refresh))
+        unload = self._connection.entry.async_on_unload
+        unload(self._devices.async_listen(self._async_added))
+        unload(self._devices.async_listen_growth(self._refresh))
 
     @callback
     def async_stop(self) -> None:
@@ -259,17 +261,17 @@ class Limits:
         rules = self._read_rules()
         if rules != self._rules:
             self._rules = rules
-            for device in self._hub.devices.values():
+            for device in self._devices.values():
                 self._refresh(device)
 
     def _read_rules(self) -> tuple[Rule, ...]:
-        found = self._hub.entry.subentries.values()
+        found = self._connection.entry.subentries.values()
         return tuple(Rule.from_subentry(one) for one in found if one.subentry_type == SUBENTRY_ALERT_LIMIT)
 
     @callback
     def _async_added(self, devices: Iterable[SmartAirDevice]) -> None:
         for device in devices:
-            self._watchers[device.uid] = Watcher(device)
+            self._watchers[device.uid] = Watcher(device, self._alerts)
             device.async_listen((KEY_CONFIG,), partial(self._refresh, device))
             self._refresh(device)
 
@@ -287,7 +289,7 @@ class Limits:
         for (metric, _), code in LIMIT_CODES.items():
             # After a crash it may not be known any more that the device measures what there is an alert of.
             if code not in kept and (off or metric in metrics):
-                self._hub.alerts.async_resolve(code, uid=device.uid)
+                self._alerts.async_resolve(code, uid=device.uid)
         self._watchers[device.uid].async_set(limits)
         self._align(device)
 
@@ -308,7 +310,7 @@ class Limits:
         tried = self._aligned.setdefault(device.uid, set())
         if own != wanted and (wanted, own) not in tried:
             tried.add((wanted, own))
-            self._hub.async_create_task(self._async_align(device, wanted), f"CO2 threshold of {device.uid}")
+            self._connection.async_create_task(self._async_align(device, wanted), f"CO2 threshold of {device.uid}")
 
     async def _async_align(self, device: SmartAirDevice, level: float) -> None:
         try:
@@ -337,7 +339,7 @@ class Limits:
         return all(
             limit.metric in values
             and not limit.beyond(values[limit.metric], night=is_night(now, limit.night_begin, limit.night_end))
-            and Place(limit.code, device.uid) not in self._hub.alerts.book.active
+            and Place(limit.code, device.uid) not in self._alerts.book.active
             for limit in limits
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
@@ -11,13 +11,11 @@ from homeassistant.core import ServiceCall
 from homeassistant.exceptions import Unauthorized, UnknownUser
 from homeassistant.helpers import entity_registry as er
 
+from ..devices.device import SmartAirDevice
+from ..hub import SmartAirHub
+from ..pumps.pump import Pump
+from ..pysmartair import Alert
 from .target import devices_of_alert
-
-if TYPE_CHECKING:
-    from ..devices.device import SmartAirDevice
-    from ..hub import SmartAirHub
-    from ..pumps.pump import Pump
-    from ..pysmartair import Alert
 
 # What only shows something is in nobody's control.
 _SHOW_ONLY = frozenset({Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR})

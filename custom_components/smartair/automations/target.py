@@ -2,19 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
 
 from ..const import DOMAIN
+from ..hub import SmartAirConfigEntry, SmartAirHub, hub_of
 from ..pumps.actuator import SwitchActuator
-
-if TYPE_CHECKING:
-    from ..hub import SmartAirConfigEntry, SmartAirHub
-    from ..pumps.pump import Pump
-    from ..pysmartair import Alert
+from ..pumps.pump import Pump
+from ..pysmartair import Alert
 
 
 def loaded_hubs(hass: HomeAssistant) -> list[SmartAirHub]:
@@ -66,10 +64,10 @@ def is_targeted(pump: Pump, target: Targeted) -> bool:
 
 def _devices_of_pump(pump: Pump) -> set[str]:
     ids = {pump.registered.id} if pump.registered else set()
-    device = pump.pumps.hub.devices.get(pump.uid or "")
+    device = hub_of(pump.pumps).devices.get(pump.uid or "")
     return ids | ({device.device_id} if device and device.device_id else set())
 
 
 def _devices_of_zone(pump: Pump) -> set[str]:
-    zone = pump.pumps.hub.zones.get(pump.zone.zone) if pump.zone else None
+    zone = hub_of(pump.pumps).zones.get(pump.zone.zone) if pump.zone else None
     return {zone.device_id} if zone and zone.device_id else set()

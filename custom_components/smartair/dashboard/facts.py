@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from homeassistant.auth.models import User
 from homeassistant.auth.permissions.const import POLICY_READ
@@ -13,13 +13,11 @@ from homeassistant.helpers import entity_registry as er
 
 from ..automations.target import loaded_hubs
 from ..const import DOMAIN
+from ..devices.device import SmartAirDevice
+from ..hub import SmartAirHub, hub_of
 from ..pysmartair import USUAL, Bounds
 from ..zones.sources import entity_id_of
-
-if TYPE_CHECKING:
-    from ..devices.device import SmartAirDevice
-    from ..hub import SmartAirHub
-    from ..zones.zone import Zone
+from ..zones.zone import Zone
 
 type Facts = dict[str, Any]
 type May = Callable[[str], bool]
@@ -74,7 +72,7 @@ def _hidden(hass: HomeAssistant, may: May) -> list[str]:
 
 
 def _entities(zone: Zone) -> list[str]:
-    registry = er.async_get(zone.hub.hass)
+    registry = er.async_get(zone.connection.hass)
     device_id = zone.device_id
     return [] if device_id is None else [one.entity_id for one in er.async_entries_for_device(registry, device_id)]
 
@@ -87,7 +85,7 @@ def _zone(zone: Zone, may: May) -> Facts:
     settings = zone.settings
 
     def named(references: Iterable[tuple[str, str]]) -> dict[str, str]:
-        found = ((what, entity_id_of(zone.hub.hass, reference)) for what, reference in references)
+        found = ((what, entity_id_of(zone.connection.hass, reference)) for what, reference in references)
         return {what: entity for what, entity in found if entity is not None and may(entity)}
 
     return {
@@ -145,8 +143,8 @@ def _first(hubs: Iterable[SmartAirHub]) -> list[SmartAirDevice]:
     """Return the devices with the worst alerts, and after them those that were added last."""
 
     def worst(device: SmartAirDevice) -> int:
-        return max((alert.severity.rank + 1 for alert in device.hub.alerts.active(device.uid)), default=0)
+        return max((alert.severity.rank + 1 for alert in hub_of(device).alerts.active(device.uid)), default=0)
 
     # The store keeps devices in the order in which they came.
-    newest = [device for hub in hubs for device in reversed(hub.devices.values())]
+    newest = [device for hub in hubs for device in reversed(tuple(hub.devices.values()))]
     return sorted(newest, key=worst, reverse=True)[:FIRST]

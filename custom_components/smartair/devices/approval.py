@@ -1,14 +1,14 @@
 """The gate before the house: devices that were heard but that nobody has approved yet."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from hashlib import sha256
 import hmac
 import time
-from typing import TYPE_CHECKING
+from typing import Any
 
 from homeassistant.config_entries import SOURCE_IGNORE, SOURCE_INTEGRATION_DISCOVERY
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -16,6 +16,7 @@ from homeassistant.helpers import discovery_flow, issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.start import async_at_started
 
+from ..connection import Connection
 from ..const import ADD_AUTOMATIC, CONF_ADD_NEW_DEVICES, DOMAIN
 from ..pysmartair import (
     Buffered,
@@ -28,9 +29,7 @@ from ..pysmartair import (
     fold,
     without_markup,
 )
-
-if TYPE_CHECKING:
-    from ..hub import SmartAirHub
+from ..store import HubStore
 
 MAX_CARDS = 20
 # A flood of invented uids may push out other candidates, which come back with their next word, but not fill memory.
@@ -85,13 +84,18 @@ class Candidate:
         return self.descriptor.pairing if self.descriptor else None
 
 
+type Approve = Callable[[Iterable[str]], Coroutine[Any, Any, None]]
+
+
 class Approval:
     """The devices that wait, their cards, and the codes that people try."""
 
-    def __init__(self, hub: SmartAirHub) -> None:
+    def __init__(self, connection: Connection, store: HubStore, approve: Approve) -> None:
         """Begin with nobody waiting."""
-        self._hub = hub
-        self._hass = hub.hass
+        self._connection = connection
+        self._store = store
+        self._approve = approve
+        self._hass = connection.hass
         self.candidates: dict[str, Candidate] = {}
         # Those among them that are not worth a card yet, the oldest first.
         self._names: dict[str, None] = {}
@@ -103,7 +107,7 @@ class Approval:
     @property
     def automatic(self) -> bool:
         """Whether the owner lets every device in."""
-        return self._hub.entry.options.get(CONF_ADD_NEW_DEVICES) == ADD_AUTOMATIC
+        return self._connection.entry.options.get(CONF_ADD_NEW_DEVICES) == ADD_AUTOMATIC
 
     @callback
     def async_start(self) -> None:
@@ -141,7 +145,7 @@ class Approval:
         """Note that an unknown device spoke: it waits for approval once it has said something sensible."""
         if isinstance(message, Status) and not message.online and not message.asleep:
             # It says what it is again when it comes back.
-            self._hub.store.deleted.pop(message.uid, None)
+            self._store.deleted.pop(message.uid, None)
         candidate = self.candidates.get(message.uid)
         if candidate is None:
             if not _introduces(message):
@@ -164,7 +168,7 @@ class Approval:
     def _add(self, uid: str) -> Candidate:
         if len(self.candidates) >= MAX_CANDIDATES:
             self._forget(self._least())
-        deleted = self._hub.store.deleted.get(uid)
+        deleted = self._store.deleted.get(uid)
         known = Snapshot(uid=uid) if deleted is None else deleted.snapshot()
         candidate = self.candidates[uid] = Candidate(uid, known)
         self._names[uid] = None
@@ -226,7 +230,7 @@ class Approval:
         if self.automatic:
             self._report_waiting(0)
             if wanted:
-                self._hub.async_create_task(self._hub.async_approve([one.uid for one in wanted]), "approve devices")
+                self._connection.async_create_task(self._approve([one.uid for one in wanted]), "approve devices")
             return
         shown = self._shown()
         devices = [one for one in wanted if one.worth_a_card]
@@ -264,12 +268,12 @@ class Approval:
             self._hass,
             DOMAIN,
             {"source": SOURCE_INTEGRATION_DISCOVERY},
-            {"entry_id": self._hub.entry.entry_id, "uid": candidate.uid},
+            {"entry_id": self._connection.entry.entry_id, "uid": candidate.uid},
             discovery_key=discovery_flow.DiscoveryKey(domain=DOMAIN, key=self._unique_id(candidate.uid), version=1),
         )
 
     def _unique_id(self, uid: str) -> str:
-        return f"{self._hub.namespace}{uid}"
+        return f"{self._connection.namespace}{uid}"
 
     def _ignored(self) -> set[str | None]:
         entries = self._hass.config_entries.async_entries(DOMAIN, include_ignore=True)
@@ -297,7 +301,7 @@ class Approval:
 
     @property
     def _issue_id(self) -> str:
-        return f"devices_waiting/{self._hub.entry.entry_id}"
+        return f"devices_waiting/{self._connection.entry.entry_id}"
 
     def _report_waiting(self, waiting: int) -> None:
         if not waiting:
@@ -311,7 +315,7 @@ class Approval:
             severity=ir.IssueSeverity.WARNING,
             translation_key="devices_waiting",
             translation_placeholders={"count": str(waiting), "shown": str(MAX_CARDS)},
-            data={"entry_id": self._hub.entry.entry_id},
+            data={"entry_id": self._connection.entry.entry_id},
         )
 
     # --- codes ----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN, SensorEntity
 from homeassistant.core import CALLBACK_TYPE, Context, HassJob, callback
@@ -17,7 +17,9 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util.ulid import ulid_now
 
+from ..connection import Connection
 from ..const import DOMAIN
+from ..issues import Issues
 from ..pysmartair import (
     ANSWER_TIMEOUT,
     CATALOGUE,
@@ -57,13 +59,9 @@ from ..pysmartair import (
     without_markup,
 )
 from ..pysmartair.protocol.budget import CHANGES, Bucket
-from ..store import DeviceRecord, Night
+from ..store import DeviceRecord, HubStore, Night
 from .history import DeviceHistory
 from .place import place_of_device
-from .readings import Reading
-
-if TYPE_CHECKING:
-    from ..hub import SmartAirHub
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -80,6 +78,9 @@ _KEY_AVAILABLE = "$available"
 _STORED = frozenset({KEY_DESCRIPTOR, KEY_FACTS, KEY_CONFIG})
 _REPORTED = frozenset({KEY_ODD, KEY_SKEW, KEY_UNKNOWN})
 _SELDOM = _STORED | _REPORTED
+
+type Reading = tuple[float, float]
+"""A value and when it was measured: a value without its age would pass for one of now."""
 
 type Listener = Callable[[], None]
 type EventListener = Callable[[DeviceEvent], None]
@@ -130,12 +131,38 @@ def _with_last(known: Snapshot, message: Telemetry, at: float, now: float) -> Sn
     return after if 0 <= now - at < after.stale_after else known
 
 
+class Owner(Protocol):
+    """What a device needs of those who hold all devices of its hub."""
+
+    connection: Connection
+    issues: Issues
+    store: HubStore
+    import_turn: asyncio.Lock
+
+    def async_register(self, device: SmartAirDevice) -> None:
+        """Write what the device says of itself to the device registry."""
+
+    def async_show_growth(self, device: SmartAirDevice) -> None:
+        """Tell that the device may have more to show than before."""
+
+    def async_availability_changed(self, device: SmartAirDevice) -> None:
+        """Tell that the device went or came."""
+
+    def async_clock_changed(self, device: SmartAirDevice) -> None:
+        """Tell that its clock became wrong or right."""
+
+    def async_unknown_grew(self, device: SmartAirDevice) -> None:
+        """Tell that it has more unknown metrics than before."""
+
+
 class SmartAirDevice:
     """A device that its owner approved."""
 
-    def __init__(self, hub: SmartAirHub, record: DeviceRecord) -> None:
+    def __init__(self, owner: Owner, record: DeviceRecord) -> None:
         """Begin with what was stored of the device."""
-        self.hub = hub
+        self._owner = owner
+        self.connection = owner.connection
+        self.issues = owner.issues
         self.uid = record.uid
         self.record = record
         self.snapshot = record.snapshot()
@@ -171,12 +198,12 @@ class SmartAirDevice:
     @property
     def unique_prefix(self) -> str:
         """What the unique ids of the device begin with; no metric's name contains its last sign."""
-        return f"{self.hub.namespace}{self.uid}-"
+        return f"{self.connection.namespace}{self.uid}-"
 
     @property
     def registered(self) -> dr.DeviceEntry | dr.ChildDeviceEntry | None:
         """The device as it stands in the device registry."""
-        return dr.async_get(self.hub.hass).async_get(self.device_id) if self.device_id else None
+        return dr.async_get(self.connection.hass).async_get(self.device_id) if self.device_id else None
 
     @callback
     def async_begin(self, known: Snapshot, last: tuple[Telemetry, float] | None = None) -> None:
@@ -194,7 +221,7 @@ class SmartAirDevice:
     def async_resume(self, known: Snapshot) -> None:
         """Go on with a device that was heard before the restart and keeps its pace."""
         self.snapshot = known
-        self.available = self.hub.connected and known.available
+        self.available = self.connection.connected and known.available
         self._schedule_expiry(time.time())
 
     # --- what the device says -------------------------------------------------------------------
@@ -222,7 +249,7 @@ class SmartAirDevice:
         if after.buffered > before.buffered:
             if self.history is None:
                 # Most devices are never offline.
-                self.history = DeviceHistory(self.hub, self.uid, self.sensors)
+                self.history = DeviceHistory(self.connection, self._owner.import_turn, self.uid, self.sensors)
             self._keep_history(self.history, before, message, now)
         elif before.late is not None:
             self._drop_misdated(before, before.late, now)
@@ -235,7 +262,7 @@ class SmartAirDevice:
                 try:
                     listener(message)
                 except Exception as err:  # noqa: BLE001 - whatever it is, the next one must have its turn
-                    self.hub.isolation.async_say(f"The report of {self.uid}", err)
+                    self.connection.isolation.async_say(f"The report of {self.uid}", err)
         return True
 
     def _keep_history(self, history: DeviceHistory, before: Snapshot, message: Message, now: float) -> None:
@@ -265,7 +292,7 @@ class SmartAirDevice:
         if self.disabled:
             return
         for listener in tuple(self._event_listeners):
-            self.hub.isolation.call(f"The event of {self.uid}", listener, event)
+            self.connection.isolation.call(f"The event of {self.uid}", listener, event)
 
     @callback
     def async_drop(self, entities: Iterable[tuple[str, str]]) -> None:
@@ -275,7 +302,7 @@ class SmartAirDevice:
         times = {name: at for name, at in self.snapshot.times.items() if name not in gone}
         self.snapshot = replace(self.snapshot, metrics=self.snapshot.metrics - gone, times=times)
         self.record.learn(self.snapshot)
-        self.hub.store.async_save_soon()
+        self._owner.store.async_save_soon()
 
     @callback
     def async_connection_changed(self) -> None:
@@ -288,11 +315,11 @@ class SmartAirDevice:
     @callback
     def async_refresh_availability(self) -> None:
         """Look again whether the device can be believed."""
-        available = self.hub.connected and self.snapshot.available and not self.disabled
+        available = self.connection.connected and self.snapshot.available and not self.disabled
         if available != self.available:
             self.available = available
             self._call(tuple(self._listeners[_KEY_AVAILABLE]))
-            self.hub.async_log_availability(self)
+            self._owner.async_availability_changed(self)
 
     def _after_change(self, before: Snapshot, changed: frozenset[str], now: float) -> None:
         after = self.snapshot
@@ -303,7 +330,7 @@ class SmartAirDevice:
             self.async_grow()
         if self._expiry is None:
             self._schedule_expiry(now)
-        if (self.hub.connected and after.available and not self.disabled) != self.available:
+        if (self.connection.connected and after.available and not self.disabled) != self.available:
             self.async_refresh_availability()
         else:
             self._notify(changed, now)
@@ -315,7 +342,7 @@ class SmartAirDevice:
             self._complain(changed)
         elif self._put_off is None:
             self._put_off = before, changed
-            self._settle = self.hub.hass.loop.call_later(1, self._change_now)
+            self._settle = self.connection.hass.loop.call_later(1, self._change_now)
         else:
             since, more = self._put_off
             self._put_off = since, more | changed
@@ -339,45 +366,45 @@ class SmartAirDevice:
         snapshot = self.snapshot
         if KEY_SKEW in changed:
             if snapshot.skew is None:
-                self.hub.async_delete_issue("clock_skew", self.uid)
+                self.issues.async_delete("clock_skew", self.uid)
             else:
-                self.hub.async_create_issue(
+                self.issues.async_create(
                     "clock_skew",
                     self.uid,
                     text="clock_skew" if snapshot.skew > 0 else "clock_behind",
                     seconds=str(round(abs(snapshot.skew))),
                 )
-            self.hub.infra.async_clock_changed(self)
+            self._owner.async_clock_changed(self)
         if KEY_ODD in changed:
             self._tell_troubles()
         if KEY_UNKNOWN in changed:
-            self.hub.async_create_issue("unknown_metric", self.uid, names=", ".join(sorted(snapshot.unknown)))
-            self.hub.infra.async_unknown_grew(self)
+            self.issues.async_create("unknown_metric", self.uid, names=", ".join(sorted(snapshot.unknown)))
+            self._owner.async_unknown_grew(self)
 
     def _tell_troubles(self) -> None:
         """Say what the device sends again and again that cannot be taken, or no more if there is nothing."""
         troubles = dict(self.snapshot.troubles)
         time_of = troubles.pop("timestamp", None)
         if time_of is None:
-            self.hub.async_delete_issue("time_unreadable", self.uid)
+            self.issues.async_delete("time_unreadable", self.uid)
         else:
-            self.hub.async_create_issue("time_unreadable", self.uid, value=time_of.said)
+            self.issues.async_create("time_unreadable", self.uid, value=time_of.said)
         if troubles:
-            self.hub.async_create_issue("values_rejected", self.uid, values=list_troubles(troubles))
+            self.issues.async_create("values_rejected", self.uid, values=list_troubles(troubles))
             # It is on the device's page as well.
             self.async_grow()
         else:
-            self.hub.async_delete_issue("values_rejected", self.uid)
+            self.issues.async_delete("values_rejected", self.uid)
 
     def _keep(self, before: Snapshot, changed: frozenset[str]) -> None:
         """Bring registry, store and settings up to date with what the device now says of itself."""
         if self.snapshot.metrics is before.metrics and changed.isdisjoint(_STORED):
             return
         self.record.learn(self.snapshot)
-        self.hub.store.async_save_soon()
+        self._owner.store.async_save_soon()
         # A device that never said its type is taken for what it measures.
         if not changed.isdisjoint((KEY_DESCRIPTOR, KEY_FACTS)) or self.snapshot.device_type != before.device_type:
-            self.hub.async_register(self)
+            self._owner.async_register(self)
         if self.snapshot.metrics != before.metrics or not changed.isdisjoint((KEY_DESCRIPTOR, KEY_FACTS)):
             self.async_grow()
         if KEY_CONFIG in changed:
@@ -419,7 +446,7 @@ class SmartAirDevice:
     @callback
     def async_grow(self) -> None:
         """Tell those who listen that the device may have more to show."""
-        self.hub.async_show_growth(self)
+        self._owner.async_show_growth(self)
 
     def _notify(self, changed: Iterable[str], now: float) -> None:
         listeners = self._listeners
@@ -433,7 +460,7 @@ class SmartAirDevice:
         if self._writes > MAX_WRITES_PER_SECOND:
             self._held.update(changed)
             if self._flush is None:
-                self._flush = self.hub.hass.loop.call_later(1, self._release)
+                self._flush = self.connection.hass.loop.call_later(1, self._release)
             return
         self._call(called)
 
@@ -452,7 +479,7 @@ class SmartAirDevice:
             try:
                 listener()
             except Exception as err:  # noqa: BLE001 - whatever it is, the next one must have its turn
-                self.hub.isolation.async_say(f"A listener of {self.uid}", err)
+                self.connection.isolation.async_say(f"A listener of {self.uid}", err)
         self.context = None
 
     # --- what grows stale -----------------------------------------------------------------------
@@ -466,7 +493,7 @@ class SmartAirDevice:
             # Never further ahead than the shortest term, for a device may begin to report more often meanwhile.
             due = min(max(min(dues), now), now + STALE_MINIMUM) + 1
             when = datetime.fromtimestamp(due, UTC)
-            self._expiry = async_track_point_in_utc_time(self.hub.hass, self._expiry_job, when)
+            self._expiry = async_track_point_in_utc_time(self.connection.hass, self._expiry_job, when)
 
     @callback
     def _async_expire(self, _now: datetime) -> None:
@@ -526,7 +553,7 @@ class SmartAirDevice:
         if on:
             await self.async_configure({"night_mode": night.as_setting()})
         self.record.night = night
-        await self.hub.store.async_save_now()
+        await self._owner.store.async_save_now()
         self._notify((KEY_CONFIG,), time.time())
 
     async def async_configure(self, changes: Mapping[str, ConfigValue]) -> None:
@@ -534,7 +561,7 @@ class SmartAirDevice:
         record = self.record
         applied = self.snapshot.applied
         old = record.desired, record.revision
-        self.hub.async_withdraw_rejections(self, changes)
+        self.issues.async_withdraw_rejections(self.uid, changes)
         record.desired = {**record.desired, **changes}
         record.revision = max(record.revision, applied.revision if applied else 0) + 1
         try:
@@ -542,13 +569,13 @@ class SmartAirDevice:
         except HomeAssistantError:
             record.desired, record.revision = old
             raise
-        await self.hub.store.async_save_now()
+        await self._owner.store.async_save_now()
         self._notify((KEY_CONFIG,), time.time())
 
     async def _async_publish_config(self) -> None:
         self._published = time.time()
-        await self.hub.async_publish(
-            configuration(self.hub.root, self.uid, revision=self.record.revision, config=self.record.desired)
+        await self.connection.async_publish(
+            configuration(self.connection.root, self.uid, revision=self.record.revision, config=self.record.desired)
         )
 
     def _settle_config(self) -> None:
@@ -559,7 +586,7 @@ class SmartAirDevice:
         if applied.revision < record.revision:
             # The device came back older than what it was told, as after a flash, or the broker forgot: tell it again.
             if time.time() - self._published > _REPUBLISH_PAUSE:
-                self.hub.async_create_task(self._async_republish_config(), f"configure {self.uid}")
+                self.connection.async_create_task(self._async_republish_config(), f"configure {self.uid}")
             return
         refused = applied.rejected if applied.applied or applied.rejected else dict.fromkeys(record.desired, "")
         refused = {name: reason for name, reason in refused.items() if name in record.desired}
@@ -570,9 +597,9 @@ class SmartAirDevice:
         }
         if not refused:
             return
-        self.hub.async_report_rejections(self, refused)
+        self.issues.async_report_rejections(self.uid, refused)
         record.revision = applied.revision + 1
-        self.hub.async_create_task(self._async_republish_config(), f"take back settings of {self.uid}")
+        self.connection.async_create_task(self._async_republish_config(), f"take back settings of {self.uid}")
 
     def _in_force(self, name: str, wanted: ConfigValue) -> ConfigValue:
         """Return a setting as the device applied it, or as it was wanted where the device does not say."""
@@ -586,7 +613,7 @@ class SmartAirDevice:
     def async_remind(self) -> None:
         """Publish the wanted configuration again where it is not confirmed, for it may never have gone out."""
         if self.pending:
-            self.hub.async_create_task(self._async_republish_config(), f"remind {self.uid}")
+            self.connection.async_create_task(self._async_republish_config(), f"remind {self.uid}")
 
     async def _async_republish_config(self) -> None:
         try:
@@ -629,10 +656,18 @@ class SmartAirDevice:
                 },
             )
         cmd_id = cmd_id or ulid_now()
-        answer = self._waiting[cmd_id] = self.hub.hass.loop.create_future()
+        answer = self._waiting[cmd_id] = self.connection.hass.loop.create_future()
         try:
-            await self.hub.async_publish(
-                command(self.hub.root, self.uid, name, cmd_id=cmd_id, now=time.time(), params=params, lasting=lasting)
+            await self.connection.async_publish(
+                command(
+                    self.connection.root,
+                    self.uid,
+                    name,
+                    cmd_id=cmd_id,
+                    now=time.time(),
+                    params=params,
+                    lasting=lasting,
+                )
             )
             async with asyncio.timeout(ANSWER_TIMEOUT):
                 response = await answer
@@ -676,7 +711,7 @@ class SmartAirDevice:
         if answer is not None and not answer.done():
             answer.set_result(response)
         for listener in tuple(self._response_listeners):
-            self.hub.isolation.call(f"The answer of {self.uid}", listener, response)
+            self.connection.isolation.call(f"The answer of {self.uid}", listener, response)
 
     @property
     def name(self) -> str:
@@ -687,7 +722,7 @@ class SmartAirDevice:
     @property
     def place(self) -> str:
         """Where it is, in its owner's words, for every text that people read."""
-        return place_of_device(self.hub.hass, self.device_id) or self.name
+        return place_of_device(self.connection.hass, self.device_id) or self.name
 
     @callback
     def async_stop(self) -> None:

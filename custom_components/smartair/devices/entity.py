@@ -74,13 +74,13 @@ def _within_reason(device: SmartAirDevice, entities: list[SmartAirEntity]) -> li
     """Leave out what would be more than a device can have in its life, and tell the owner."""
     if not entities or device.device_id is None:
         return entities
-    registry = er.async_get(device.hub.hass)
+    registry = er.async_get(device.connection.hass)
     known = er.async_entries_for_device(registry, device.device_id, include_disabled_entities=True)
     had = {one.unique_id for one in known}
     new = [one for one in entities if one.unique_id not in had]
     refused = {one.unique_id for one in new[max(0, MAX_ENTITIES - len(had)) :]}
     if refused:
-        device.hub.async_create_issue("too_many_entities", device.uid, most=str(MAX_ENTITIES))
+        device.issues.async_create("too_many_entities", device.uid, most=str(MAX_ENTITIES))
     return [one for one in entities if one.unique_id not in refused]
 
 
@@ -122,5 +122,5 @@ def async_setup_entities(
             note(device, entities)
             async_add_entities(entities)
 
-    entry.async_on_unload(entry.runtime_data.async_listen_growth(add_grown))
-    entry.async_on_unload(entry.runtime_data.async_listen_devices(add_devices))
+    entry.async_on_unload(entry.runtime_data.devices.async_listen_growth(add_grown))
+    entry.async_on_unload(entry.runtime_data.devices.async_listen(add_devices))

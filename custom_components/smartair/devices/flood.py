@@ -4,18 +4,16 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from homeassistant.components.mqtt import ReceiveMessage
 from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.helpers.event import async_call_later
 
+from ..connection import Connection
 from ..pysmartair import Channel, parse_topic
 from ..pysmartair.protocol.budget import ALLOWANCES, STRANGERS, Bucket
 from ..pysmartair.protocol.parser import MAX_PAYLOAD
-
-if TYPE_CHECKING:
-    from ..hub import SmartAirHub
+from .devices import Devices
 
 HELD_FOR = 1
 """Seconds after which the last of what was held back is taken in."""
@@ -36,9 +34,11 @@ type Take = Callable[[ReceiveMessage], None]
 class Floodgate:
     """Holds back what one device, or all strangers together, say beyond their allowance."""
 
-    def __init__(self, hub: SmartAirHub, take: Take) -> None:
+    def __init__(self, connection: Connection, devices: Devices, take: Take) -> None:
         """Hold nothing back; `take` takes in what passes later."""
-        self._hub = hub
+        self._connection = connection
+        self._devices = devices
+        self._issues = devices.issues
         self._take = take
         self._buckets: dict[str, Bucket] = {}
         self._strangers = Bucket(STRANGERS, monotonic())
@@ -62,11 +62,11 @@ class Floodgate:
         return self._admit_first(received, size)
 
     def _admit_first(self, received: ReceiveMessage, size: int) -> bool:
-        address = parse_topic(self._hub.root, received.topic)
+        address = parse_topic(self._connection.root, received.topic)
         if address is None or (allowance := ALLOWANCES.get(address.channel)) is None or size > MAX_PAYLOAD:
             return True
         now = monotonic()
-        if address.uid in self._hub.devices:
+        if address.uid in self._devices:
             bucket = self._buckets[received.topic] = Bucket(allowance, now)
             return bucket.take(now, size)
         # What the broker kept comes once, and is all that some devices ever say of themselves.
@@ -78,8 +78,8 @@ class Floodgate:
     # --- devices --------------------------------------------------------------------------------
 
     def _hold(self, received: ReceiveMessage) -> None:
-        self._hub.counts["held_back"] += 1
-        address = parse_topic(self._hub.root, received.topic)
+        self._connection.counts["held_back"] += 1
+        address = parse_topic(self._connection.root, received.topic)
         if address is None:  # pragma: no cover - only topics of devices have a bucket
             return
         payload = received.payload if isinstance(received.payload, bytes) else b""
@@ -89,7 +89,7 @@ class Floodgate:
         else:
             self._held[received.topic, b""] = received
         if address.uid not in self._flooding:
-            self._hub.async_create_issue("device_floods", address.uid)
+            self._issues.async_create("device_floods", address.uid)
             self._later(CALM, self._async_calm)
         self._flooding[address.uid] = monotonic()
         self._later(HELD_FOR, self._async_release)
@@ -109,7 +109,7 @@ class Floodgate:
         for uid, last in list(self._flooding.items()):
             if now - last >= CALM:
                 del self._flooding[uid]
-                self._hub.async_delete_issue("device_floods", uid)
+                self._issues.async_delete("device_floods", uid)
         if self._flooding:
             self._later(CALM, self._async_calm)
 
@@ -117,7 +117,7 @@ class Floodgate:
     def async_forget(self, uid: str) -> None:
         """Keep nothing of a device that is gone."""
         self._flooding.pop(uid, None)
-        prefix = f"{self._hub.root}/{uid}/"
+        prefix = f"{self._connection.root}/{uid}/"
         for topic in [topic for topic in self._buckets if topic.startswith(prefix)]:
             del self._buckets[topic]
 
@@ -131,7 +131,7 @@ class Floodgate:
         self._waiting_bytes += len(received.payload)
         while len(self._waiting) > MAX_WAITING or self._waiting_bytes > MAX_WAITING_BYTES:
             self._next()
-            self._hub.counts["strangers_dropped"] += 1
+            self._connection.counts["strangers_dropped"] += 1
         self._later(DRAIN, self._async_drain)
 
     def _next(self) -> ReceiveMessage:
@@ -152,7 +152,7 @@ class Floodgate:
     def _later(self, seconds: float, work: Callable[[datetime], None]) -> None:
         if work not in self._ends:
             job = HassJob(work, cancel_on_shutdown=True)
-            self._ends[work] = async_call_later(self._hub.hass, seconds, job)
+            self._ends[work] = async_call_later(self._connection.hass, seconds, job)
 
     @callback
     def async_stop(self) -> None:
@@ -161,6 +161,6 @@ class Floodgate:
             end()
         self._ends.clear()
         for uid in self._flooding:
-            self._hub.async_delete_issue("device_floods", uid)
+            self._issues.async_delete("device_floods", uid)
         self._held.clear()
         self._waiting.clear()

@@ -6,13 +6,13 @@ makes the row, and hours in which Home Assistant was down keep the flat rows tha
 starts. The current hour waits for its end, in memory; what waits when the hub is unloaded is lost.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 import logging
 import time
-from typing import TYPE_CHECKING
 
 from homeassistant.components.recorder import DOMAIN as RECORDER, get_instance
 from homeassistant.components.recorder.models import StatisticData, StatisticMeanType, StatisticMetaData
@@ -29,10 +29,8 @@ from homeassistant.components.sensor.const import UNIT_CONVERTERS
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_point_in_utc_time
 
+from ..connection import Connection
 from ..pysmartair import HOUR, PAUSE, Backlog, Hours, HourStatistics, Sample
-
-if TYPE_CHECKING:
-    from ..hub import SmartAirHub
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -48,10 +46,13 @@ class _Recorded:
 class DeviceHistory:
     """The way of one device's past into the statistics of its sensors."""
 
-    def __init__(self, hub: SmartAirHub, uid: str, sensors: Mapping[str, SensorEntity]) -> None:
+    def __init__(
+        self, connection: Connection, turn: asyncio.Lock, uid: str, sensors: Mapping[str, SensorEntity]
+    ) -> None:
         """Begin with nothing to import; the sensors, by metric, are those there are at any moment."""
         self.counts: Counter[str] = Counter()
-        self._hub = hub
+        self._connection = connection
+        self._turn = turn
         self._uid = uid
         self._backlog = Backlog()
         self._sensors = sensors
@@ -85,26 +86,26 @@ class DeviceHistory:
             self._timer()
         self._due = due
         when = datetime.fromtimestamp(due, UTC)
-        self._timer = async_track_point_in_utc_time(self._hub.hass, self._job, when)
+        self._timer = async_track_point_in_utc_time(self._connection.hass, self._job, when)
 
     @callback
     def _async_ring(self, _now: datetime) -> None:
         self._timer = None
         now = time.time()
         if found := self._backlog.take(now=now):
-            self._hub.async_create_task(self._async_import(found), f"import history of {self._uid}")
+            self._connection.async_create_task(self._async_import(found), f"import history of {self._uid}")
         if (due := self._backlog.due(now=now)) is not None:
             # Never in a tight circle, whatever the clock does.
             self._schedule(max(due, now + 1))
 
     async def _async_import(self, found: Hours) -> None:
         """Give the recorder the hours that it has no row for."""
-        hass = self._hub.hass
+        hass = self._connection.hass
         if RECORDER not in hass.config.components:
             self.counts["hours_without_recorder"] += sum(map(len, found.values()))
             return
         # One device after the other: after an outage of the broker a whole fleet has something to tell.
-        async with self._hub.import_turn:
+        async with self._turn:
             await _async_caught_up(hass)
             sensors = self._wanted(found)
             begins = [begin for metric in sensors for begin in found[metric]]
@@ -118,7 +119,7 @@ class DeviceHistory:
 
     def _wanted(self, found: Hours) -> dict[str, SensorEntity]:
         """Return the sensors by metric; none that is disabled, or that the owner keeps out of the recorder."""
-        wanted = get_instance(self._hub.hass).entity_filter
+        wanted = get_instance(self._connection.hass).entity_filter
         sensors = {
             metric: sensor
             for metric in found
@@ -154,7 +155,7 @@ class DeviceHistory:
             )
             for begin, hour in sorted(missing.items())
         ]
-        async_import_statistics(self._hub.hass, metadata, rows)
+        async_import_statistics(self._connection.hass, metadata, rows)
         self.counts["hours_imported"] += len(rows)
 
 

@@ -1,23 +1,22 @@
 """What a device no longer offers: told when that has lasted, and removed only when its owner says so."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from homeassistant.const import Platform
 from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.event import async_track_time_interval
 
+from ..connection import Connection
 from ..const import DOMAIN
 from ..pysmartair import CATALOGUE, ChoiceSetting, CommandName, NightSetting, NumberSetting, Setting, ToggleSetting
 from ..pysmartair.channels import LIMIT_RANGES, role_limits
-
-if TYPE_CHECKING:
-    from ..hub import SmartAirHub
-    from ..pumps.pump import Pump
-    from .device import SmartAirDevice
+from ..pysmartair.safety import Role
+from .device import SmartAirDevice
+from .devices import Devices
 
 STANDS_S = 120
 """Seconds for which a description must stand before it is told what it no longer names."""
@@ -47,12 +46,57 @@ class Left(NamedTuple):
     pumps: tuple[dr.ChildDeviceEntry, ...] = ()
 
 
+class Pump(Protocol):
+    """What is needed of a pump."""
+
+    offered: bool
+    offered_limits: frozenset[str]
+
+    @property
+    def zone(self) -> object | None:
+        """The zone that uses it."""
+
+    @property
+    def role(self) -> Role:
+        """What it is for."""
+
+    @property
+    def lock(self) -> object | None:
+        """Its safety lock."""
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it could not be switched off."""
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether an order of it waits for its answer."""
+
+    @property
+    def is_on(self) -> bool | None:
+        """Whether it runs."""
+
+
+class Pumps(Protocol):
+    """What is needed of those who hold the pumps."""
+
+    def get(self, key: tuple[str, str], /) -> Pump | None:
+        """Return a pump by uid and channel."""
+
+    def async_remove_channel(self, device: SmartAirDevice, channel: str | None) -> None:
+        """Remove the pump of a channel."""
+
+
 class Leftovers:
     """Watches what the devices of a hub no longer offer."""
 
-    def __init__(self, hub: SmartAirHub) -> None:
-        """Watch nothing yet."""
-        self._hub = hub
+    def __init__(self, connection: Connection, devices: Devices, pumps: Pumps, used: Callable[[], set[str]]) -> None:
+        """Watch nothing yet; `used` returns the switches that zones use as pumps."""
+        self._connection = connection
+        self._devices = devices
+        self._issues = devices.issues
+        self._pumps = pumps
+        self._used = used
         self._began = time.monotonic()
         self._due: dict[str, float] = {}
         self._listed: dict[str, frozenset[str]] = {}
@@ -63,16 +107,16 @@ class Leftovers:
     @callback
     def async_start(self) -> None:
         """Look at all devices once they are back, and at each again when it describes itself otherwise."""
-        unload = self._hub.entry.async_on_unload
-        unload(self._hub.async_listen_devices(self._async_added))
-        unload(self._hub.async_listen_growth(self._async_changed))
-        unload(async_track_time_interval(self._hub.hass, self._async_look, _LOOK, cancel_on_shutdown=True))
+        unload = self._connection.entry.async_on_unload
+        unload(self._devices.async_listen(self._async_added))
+        unload(self._devices.async_listen_growth(self._async_changed))
+        unload(async_track_time_interval(self._connection.hass, self._async_look, _LOOK, cancel_on_shutdown=True))
 
     @callback
     def async_stop(self) -> None:
         """Take back what is told: it is seen again after the next start."""
         for uid in self._told:
-            self._hub.async_delete_issue("no_longer_offered", uid)
+            self._issues.async_delete("no_longer_offered", uid)
 
     @callback
     def async_forget(self, uid: str) -> None:
@@ -103,7 +147,7 @@ class Leftovers:
         now = time.monotonic()
         due = [uid for uid, at in self._due.items() if at <= now][:_AT_ONCE]
         for uid in due:
-            device = self._hub.devices.get(uid)
+            device = self._devices.get(uid)
             if device is None:
                 self.async_forget(uid)
                 continue
@@ -126,7 +170,7 @@ class Leftovers:
         """Return what is left over of a device."""
         if device.snapshot.descriptor is None or device.device_id is None or device.disabled:
             return Left()
-        devices, entities = dr.async_get(self._hub.hass), er.async_get(self._hub.hass)
+        devices, entities = dr.async_get(self._connection.hass), er.async_get(self._connection.hass)
         children = dr.async_entries_for_parent_device(devices, device.device_id)
         pumps = tuple(child for child in children if self._is_gone(device, child))
         gone = {child.id for child in pumps}
@@ -148,15 +192,17 @@ class Leftovers:
             return False
         if not descriptor.channels and channel in device.snapshot.channels:
             return False
-        pump = self._hub.pumps.get((device.uid, channel))
+        pump = self._pumps.get((device.uid, channel))
         if pump is not None:
             return not pump.offered and pump.zone is None and _is_idle(pump)
-        used = {name for zone in self._hub.zones.values() for name in zone.settings.pumps.values()}
-        entries = er.async_entries_for_device(er.async_get(self._hub.hass), child.id, include_disabled_entities=True)
+        used = self._used()
+        entries = er.async_entries_for_device(
+            er.async_get(self._connection.hass), child.id, include_disabled_entities=True
+        )
         return used.isdisjoint(name for entry in entries for name in (entry.id, entry.entity_id))
 
     def _channel(self, device: SmartAirDevice, child: dr.ChildDeviceEntry) -> str | None:
-        prefix = self._hub.identifier(f"{device.uid}:")[1]
+        prefix = self._devices.identifier(f"{device.uid}:")[1]
         names = (name for domain, name in child.identifiers if domain == DOMAIN and name.startswith(prefix))
         return next((name.removeprefix(prefix) for name in names), None)
 
@@ -172,7 +218,7 @@ class Leftovers:
         if domain == Platform.BUTTON and key in _BUTTONS:
             return key not in snapshot.commands
         channel, is_pump, limit = key.partition(":")
-        pump = self._hub.pumps.get((device.uid, channel)) if is_pump and limit in LIMIT_RANGES else None
+        pump = self._pumps.get((device.uid, channel)) if is_pump and limit in LIMIT_RANGES else None
         return pump is not None and (limit in pump.offered_limits or limit not in role_limits(pump.role))
 
     def _no_longer_measures(self, device: SmartAirDevice, metric: str) -> bool:
@@ -196,10 +242,10 @@ class Leftovers:
             self._told.add(device.uid)
             more = ["…"] if len(names) > _NAMED else []
             listed = "\n".join(f"- {name}" for name in (*names[:_NAMED], *more))
-            self._hub.async_create_issue("no_longer_offered", device.uid, fixable=True, list=listed)
+            self._issues.async_create("no_longer_offered", device.uid, fixable=True, list=listed)
         elif device.uid in self._told:
             self._told.discard(device.uid)
-            self._hub.async_delete_issue("no_longer_offered", device.uid)
+            self._issues.async_delete("no_longer_offered", device.uid)
 
     def _names(self, left: Left) -> Iterator[str]:
         for entry in left.entities:
@@ -210,21 +256,21 @@ class Leftovers:
     @callback
     def async_remove(self, uid: str) -> None:
         """Remove what is still left over of a device, as its owner has said."""
-        device = self._hub.devices.get(uid)
+        device = self._devices.get(uid)
         if device is None:
             return
         left = self.of(device)
-        entities, devices = er.async_get(self._hub.hass), dr.async_get(self._hub.hass)
+        entities, devices = er.async_get(self._connection.hass), dr.async_get(self._connection.hass)
         for entry in left.entities:
             entities.async_remove(entry.entity_id)
         keys = [(one.domain, one.unique_id.removeprefix(device.unique_prefix)) for one in left.entities]
         device.async_drop(keys)
         self._dropped.pop(uid, None)
         for child in left.pumps:
-            self._hub.pumps.async_remove_channel(device, self._channel(device, child))
+            self._pumps.async_remove_channel(device, self._channel(device, child))
             devices.async_remove_device(child.id)
         self._told.discard(uid)
-        self._hub.async_delete_issue("no_longer_offered", uid)
+        self._issues.async_delete("no_longer_offered", uid)
         # There may be room for others now.
         device.async_grow()
 

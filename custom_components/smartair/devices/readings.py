@@ -7,33 +7,30 @@ the JSON of each beside it, which is as much again as all else that there is of 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE
 from homeassistant.core import Event
 from homeassistant.helpers.event import async_track_time_interval
 
+from ..connection import Connection
 from ..pysmartair import habits, with_habits
 from ..store import concern_store
-
-if TYPE_CHECKING:
-    from ..hub import SmartAirHub
-    from .device import SmartAirDevice
+from .device import Reading, SmartAirDevice
+from .devices import Devices
 
 # As often as Home Assistant keeps states; after a crash, most of what is older than that is stale.
 _SAVE_INTERVAL = timedelta(minutes=15)
-
-type Reading = tuple[float, float]
-"""A value and when it was measured: a value without its age would pass for one of now."""
 
 
 class Readings:
     """The last readings of a hub's devices, on disk."""
 
-    def __init__(self, hub: SmartAirHub) -> None:
+    def __init__(self, connection: Connection, devices: Devices) -> None:
         """Name the file; nothing is read yet."""
-        self._hub = hub
-        self._store = concern_store(hub.hass, hub.entry.entry_id, "readings")
+        self._connection = connection
+        self._devices = devices
+        self._store = concern_store(connection.hass, connection.entry.entry_id, "readings")
         self._habits: Mapping[str, Any] = {}
 
     async def async_load(self) -> Mapping[str, Any]:
@@ -52,17 +49,19 @@ class Readings:
 
     def async_start(self) -> None:
         """Begin to keep what is measured."""
-        unload = self._hub.entry.async_on_unload
-        unload(async_track_time_interval(self._hub.hass, self.async_save, _SAVE_INTERVAL, cancel_on_shutdown=True))
-        unload(self._hub.hass.bus.async_listen(EVENT_HOMEASSISTANT_FINAL_WRITE, self.async_save))
+        unload = self._connection.entry.async_on_unload
+        unload(
+            async_track_time_interval(self._connection.hass, self.async_save, _SAVE_INTERVAL, cancel_on_shutdown=True)
+        )
+        unload(self._connection.hass.bus.async_listen(EVENT_HOMEASSISTANT_FINAL_WRITE, self.async_save))
 
     async def async_save(self, _when: datetime | Event | None = None) -> None:
         """Write what holds now."""
         now = time.time()
         await self._store.async_save(
             {
-                "devices": {uid: _current(device, now) for uid, device in self._hub.devices.items()},
-                "habits": {uid: habits(device.snapshot) for uid, device in self._hub.devices.items()},
+                "devices": {uid: _current(device, now) for uid, device in self._devices.items()},
+                "habits": {uid: habits(device.snapshot) for uid, device in self._devices.items()},
             }
         )
 

@@ -40,7 +40,7 @@ class SettingEntity(SmartAirEntity):
     def available(self) -> bool:
         """Whether the device still offers the setting, as this kind; one that is offline finds the wish later."""
         setting = self.device.snapshot.settings.get(self.entity_description.setting)
-        return self.device.hub.connected and isinstance(setting, self._kind)
+        return self.device.connection.connected and isinstance(setting, self._kind)
 
     @property
     @override

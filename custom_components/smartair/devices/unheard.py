@@ -1,18 +1,15 @@
 """Who speaks in vain: names that cannot be taken, and devices of which no message can be understood."""
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from homeassistant.core import callback
 from homeassistant.helpers import issue_registry as ir
 
-from ..alerts.announce import word
+from ..connection import Connection
 from ..const import DOMAIN
+from ..issues import word
 from ..pysmartair import Message, Telemetry, without_markup
 from ..pysmartair.protocol.topics import BadUid, bad_uid
-
-if TYPE_CHECKING:
-    from ..hub import SmartAirHub
 
 SHOWN = 10
 """How many are named in a repair: enough to see what is wrong, whoever invents more."""
@@ -38,9 +35,9 @@ def says_nothing_known(message: Message) -> bool:
 class Unheard:
     """Shows in one repair of each kind who speaks to a hub in vain, and why."""
 
-    def __init__(self, hub: SmartAirHub) -> None:
+    def __init__(self, connection: Connection) -> None:
         """Know of nobody yet."""
-        self._hub = hub
+        self._connection = connection
         self.names: dict[str, BadUid] = {}
         # Of each: the last reason, and how many messages there were; a good one takes them out.
         self.broken: dict[str, tuple[str, int]] = {}
@@ -48,10 +45,10 @@ class Unheard:
     @callback
     def async_look(self, topic: str) -> None:
         """Note a topic that would be a device's, had it a name that can be taken."""
-        found = bad_uid(self._hub.root, topic)
+        found = bad_uid(self._connection.root, topic)
         if found is None:
             return
-        self._hub.counts["error_bad_uid"] += 1
+        self._connection.counts["error_bad_uid"] += 1
         if found.text not in self.names and len(self.names) < SHOWN:
             self.names[found.text] = found
             self._show("names_not_taken", [self._about_name(one) for one in self.names.values()])
@@ -80,7 +77,7 @@ class Unheard:
             self._show(key, [])
 
     def _show_broken(self) -> None:
-        hass = self._hub.hass
+        hass = self._connection.hass
         self._show(
             "nothing_understood",
             [
@@ -91,23 +88,23 @@ class Unheard:
         )
 
     def _about_name(self, found: BadUid) -> str:
-        flaw = word(self._hub.hass, "name_flaw", found.flaw)
+        flaw = word(self._connection.hass, "name_flaw", found.flaw)
         return f"{found.text or '–'}: {flaw}{f' „{found.signs}“' if found.signs else ''}"
 
     def _show(self, key: str, lines: list[str]) -> None:
-        issue_id = f"{key}/{self._hub.entry.entry_id}"
+        issue_id = f"{key}/{self._connection.entry.entry_id}"
         if not lines:
-            ir.async_delete_issue(self._hub.hass, DOMAIN, issue_id)
+            ir.async_delete_issue(self._connection.hass, DOMAIN, issue_id)
             return
         ir.async_create_issue(
-            self._hub.hass,
+            self._connection.hass,
             DOMAIN,
             issue_id,
             is_fixable=False,
             severity=ir.IssueSeverity.WARNING,
             translation_key=key,
             translation_placeholders={
-                "root": without_markup(self._hub.root),
+                "root": without_markup(self._connection.root),
                 "list": "\n".join(f"- {without_markup(line)}" for line in lines),
             },
         )

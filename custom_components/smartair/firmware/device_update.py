@@ -6,14 +6,18 @@ from datetime import UTC, datetime
 from functools import partial
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util.ulid import ulid_now
 
+from ..alerts.log import AlertLog
+from ..connection import Connection
 from ..const import DOMAIN
+from ..devices.device import SmartAirDevice
+from ..issues import Issues
 from ..pysmartair import (
     KEY_DESCRIPTOR,
     KEY_FACTS,
@@ -30,11 +34,8 @@ from ..pysmartair import (
     updating,
     versions,
 )
+from .folder import FirmwareFolder
 from .serving import LIFETIME, async_address, async_grant, async_revoke, new_token
-
-if TYPE_CHECKING:
-    from ..devices.device import SmartAirDevice
-    from .updates import Updates
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -72,10 +73,35 @@ def updatable(device: SmartAirDevice) -> bool:
     return descriptor is not None and descriptor.chip is not None and device.snapshot.takes_updates
 
 
+class Owner(Protocol):
+    """What an update needs of the updates of its hub."""
+
+    connection: Connection
+    alerts: AlertLog
+    issues: Issues
+    folder: FirmwareFolder
+
+    @property
+    def images(self) -> tuple[firmware.Image, ...]:
+        """All images that there are."""
+
+    async def async_fetch(self, image: firmware.Image) -> None:
+        """Have an image at hand; raise a translated error where that fails."""
+
+    async def async_save(self) -> None:
+        """Write before going on."""
+
+    def async_save_soon(self) -> None:
+        """Write within seconds."""
+
+    def async_finished(self, uid: str, ended: updating.Ended) -> None:
+        """Tell of an end."""
+
+
 class DeviceUpdate:
     """The update of one device at run time."""
 
-    def __init__(self, updates: Updates, device: SmartAirDevice, data: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, updates: Owner, device: SmartAirDevice, data: Mapping[str, Any] | None = None) -> None:
         """Begin with what was stored; raise ValueError, KeyError or TypeError if it is broken."""
         data = data or {}
         self._updates = updates
@@ -96,7 +122,7 @@ class DeviceUpdate:
         ]
         order = updating.order_of(self.state)
         if self._token and order is not None:
-            async_grant(updates.hub.hass, self._token, order.sha256, self._until)
+            async_grant(updates.connection.hass, self._token, order.sha256, self._until)
         self._follow()
 
     @property
@@ -149,9 +175,9 @@ class DeviceUpdate:
         """Say in a repair where the version of the device cannot be compared with what there is for it."""
         image = self.unordered
         if image is None:
-            self._updates.hub.async_delete_issue("version_not_comparable", self.device.uid)
+            self._updates.issues.async_delete("version_not_comparable", self.device.uid)
             return
-        self._updates.hub.async_create_issue(
+        self._updates.issues.async_create(
             "version_not_comparable",
             self.device.uid,
             installed=self.device.snapshot.firmware_version or "–",
@@ -230,9 +256,9 @@ class DeviceUpdate:
         )
 
     async def _async_order(self, image: firmware.Image, *, force: bool, rollout: str | None) -> None:
-        hub, now = self._updates.hub, time.time()
+        hass, now = self._updates.connection.hass, time.time()
         token = new_token()
-        if async_address(hub.hass, token) is None:
+        if async_address(hass, token) is None:
             raise self._error("no_plain_http")
         order = updating.Order(
             cmd_id=ulid_now(),
@@ -244,7 +270,7 @@ class DeviceUpdate:
             rollout=rollout,
         )
         self._token, self._until = token, now + LIFETIME
-        async_grant(hub.hass, token, image.sha256, self._until)
+        async_grant(hass, token, image.sha256, self._until)
         self.state, _ = updating.step(self.state, updating.Begin(order), now)
         self._follow()
         # From now on there is a stage to be shown.
@@ -259,15 +285,15 @@ class DeviceUpdate:
             raise
 
     async def _async_send(self, order: updating.Order) -> None:
-        hub = self._updates.hub
+        connection = self._updates.connection
         # After a start the folder may still be being looked through, for which a reader waits.
         at_hand = await self._updates.folder.async_has(order.sha256)
         image = self._updates.folder.image(order.sha256)
-        url = async_address(hub.hass, self._token)
+        url = async_address(connection.hass, self._token)
         if image is None or url is None or not at_hand:
             raise self._error("firmware_gone")
-        await hub.async_publish(
-            update_order(hub.root, self.device.uid, order=order, image=image, url=url, now=time.time())
+        await connection.async_publish(
+            update_order(connection.root, self.device.uid, order=order, image=image, url=url, now=time.time())
         )
 
     async def _async_send_again(self, order: updating.Order) -> None:
@@ -347,7 +373,7 @@ class DeviceUpdate:
     @callback
     def _ring(self, _now: datetime) -> None:
         self._timer = None
-        if self._updates.hub.connected:
+        if self._updates.connection.connected:
             self._look_at_version()
             self._apply(updating.Tick())
         self._follow()
@@ -369,7 +395,7 @@ class DeviceUpdate:
         for effect in effects:
             match effect:
                 case updating.Send(order=order):
-                    self._updates.hub.async_create_task(
+                    self._updates.connection.async_create_task(
                         self._async_send_again(order), f"order {self.device.uid} again"
                     )
                 case updating.Finish(ended=ended):
@@ -390,7 +416,7 @@ class DeviceUpdate:
         due = updating.deadline(self.state)
         if due is not None:
             when = datetime.fromtimestamp(max(due, time.time() + _LOOK_AGAIN), UTC)
-            self._timer = async_track_point_in_utc_time(self._updates.hub.hass, self._timer_job, when)
+            self._timer = async_track_point_in_utc_time(self._updates.connection.hass, self._timer_job, when)
 
     def _finish(self, ended: updating.Ended) -> None:
         self._revoke()
@@ -416,17 +442,17 @@ class DeviceUpdate:
 
     def _alert(self, ended: updating.Ended) -> None:
         """Raise the alert of how it ended, and take back what an earlier end raised."""
-        alerts, uid = self._updates.hub.alerts, self.device.uid
+        alerts, uid = self._updates.alerts, self.device.uid
         raised = _ALERTS.get(ended.outcome)
         for code in _ALERTS.values():
             if code is not raised:
                 alerts.async_resolve(code, uid=uid)
-        self._updates.hub.async_delete_issue("firmware_rolled_back", uid)
+        self._updates.issues.async_delete("firmware_rolled_back", uid)
         if raised is not None:
             values = {"version": ended.order.version, "previous": ended.order.previous}
             alerts.async_raise(raised, uid=uid, cause=ended.error, values=values)
         if ended.outcome is updating.Outcome.ROLLED_BACK:
-            self._updates.hub.async_create_issue(
+            self._updates.issues.async_create(
                 "firmware_rolled_back",
                 uid,
                 fixable=True,
@@ -436,7 +462,7 @@ class DeviceUpdate:
             )
 
     def _revoke(self) -> None:
-        async_revoke(self._updates.hub.hass, self._token)
+        async_revoke(self._updates.connection.hass, self._token)
         self._token = ""
 
     @callback

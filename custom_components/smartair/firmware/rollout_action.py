@@ -54,7 +54,7 @@ async def async_rollout(call: ServiceCall, hubs: list[SmartAirHub]) -> ServiceRe
     answers: list[Any] = []
     plans: list[tuple[SmartAirHub, rollout.Plan]] = []
     for hub in hubs:
-        devices = [device for device in chosen if device.hub is hub]
+        devices = [device for device in chosen if hub.devices.get(device.uid) is device]
         if not devices:
             continue
         targets, left_out = hub.updates.rollouts.targets(

@@ -11,8 +11,8 @@ from homeassistant.core import callback
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from ..alerts.announce import word
 from ..hub import SmartAirConfigEntry, SmartAirHub
+from ..issues import word
 from ..pysmartair import rollout
 from .sensors import known_reason
 

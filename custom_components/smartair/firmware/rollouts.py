@@ -6,19 +6,20 @@ from datetime import datetime, timedelta
 from functools import partial
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.util import dt as dt_util
 
+from ..alerts.log import AlertLog
+from ..connection import Connection
 from ..const import DOMAIN
+from ..devices.device import SmartAirDevice
+from ..devices.devices import Devices
 from ..pysmartair import Code, firmware, rollout, updating
-
-if TYPE_CHECKING:
-    from ..devices.device import SmartAirDevice
-    from .updates import Updates
+from .device_update import DeviceUpdate
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -29,10 +30,35 @@ _GRACE = 15
 type Listener = Callable[[], None]
 
 
+class Owner(Protocol):
+    """What a rollout needs of the updates of its hub."""
+
+    connection: Connection
+    alerts: AlertLog
+    devices: Devices
+    looked: asyncio.Event
+
+    @property
+    def images(self) -> tuple[firmware.Image, ...]:
+        """All images that there are."""
+
+    async def async_fetch(self, image: firmware.Image) -> None:
+        """Have an image at hand; raise a translated error where that fails."""
+
+    async def async_save(self) -> None:
+        """Write before going on."""
+
+    def of(self, device: SmartAirDevice) -> DeviceUpdate:
+        """Return the update of a device."""
+
+    def async_listen_finished(self, listener: Callable[[str, updating.Ended], None]) -> CALLBACK_TYPE:
+        """Call the listener when the update of a device ends."""
+
+
 class Rollouts:
     """The rollout that runs, or that ran last."""
 
-    def __init__(self, updates: Updates) -> None:
+    def __init__(self, updates: Owner) -> None:
         """Begin with none."""
         self._updates = updates
         self.current: rollout.Rollout | None = None
@@ -52,7 +78,7 @@ class Rollouts:
                 self.current = rollout.load(stored)
             except (ValueError, KeyError, TypeError, AttributeError) as err:
                 _LOGGER.warning("The stored rollout cannot be read and is left out: %s", err)
-        self._updates.hub.entry.async_on_unload(self._updates.async_listen_finished(self._finished))
+        self._updates.connection.entry.async_on_unload(self._updates.async_listen_finished(self._finished))
         self._not_before = time.time() + _GRACE
         self._watch()
 
@@ -108,7 +134,7 @@ class Rollouts:
     async def async_begin(self, plan: rollout.Plan) -> None:
         """Begin; raise a translated error while another one runs."""
         self.async_check_free()
-        self._updates.hub.alerts.async_resolve(Code.OTA_FAILED)
+        self._updates.alerts.async_resolve(Code.OTA_FAILED)
         self.current = rollout.begin(plan, time.time())
         await self._updates.async_save()
         self._watch()
@@ -143,7 +169,7 @@ class Rollouts:
         self.async_stop()
         if self.running:
             self._ticks = async_track_time_interval(
-                self._updates.hub.hass, self._async_tick, _TICK, cancel_on_shutdown=True
+                self._updates.connection.hass, self._async_tick, _TICK, cancel_on_shutdown=True
             )
 
     @callback
@@ -154,7 +180,7 @@ class Rollouts:
     def _go_on(self) -> None:
         """Begin with the next devices, if this is the time."""
         current = self.current
-        if current is None or not self._updates.hub.connected or self._too_early():
+        if current is None or not self._updates.connection.connected or self._too_early():
             return
         hours = current.plan.hours
         self._apply(rollout.Tick(open=hours is None or hours.allow(dt_util.now().time())))
@@ -168,7 +194,7 @@ class Rollouts:
         if self.current is None or self._too_early():
             return
         for uid in self.current.uids(rollout.Stage.UPDATING):
-            device = self._updates.hub.devices.get(uid)
+            device = self._updates.devices.get(uid)
             if device is None:
                 self._apply(rollout.NotBegun(uid=uid, reason="deleted"))
                 continue
@@ -194,10 +220,9 @@ class Rollouts:
         self.current, effects = rollout.step(before, event, time.time())
         if self.current == before:
             return
-        hub = self._updates.hub
         starts = [effect.target for effect in effects if isinstance(effect, rollout.Start)]
         self._beginning.update((before.plan.id, target.uid) for target in starts)
-        hub.async_create_task(self._async_perform(before.plan, starts), "go on with the rollout")
+        self._updates.connection.async_create_task(self._async_perform(before.plan, starts), "go on with the rollout")
         for effect in effects:
             if isinstance(effect, rollout.End):
                 self._end(effect.phase)
@@ -217,7 +242,7 @@ class Rollouts:
             event = await self._async_order(plan, target)
         except HomeAssistantError as err:
             # A broker that is gone says nothing of the devices.
-            lost = not self._updates.hub.connected
+            lost = not self._updates.connection.connected
             reason = err.translation_key or str(err)
             event = rollout.Unordered(uid=target.uid) if lost else rollout.NotBegun(uid=target.uid, reason=reason)
         self._beginning.discard((plan.id, target.uid))
@@ -229,7 +254,7 @@ class Rollouts:
         self, plan: rollout.Plan, target: rollout.Target
     ) -> rollout.NotBegun | rollout.Unordered | None:
         """Order a device to update, or return why it was not."""
-        device = self._updates.hub.devices.get(target.uid)
+        device = self._updates.devices.get(target.uid)
         if device is None:
             return rollout.NotBegun(uid=target.uid, reason="deleted")
         image = next((one for one in self._updates.images if one.sha256 == target.sha256), None)
@@ -254,4 +279,4 @@ class Rollouts:
         if phase is rollout.Phase.STOPPED:
             failed = counts[rollout.Stage.FAILED]
             values = {"failed": failed, "updated": counts[rollout.Stage.UPDATED]}
-            self._updates.hub.alerts.async_raise(Code.OTA_FAILED, cause="rollout_stopped", values=values)
+            self._updates.alerts.async_raise(Code.OTA_FAILED, cause="rollout_stopped", values=values)

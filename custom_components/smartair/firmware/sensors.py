@@ -14,6 +14,7 @@ from homeassistant.helpers import entity_registry as er
 from ..const import DOMAIN
 from ..devices.device import SmartAirDevice
 from ..devices.entity import SmartAirEntity, SmartAirEntityDescription
+from ..hub import hub_of
 from ..pysmartair import updating
 from .device_update import updatable
 
@@ -90,8 +91,8 @@ def _ordered(device: SmartAirDevice) -> bool:
     if not updatable(device):
         return False
     unique_id = f"{device.unique_prefix}{SENSORS[0].key}"
-    known = er.async_get(device.hub.hass).async_get_entity_id(Platform.SENSOR, DOMAIN, unique_id)
-    return known is not None or not isinstance(device.hub.updates.of(device).state, updating.Idle)
+    known = er.async_get(device.connection.hass).async_get_entity_id(Platform.SENSOR, DOMAIN, unique_id)
+    return known is not None or not isinstance(hub_of(device).updates.of(device).state, updating.Idle)
 
 
 class UpdateSensor(SmartAirEntity, SensorEntity):
@@ -109,9 +110,9 @@ class UpdateSensor(SmartAirEntity, SensorEntity):
     async def async_added_to_hass(self) -> None:
         """Listen to the update as well."""
         await super().async_added_to_hass()
-        self.async_on_remove(self.device.hub.updates.of(self.device).async_listen(self._async_changed))
+        self.async_on_remove(hub_of(self.device).updates.of(self.device).async_listen(self._async_changed))
 
     @override
     def async_refresh(self) -> None:
         """Show how far the update is."""
-        self._attr_native_value = self.entity_description.value_fn(self.device.hub.updates.of(self.device).state)
+        self._attr_native_value = self.entity_description.value_fn(hub_of(self.device).updates.of(self.device).state)

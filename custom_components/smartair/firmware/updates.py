@@ -6,24 +6,25 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_time_interval
 
+from ..alerts.log import AlertLog
+from ..connection import Connection
 from ..const import CONF_CATALOGUES, DOMAIN
+from ..devices.device import SmartAirDevice
+from ..devices.devices import Devices
+from ..issues import Issues
 from ..pysmartair import firmware, updating
 from ..store import SharedSave, concern_store
 from .device_update import DeviceUpdate
 from .folder import async_get_folder
 from .remote import RemoteCatalogues, RemoteError
 from .rollouts import Rollouts
-
-if TYPE_CHECKING:
-    from ..devices.device import SmartAirDevice
-    from ..hub import SmartAirHub
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -36,15 +37,18 @@ type FinishListener = Callable[[str, updating.Ended], None]
 class Updates:
     """The updates of a hub's devices."""
 
-    def __init__(self, hub: SmartAirHub) -> None:
+    def __init__(self, connection: Connection, devices: Devices, alerts: AlertLog) -> None:
         """Begin with no device and no image."""
-        self.hub = hub
-        self.folder = async_get_folder(hub.hass)
-        self._devices: dict[str, DeviceUpdate] = {}
-        self._file = SharedSave(concern_store(hub.hass, hub.entry.entry_id, "firmware"), self._data)
+        self.connection = connection
+        self.devices = devices
+        self.issues: Issues = devices.issues
+        self.alerts = alerts
+        self.folder = async_get_folder(connection.hass)
+        self._updates: dict[str, DeviceUpdate] = {}
+        self._file = SharedSave(concern_store(connection.hass, connection.entry.entry_id, "firmware"), self._data)
         self._finish_listeners: list[FinishListener] = []
         self.rollouts = Rollouts(self)
-        self.remote = RemoteCatalogues(hub.hass, self._remote_changed)
+        self.remote = RemoteCatalogues(connection.hass, self._remote_changed)
         self.looked = asyncio.Event()
         self._download_turn = asyncio.Lock()
 
@@ -64,43 +68,45 @@ class Updates:
         """Bring back what was ordered, and look for images beside."""
         data = await self._file.async_load()
         for uid, stored in data.get("devices", {}).items():
-            if (device := self.hub.devices.get(uid)) is not None:
+            if (device := self.devices.get(uid)) is not None:
                 try:
-                    self._devices[uid] = DeviceUpdate(self, device, stored)
+                    self._updates[uid] = DeviceUpdate(self, device, stored)
                 except (ValueError, KeyError, TypeError, AttributeError) as err:
                     _LOGGER.warning("The stored update of %s cannot be read and is left out: %s", uid, err)
         self.rollouts.async_start(data.get("rollout"))
         self.remote.restore(data.get("remote", {}))
-        unload = self.hub.entry.async_on_unload
+        unload = self.connection.entry.async_on_unload
         unload(self.folder.async_listen(self._images_changed))
-        unload(async_track_time_interval(self.hub.hass, self.async_look, _SCAN_INTERVAL, cancel_on_shutdown=True))
-        self.hub.async_create_task(self.async_look(), "look for firmware")
+        unload(
+            async_track_time_interval(self.connection.hass, self.async_look, _SCAN_INTERVAL, cancel_on_shutdown=True)
+        )
+        self.connection.async_create_task(self.async_look(), "look for firmware")
 
     async def async_stop(self) -> None:
         """End every timer, and keep how far the updates have come."""
         self.rollouts.async_stop()
-        for update in self._devices.values():
+        for update in self._updates.values():
             update.async_stop()
         await self._file.async_save()
 
     def of(self, device: SmartAirDevice) -> DeviceUpdate:
         """Return the update of a device."""
-        update = self._devices.get(device.uid)
+        update = self._updates.get(device.uid)
         if update is None:
-            update = self._devices[device.uid] = DeviceUpdate(self, device)
+            update = self._updates[device.uid] = DeviceUpdate(self, device)
         return update
 
     @callback
     def async_forget(self, uid: str) -> None:
         """Forget a device."""
-        if (update := self._devices.pop(uid, None)) is not None:
+        if (update := self._updates.pop(uid, None)) is not None:
             update.async_forget()
             self.async_save_soon()
 
     @callback
     def async_resume(self) -> None:
         """Take up again what could not be followed for a while."""
-        for update in self._devices.values():
+        for update in self._updates.values():
             update.async_resume()
         self.rollouts.async_resume()
 
@@ -138,7 +144,7 @@ class Updates:
     @callback
     def async_finished(self, uid: str, ended: updating.Ended) -> None:
         """Tell of an end, which is stored at once."""
-        self.hub.async_create_task(self.async_save(), "keep the end of an update")
+        self.connection.async_create_task(self.async_save(), "keep the end of an update")
         for listener in tuple(self._finish_listeners):
             listener(uid, ended)
 
@@ -155,7 +161,7 @@ class Updates:
 
     def _data(self) -> dict[str, Any]:
         return {
-            "devices": {uid: update.as_dict() for uid, update in self._devices.items()},
+            "devices": {uid: update.as_dict() for uid, update in self._updates.items()},
             "remote": self.remote.as_dict(),
             "rollout": self.rollouts.as_dict(),
         }
@@ -166,12 +172,12 @@ class Updates:
             await self.folder.async_scan()
         finally:
             self.looked.set()
-        await self.remote.async_refresh(self.hub.entry.options.get(CONF_CATALOGUES, ()))
+        await self.remote.async_refresh(self.connection.entry.options.get(CONF_CATALOGUES, ()))
         await self._async_prune()
 
     async def _async_prune(self) -> None:
         """Delete superseded images; while a hub is not loaded, nobody knows what its devices need."""
-        entries = self.hub.hass.config_entries.async_entries(DOMAIN, include_ignore=False)
+        entries = self.connection.hass.config_entries.async_entries(DOMAIN, include_ignore=False)
         if any(entry.state is not ConfigEntryState.LOADED for entry in entries):
             return
         everyone: list[Updates] = [entry.runtime_data.updates for entry in entries]
@@ -182,14 +188,14 @@ class Updates:
     def subjects(self) -> list[firmware.Subject]:
         """What each device is, runs, and might return to."""
         return [
-            update.subject if (update := self._devices.get(uid)) else firmware.subject(device.snapshot)
-            for uid, device in self.hub.devices.items()
+            update.subject if (update := self._updates.get(uid)) else firmware.subject(device.snapshot)
+            for uid, device in self.devices.items()
         ]
 
     @property
     def ordered(self) -> set[str]:
         """The checksums of the images that are on their way, or promised."""
-        orders = (updating.order_of(update.state) for update in self._devices.values() if update.busy)
+        orders = (updating.order_of(update.state) for update in self._updates.values() if update.busy)
         return {order.sha256 for order in orders if order is not None} | self.rollouts.needed
 
     @callback
@@ -199,7 +205,7 @@ class Updates:
 
     @callback
     def _images_changed(self) -> None:
-        for update in tuple(self._devices.values()):
+        for update in tuple(self._updates.values()):
             if update.has_choice:
                 update.device.async_grow()
             update.async_compare()

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from homeassistant.core import CALLBACK_TYPE, Context, Event, HassJob, ServiceCall, callback
 from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUser
@@ -14,6 +14,7 @@ from homeassistant.util import dt as dt_util
 
 from ..automations.rights import Rights
 from ..const import DOMAIN
+from ..hub import SmartAirHub
 from ..pysmartair import Alert, Change, is_night
 from ..pysmartair.alerts.notices import (
     SNOOZE as SNOOZE_S,
@@ -29,9 +30,6 @@ from ..pysmartair.alerts.notices import (
 from ..store import Night
 from .receivers import receivers
 from .text import BUTTON_PREFIX, LOCKS, compose, exception_text
-
-if TYPE_CHECKING:
-    from ..hub import SmartAirHub
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -108,7 +106,7 @@ class Notifier:
         if dues:
             self._wait_until(min(dues))
         for receiver, notice in told:
-            self._hub.isolation.call("A message about an alert", self._tell, receiver, notice)
+            self._hub.connection.isolation.call("A message about an alert", self._tell, receiver, notice)
 
     def _tell(self, receiver: Receiver, notice: Notice) -> None:
         self._receivers.async_tell(receiver, compose(self._hub, notice))

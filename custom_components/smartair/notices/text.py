@@ -1,26 +1,24 @@
 """What a message about an alert says, in the language of the house: where, what, how much, and what to do."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.translation import async_get_cached_translations
 from homeassistant.util import dt as dt_util
 
 from ..air.outdoor import indoors, outdoors
-from ..alerts.announce import describe, word
+from ..alerts.announce import describe
 from ..const import CONF_OUTDOOR, DOMAIN
+from ..hub import SmartAirHub
+from ..issues import word
 from ..pumps.refusals import PumpRefusedError
 from ..pysmartair import CATALOGUE, LIMIT_CODES, Alert, Change, Code, Severity
 from ..pysmartair.air.outside import is_better
 from ..pysmartair.alerts.notices import Kind, Notice
 from ..pysmartair.guard.transition import LOCKS as _REASONS, alarm_code
 from ..pysmartair.safety import Cause, Reason, Refused
-
-if TYPE_CHECKING:
-    from homeassistant.core import HomeAssistant
-
-    from ..hub import SmartAirHub
 
 LOCKS = frozenset(Code(alarm_code(reason)) for reason in (*_REASONS, Reason.DEVICE_LOCK))
 """The alerts that are active for as long as a pump is locked; where it is not, they are noted and never raised."""

@@ -20,6 +20,7 @@ from ..automations.rights import Rights
 from ..automations.target import loaded_hubs
 from ..const import DOMAIN
 from ..devices.device import SmartAirDevice
+from ..hub import hub_of
 from ..pysmartair import CommandName, CommandResponse, without_markup
 from .last_hand import hand_of
 from .pump import Pump
@@ -148,7 +149,7 @@ async def async_pump_command(
 ) -> ServiceResponse:
     """Send a command that concerns a pump through its gate: there is no second path (safety contract, S2)."""
     channel, hand = str(params.get("channel")), hand_of(rights.call.context)
-    pump = device.hub.pumps.get((device.uid, channel))
+    pump = hub_of(device).pumps.get((device.uid, channel))
     if command == CommandName.STOP_PUMP:
         rights.check_stop()
     elif pump is not None:

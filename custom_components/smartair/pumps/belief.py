@@ -1,18 +1,16 @@
 """Which of the channels that a device speaks of are taken for pumps: those it had, and new ones that stand."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
 
 from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr
 
+from ..connection import Connection
 from ..const import DOMAIN
+from ..devices.device import SmartAirDevice
+from ..issues import Issues
 from ..pysmartair import Telemetry
 from ..pysmartair.channels import MAX_PUMPS, PumpSpec
-
-if TYPE_CHECKING:
-    from ..devices.device import SmartAirDevice
-    from ..hub import SmartAirHub
 
 STANDS_S = 5.0
 """Seconds for which a new description must stand before its new channels are believed: what is garbled does not."""
@@ -22,9 +20,13 @@ _NAMED = 5
 class Belief:
     """Judges new channels, of which no single message makes a pump, and a device's life no more than MAX_PUMPS."""
 
-    def __init__(self, hub: SmartAirHub) -> None:
+    def __init__(
+        self, connection: Connection, issues: Issues, channels: Callable[[SmartAirDevice], Iterable[str]]
+    ) -> None:
         """Believe nothing yet."""
-        self._hub = hub
+        self._connection = connection
+        self._issues = issues
+        self._channels = channels
         # When each new channel of a description was first seen, and which were in the last report of a device.
         self._described: dict[str, dict[str, float]] = {}
         self._reported: dict[str, frozenset[str]] = {}
@@ -56,10 +58,10 @@ class Belief:
 
     def had(self, device: SmartAirDevice) -> set[str]:
         """Return the channels that a device ever had, as long as its owner has not deleted them."""
-        channels = {pump.channel for pump in self._hub.pumps.of(device)}
+        channels = set(self._channels(device))
         if device.device_id is not None:
-            registry = dr.async_get(self._hub.hass)
-            prefix = f"{self._hub.namespace}{device.uid}:"
+            registry = dr.async_get(self._connection.hass)
+            prefix = f"{self._connection.namespace}{device.uid}:"
             for child in dr.async_entries_for_parent_device(registry, device.device_id):
                 channels |= {
                     name.removeprefix(prefix)
@@ -93,12 +95,12 @@ class Belief:
         if crowded:
             self._crowded.add(device.uid)
             more = ", …" if len(crowded) > _NAMED else ""
-            self._hub.async_create_issue(
+            self._issues.async_create(
                 "too_many_pumps", device.uid, most=str(MAX_PUMPS), channels=", ".join(crowded[:_NAMED]) + more
             )
         elif device.uid in self._crowded:
             self._crowded.discard(device.uid)
-            self._hub.async_delete_issue("too_many_pumps", device.uid)
+            self._issues.async_delete("too_many_pumps", device.uid)
 
     @callback
     def async_forget(self, uid: str) -> None:

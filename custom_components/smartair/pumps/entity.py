@@ -32,7 +32,7 @@ class PumpEntity(Entity):
         """Belong to a pump."""
         self.pump = pump
         self.entity_description = description
-        self._attr_unique_id = f"{pump.pumps.hub.namespace}{pump.uid}-{pump.channel}:{description.key}"
+        self._attr_unique_id = f"{pump.pumps.connection.namespace}{pump.uid}-{pump.channel}:{description.key}"
         self.device_entry = pump.registered
         self._shown: object = None
         # Home Assistant asks for options and limits before the entity is added.

@@ -1,21 +1,15 @@
 """What a device says that happened to its pumps and to the water around them."""
 
-from typing import TYPE_CHECKING
-
+from ..alerts.log import AlertLog
 from ..devices.device import SmartAirDevice
 from ..pysmartair import Code, DeviceEvent, boolean, without_markup
 from ..pysmartair.guard.guard import refusal_of
 from ..pysmartair.guard.model import DeviceReset, Tripped
-
-if TYPE_CHECKING:
-    from .pump import Pump
-    from .pumps import Pumps
+from .pump import Pump
 
 
-def happened(pumps: Pumps, device: SmartAirDevice, event: DeviceEvent) -> None:
+def happened(alerts: AlertLog, device: SmartAirDevice, pump: Pump | None, event: DeviceEvent) -> None:
     """Take in an event of a device: what no pump is told of is an alert, for nothing is lost silently (S10)."""
-    channel = event.data.get("channel")
-    pump = pumps.get((device.uid, channel)) if isinstance(channel, str) else None
     match event.event:
         case "safety_trip" if pump is not None:
             verdict = refusal_of(_text(event, "code") or "unknown", event.data, locked=True)
@@ -25,13 +19,13 @@ def happened(pumps: Pumps, device: SmartAirDevice, event: DeviceEvent) -> None:
             pump.async_take(DeviceReset(_text(event, "code")))
         case "circulation_released" if pump is not None:
             cause = _text(event, "cause")
-            pumps.alerts.async_note(Code.CIRCULATION_RELEASED, uid=device.uid, channel=pump.channel, cause=cause)
+            alerts.async_note(Code.CIRCULATION_RELEASED, uid=device.uid, channel=pump.channel, cause=cause)
         case "run_refused":
-            _run_refused(pumps, device, pump, event)
+            _run_refused(alerts, device, pump, event)
         case "leak":
-            _leak(pumps, device, event)
+            _leak(alerts, device, event)
         case "sensor_frozen":
-            pumps.alerts.async_note(
+            alerts.async_note(
                 Code.SENSOR_FROZEN,
                 uid=device.uid,
                 channel=_text(event, "channel"),
@@ -42,11 +36,11 @@ def happened(pumps: Pumps, device: SmartAirDevice, event: DeviceEvent) -> None:
             pass
 
 
-def _run_refused(pumps: Pumps, device: SmartAirDevice, pump: Pump | None, event: DeviceEvent) -> None:
+def _run_refused(alerts: AlertLog, device: SmartAirDevice, pump: Pump | None, event: DeviceEvent) -> None:
     cmd_id = event.data.get("cmd_id")
     # Of an order that came from here, the device's answer tells the same.
     if pump is None or not (isinstance(cmd_id, str) and pump.sent(cmd_id)):
-        pumps.alerts.async_note(
+        alerts.async_note(
             Code.RUN_REFUSED,
             uid=device.uid,
             channel=_text(event, "channel"),
@@ -55,13 +49,13 @@ def _run_refused(pumps: Pumps, device: SmartAirDevice, pump: Pump | None, event:
         )
 
 
-def _leak(pumps: Pumps, device: SmartAirDevice, event: DeviceEvent) -> None:
+def _leak(alerts: AlertLog, device: SmartAirDevice, event: DeviceEvent) -> None:
     """Raise a leak; it is over when the device says so, or when somebody resets a pump of the device."""
     if boolean(event.data.get("active")) is False:
-        pumps.alerts.async_resolve(Code.LEAK, uid=device.uid)
+        alerts.async_resolve(Code.LEAK, uid=device.uid)
     else:
         cause = _text(event, "cause") or _text(event, "channel")
-        pumps.alerts.async_raise(Code.LEAK, uid=device.uid, cause=cause, values=_values(event))
+        alerts.async_raise(Code.LEAK, uid=device.uid, cause=cause, values=_values(event))
 
 
 def _text(event: DeviceEvent, name: str) -> str | None:

@@ -1,21 +1,24 @@
 """One pump at run time: the hands of its guard, which alone decides."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util.ulid import ulid_now
 
+from ..alerts.log import AlertLog
+from ..connection import Connection
 from ..devices.device import CommandRefusedError
 from ..devices.place import place_of_device
-from ..pysmartair import Alert, Code, CommandResponse, ResponseStatus, RunRecord
+from ..pysmartair import Alert, Code, CommandResponse, ResponseStatus, RunRecord, Telemetry
 from ..pysmartair.guard.guard import refusal_of, step
 from ..pysmartair.guard.model import (
     Accept,
@@ -28,6 +31,7 @@ from ..pysmartair.guard.model import (
     Guard,
     Kind,
     Leaving,
+    Memory,
     NotSent,
     Refuse,
     ResetAnswered,
@@ -58,9 +62,7 @@ from .actuator import Actuator
 from .last_hand import Hand, LastHand
 from .refusals import PumpRefusedError, run_failure
 from .state import is_on, running_since, shown
-
-if TYPE_CHECKING:
-    from .pumps import Pumps
+from .usage import UsageLog
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -89,10 +91,55 @@ class ZoneContext:
     limits: Mapping[str, float] = field(default_factory=dict)
 
 
+class Owner(Protocol):
+    """What a pump needs of those who hold all pumps of its hub."""
+
+    connection: Connection
+    alerts: AlertLog
+    usage: UsageLog
+
+    @property
+    def now(self) -> float:
+        """Seconds of a clock that only goes forward."""
+
+    def time_of(self, at: float) -> datetime:
+        """Return the time of day of a moment of this clock."""
+
+    def async_task[T](self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        """Start a task that not even the end of the hub cancels."""
+
+    def async_look_around(self, pump: Pump, message: Telemetry | None = None) -> None:
+        """Tell the pump what the others and its device do."""
+
+    def async_neighbours_changed(self, pump: Pump) -> None:
+        """Tell the others that the pump started or stopped."""
+
+    def async_refresh(self, pump: Pump) -> None:
+        """Look again at what is measured of the pump, and what it is."""
+
+    def async_follow(self, pump: Pump) -> None:
+        """Look again at the switch that the pump is."""
+
+    def async_wake(self, pump: Pump) -> None:
+        """Have its device report every second."""
+
+    def async_keep(self, pump: Pump, memory: Memory) -> None:
+        """Store what must survive a restart."""
+
+    def async_keep_hand(self, pump: Pump) -> None:
+        """Store who last switched it."""
+
+    def async_record(self, record: RunRecord) -> None:
+        """Enter a run that is over."""
+
+    async def async_set_limit(self, pump: Pump, name: str, value: float) -> None:
+        """Set a limit that its device does not offer."""
+
+
 class Pump:
     """One pump, by whatever it is switched."""
 
-    def __init__(self, pumps: Pumps, *, uid: str | None, channel: str, guard: Guard, actuator: Actuator) -> None:
+    def __init__(self, pumps: Owner, *, uid: str | None, channel: str, guard: Guard, actuator: Actuator) -> None:
         """Begin with what its guard knows."""
         self.pumps = pumps
         self.uid = uid
@@ -126,7 +173,7 @@ class Pump:
     @property
     def place(self) -> str:
         """Where it is, in its owner's words, for every text that people read."""
-        own = None if self.uid is None else place_of_device(self.pumps.hass, self.device_id)
+        own = None if self.uid is None else place_of_device(self.pumps.connection.hass, self.device_id)
         return own or self.actuator.place
 
     @property
@@ -220,7 +267,7 @@ class Pump:
             # Nobody would end it (S4).
             raise self._failure("stopped")
         run_id = run_id or ulid_now()
-        asked = self._asked[run_id] = self.pumps.hass.loop.create_future()
+        asked = self._asked[run_id] = self.pumps.connection.hass.loop.create_future()
         self.pumps.async_look_around(self)
         self.last_hand.ordered(hand, on=True, run_id=run_id)
         try:
@@ -293,7 +340,7 @@ class Pump:
     async def async_reset(self) -> None:
         """Reset the lock; raise PumpRefusedError with the cause while that is still there."""
         if self._resetting is None:
-            self._resetting = self.pumps.hass.loop.create_future()
+            self._resetting = self.pumps.connection.hass.loop.create_future()
             # Whoever asks may be gone when the answer comes.
             self._resetting.add_done_callback(_retrieve)
             waiting = self._resetting
@@ -331,7 +378,7 @@ class Pump:
     @property
     def registered(self) -> dr.DeviceEntry | dr.ChildDeviceEntry | None:
         """The child device of its channel, as it stands in the device registry."""
-        return dr.async_get(self.pumps.hass).async_get(self.device_id) if self.device_id else None
+        return dr.async_get(self.pumps.connection.hass).async_get(self.device_id) if self.device_id else None
 
     @callback
     def bind(self, zone: ZoneContext | None) -> None:
@@ -357,7 +404,7 @@ class Pump:
             self.guard, effects = step(self.guard, event, now)
             for effect in effects:
                 # A stop comes after its alarm, and whatever goes wrong with that, it goes out.
-                self.pumps.hub.isolation.call(f"The pump {self.channel}", self._do, effect)
+                self.pumps.connection.isolation.call(f"The pump {self.channel}", self._do, effect)
         if self.last_hand.seen(self.is_on):
             self.pumps.async_keep_hand(self)
         if shown(before) != shown(self.guard) or self.last_run is not last_run:
@@ -370,10 +417,10 @@ class Pump:
         self._look_for_owed_stop()
 
     def _call(self) -> None:
-        if self.pumps.hub.together.puts_off(self._call, self.channel):
+        if self.pumps.connection.together.puts_off(self._call, self.channel):
             return
         for listener in tuple(self._listeners):
-            self.pumps.hub.isolation.call(f"A listener of {self.channel}", listener)
+            self.pumps.connection.isolation.call(f"A listener of {self.channel}", listener)
 
     @callback
     def async_tick(self) -> None:
@@ -597,7 +644,7 @@ class Pump:
         )
         self.pumps.async_record(record)
         for listener in tuple(self._run_listeners):
-            self.pumps.hub.isolation.call(f"A listener of {self.channel}", listener, record)
+            self.pumps.connection.isolation.call(f"A listener of {self.channel}", listener, record)
 
     # --- beginning and end ----------------------------------------------------------------------
 

@@ -1,13 +1,13 @@
 """The pumps of a hub: which there are, what reaches them, and what is kept of them."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any, override
 
 from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
 from homeassistant.core import CALLBACK_TYPE, Event, EventStateChangedData, HomeAssistant, State, callback
@@ -18,8 +18,10 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.ulid import ulid_now
 
 from ..alerts.log import AlertLog
+from ..connection import Connection
 from ..const import DOMAIN
 from ..devices.device import SmartAirDevice
+from ..devices.devices import Devices
 from ..pysmartair import (
     KEY_CONFIG,
     KEY_DESCRIPTOR,
@@ -28,6 +30,7 @@ from ..pysmartair import (
     Code,
     CommandName,
     CommandResponse,
+    DeviceEvent,
     RunRecord,
     Telemetry,
 )
@@ -57,9 +60,6 @@ from .pump import OPPOSITE, Pump
 from .released import Released, debt_of
 from .usage import UsageLog
 
-if TYPE_CHECKING:
-    from ..hub import SmartAirHub
-
 _LOGGER = logging.getLogger(__name__)
 
 _TICK = timedelta(seconds=1)
@@ -74,26 +74,40 @@ type PumpsListener = Callable[[Iterable[Pump]], None]
 _FAULTS = {Fault.WRONG_RELAY: "pump_wrong_relay", Fault.LONG_PAUSE: "pump_long_pause"}
 
 
-class Pumps(dict[PumpKey, Pump]):
+class Pumps(Mapping[PumpKey, Pump]):
     """Every pump of the hub's devices, by uid and channel; and the switches that zones use as pumps."""
 
-    def __init__(self, hub: SmartAirHub) -> None:
+    def __init__(self, connection: Connection, devices: Devices, alerts: AlertLog) -> None:
         """Begin with none."""
-        super().__init__()
-        self.hub = hub
-        self.hass: HomeAssistant = hub.hass
-        self.usage = UsageLog(hub.hass, hub.entry.entry_id)
+        self.connection = connection
+        self.devices = devices
+        self.alerts = alerts
+        self.hass: HomeAssistant = connection.hass
+        self._all: dict[PumpKey, Pump] = {}
+        self.usage = UsageLog(connection.hass, connection.entry.entry_id)
         self.switches: dict[str, Pump] = {}
         self.released = Released(self)
-        self._file = SharedSave(concern_store(hub.hass, hub.entry.entry_id, "pumps"), self._data)
+        self._file = SharedSave(concern_store(connection.hass, connection.entry.entry_id, "pumps"), self._data)
         self._kept: dict[str, dict[str, Any]] = {}
         self._ends: dict[str, list[CALLBACK_TYPE]] = {}
         self._of: dict[str, list[Pump]] = {}
         self._listeners: list[PumpsListener] = []
-        self._belief = Belief(hub)
+        self._belief = Belief(connection, devices.issues, lambda device: (pump.channel for pump in self.of(device)))
         # A clock that only goes forward, and shows the time of day of when it was started.
         self._epoch = time.time() - time.monotonic()
         self._offset = 0.0
+
+    @override
+    def __getitem__(self, key: PumpKey) -> Pump:
+        return self._all[key]
+
+    @override
+    def __iter__(self) -> Iterator[PumpKey]:
+        return iter(self._all)
+
+    @override
+    def __len__(self) -> int:
+        return len(self._all)
 
     @property
     def now(self) -> float:
@@ -106,11 +120,6 @@ class Pumps(dict[PumpKey, Pump]):
         if abs(offset - self._offset) > _CLOCK_WAS_SET_S:
             self._offset = offset
         return dt_util.utc_from_timestamp(round(at + self._offset))
-
-    @property
-    def alerts(self) -> AlertLog:
-        """Where alerts go."""
-        return self.hub.alerts
 
     # --- beginning and end ----------------------------------------------------------------------
 
@@ -126,14 +135,14 @@ class Pumps(dict[PumpKey, Pump]):
     def async_start(self) -> None:
         """Begin to let time pass."""
         ends = self._ends.setdefault("", [])
-        ends.append(self.hub.async_listen_growth(self._grow))
+        ends.append(self.devices.async_listen_growth(self._grow))
         ends.append(async_track_time_interval(self.hass, self._tick, _TICK, name="smartair pumps"))
 
     @callback
     def async_leave(self) -> None:
         """Let go of every pump, and start none any more that nobody would end."""
         for pump in self.all():
-            self.hub.isolation.call(f"Leaving {pump.channel}", pump.async_leave)
+            self.connection.isolation.call(f"Leaving {pump.channel}", pump.async_leave)
 
     async def async_stop(self) -> None:
         """End all listening, and write what is not written yet."""
@@ -159,10 +168,10 @@ class Pumps(dict[PumpKey, Pump]):
     def _tick(self, _now: datetime) -> None:
         # What goes wrong with one pump keeps no other from its second.
         for pump in self.all():
-            self.hub.isolation.call(f"The pump {pump.channel}", pump.async_tick)
+            self.connection.isolation.call(f"The pump {pump.channel}", pump.async_tick)
         self.released.async_tick()
         for uid in self._belief.due(self.now):
-            if (device := self.hub.devices.get(uid)) is not None:
+            if (device := self.devices.get(uid)) is not None:
                 self._grow(device)
 
     @callback
@@ -177,12 +186,17 @@ class Pumps(dict[PumpKey, Pump]):
         """Make the pumps of a device."""
         self._grow(device, approved=True)
 
+    def _happened(self, device: SmartAirDevice, event: DeviceEvent) -> None:
+        channel = event.data.get("channel")
+        pump = self.get((device.uid, channel)) if isinstance(channel, str) else None
+        happened(self.alerts, device, pump, event)
+
     def _hear(self, device: SmartAirDevice) -> None:
         """Listen to a device, which is not done before it has a pump: most devices never have one."""
         self._ends[device.uid] = [
             device.async_listen_reports(partial(self._report, device)),
             device.async_listen_responses(partial(self._answered, device)),
-            device.async_listen_events(partial(happened, self, device)),
+            device.async_listen_events(partial(self._happened, device)),
             device.async_listen(
                 (KEY_STATUS, KEY_DESCRIPTOR, KEY_CONFIG, KEY_OTA), partial(self._refresh_device, device)
             ),
@@ -196,14 +210,14 @@ class Pumps(dict[PumpKey, Pump]):
         self._belief.async_forget(uid)
         for pump in self._of.pop(uid, ()):
             pump.async_leave(for_good=True)
-            del self[uid, pump.channel]
+            del self._all[uid, pump.channel]
             self._kept.pop(_name(uid, pump.channel), None)
         self.async_save()
 
     @callback
     def async_remove_channel(self, device: SmartAirDevice, channel: str | None) -> None:
         """Have the pump of a channel no more that its owner has removed; its lock and limits are kept."""
-        pump = self.pop((device.uid, channel or ""), None)
+        pump = self._all.pop((device.uid, channel or ""), None)
         if pump is not None:
             self._of[device.uid].remove(pump)
             pump.async_leave(for_good=True)
@@ -264,7 +278,7 @@ class Pumps(dict[PumpKey, Pump]):
         for spec in self._belief.judge(device, new, now=self.now, approved=approved, message=message):
             key = (device.uid, spec.channel)
             guard = begin(self._limits(device, spec), self._memory(_name(*key)), self.now)
-            pump = self[key] = Pump(
+            pump = self._all[key] = Pump(
                 self,
                 uid=device.uid,
                 channel=spec.channel,
@@ -296,8 +310,8 @@ class Pumps(dict[PumpKey, Pump]):
             return None
         same = sum(one.role is spec.role for one in pump_specs(device.snapshot))
         child = dr.async_get(self.hass).async_get_or_create_child(
-            config_entry_id=self.hub.entry.entry_id,
-            identifiers={(DOMAIN, f"{self.hub.namespace}{device.uid}:{spec.channel}")},
+            config_entry_id=self.connection.entry.entry_id,
+            identifiers={(DOMAIN, f"{self.connection.namespace}{device.uid}:{spec.channel}")},
             parent_device_id=device.device_id,
             translation_key=f"pump_{spec.role}_of_several" if same > 1 else f"pump_{spec.role}",
             translation_placeholders={"channel": spec.channel},
@@ -324,13 +338,13 @@ class Pumps(dict[PumpKey, Pump]):
         faults = faults_of(spec, self._set(device, spec))
         for fault, key in _FAULTS.items():
             if fault not in faults:
-                self.hub.async_delete_issue(key, device.uid, spec.channel)
+                self.devices.issues.async_delete(key, device.uid, spec.channel)
                 continue
             pump, pause = self[device.uid, spec.channel], faults[fault]
             told = {"pump": pump.place}
             if pause is not None:
                 told |= {"minutes": f"{pause / 60:.0f}", "most": f"{LONGEST_OFF_S / 60:.0f}"}
-            self.hub.async_create_issue(key, device.uid, suffix=spec.channel, placeholders=told)
+            self.devices.issues.async_create(key, device.uid, suffix=spec.channel, placeholders=told)
 
     def _limits(self, device: SmartAirDevice, spec: PumpSpec) -> Limits:
         limits = replace(
@@ -376,7 +390,7 @@ class Pumps(dict[PumpKey, Pump]):
     @callback
     def async_refresh(self, pump: Pump) -> None:
         """Look again at what is measured of a pump, and what it is."""
-        if pump.uid is not None and (device := self.hub.devices.get(pump.uid)) is not None:
+        if pump.uid is not None and (device := self.devices.get(pump.uid)) is not None:
             self._refresh_device(device)
         else:
             self._refit(pump)
@@ -384,7 +398,7 @@ class Pumps(dict[PumpKey, Pump]):
     def _senses(self, pump: Pump) -> frozenset[Sense]:
         senses = set(pump.own_senses)
         lends = pump.zone.lends if pump.zone is not None else frozenset()
-        if pump.uid is not None and (device := self.hub.devices.get(pump.uid)) is not None:
+        if pump.uid is not None and (device := self.devices.get(pump.uid)) is not None:
             alone = not any(other.is_on is not False for other in self.of(device) if other is not pump)
             metrics = device.snapshot.metrics
             senses |= {
@@ -419,9 +433,9 @@ class Pumps(dict[PumpKey, Pump]):
         # A pump that is asked for in the middle of a message is judged by the level of that message, not of the last.
         if (level := message.sample.values.get(_LEVEL)) is not None:
             for pump in self.of(device):
-                self.hub.isolation.call(f"The level of {pump.channel}", self._level_of, pump, level)
+                self.connection.isolation.call(f"The level of {pump.channel}", self._level_of, pump, level)
         for pump in self.of(device):
-            self.hub.isolation.call(f"The report of {pump.channel}", self._report_pump, pump, message)
+            self.connection.isolation.call(f"The report of {pump.channel}", self._report_pump, pump, message)
 
     def _level_of(self, pump: Pump, level: float) -> None:
         if Sense.LEVEL not in self._lent(pump):
@@ -490,7 +504,7 @@ class Pumps(dict[PumpKey, Pump]):
     def async_look_around(self, pump: Pump, message: Telemetry | None = None) -> None:
         """Tell a pump what the others and its device do, before it asks its gate."""
         updating = False
-        if pump.uid is not None and (device := self.hub.devices.get(pump.uid)) is not None:
+        if pump.uid is not None and (device := self.devices.get(pump.uid)) is not None:
             ota = device.snapshot.ota
             updating = ota is not None and ota.under_way
         others = self._near(pump)
@@ -509,7 +523,7 @@ class Pumps(dict[PumpKey, Pump]):
     def _near(self, pump: Pump) -> list[Pump]:
         """Return the other pumps of the same node and of the same zone."""
         near: dict[int, Pump] = {}
-        if pump.uid is not None and (device := self.hub.devices.get(pump.uid)) is not None:
+        if pump.uid is not None and (device := self.devices.get(pump.uid)) is not None:
             near |= {id(other): other for other in self.of(device)}
         if pump.zone is not None:
             near |= {id(other): other for other in pump.zone.pumps()}
@@ -531,7 +545,7 @@ class Pumps(dict[PumpKey, Pump]):
         """Return the device that reports each second while a pump of it runs, None where it does not."""
         if pump.uid is None or pump.limits.circulates:
             return None
-        device = self.hub.devices.get(pump.uid)
+        device = self.devices.get(pump.uid)
         return device if device is not None and CommandName.LIVE in device.snapshot.commands else None
 
     # --- what is kept ---------------------------------------------------------------------------

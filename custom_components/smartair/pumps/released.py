@@ -1,23 +1,23 @@
 """Switches that no zone uses any more, and what is owed to those that were away then, over a restart too."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Coroutine, Mapping
 from dataclasses import asdict, dataclass
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from homeassistant.const import STATE_OFF, STATE_ON
 from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 
+from ..alerts.log import AlertLog
+from ..connection import Connection
 from ..pysmartair import Code
 from ..pysmartair.guard.model import CONFIRM_S, Resting, Running, Starting, Stopping, Unknown
 from ..pysmartair.safety import Allowed, may_release
 from .actuator import SwitchActuator
-
-if TYPE_CHECKING:
-    from .pump import Pump
-    from .pumps import Pumps
+from .pump import Pump
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -51,10 +51,27 @@ def debt_of(pump: Pump) -> Debt | None:
     return Debt(pump.channel, run=circulates, inverted=actuator.inverted) if ours else None
 
 
+class Owner(Protocol):
+    """What is needed of those who hold the pumps."""
+
+    connection: Connection
+    alerts: AlertLog
+
+    @property
+    def now(self) -> float:
+        """Seconds of the clock of the pumps."""
+
+    def async_save(self) -> None:
+        """Write what is kept."""
+
+    def async_task[T](self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        """Start a task that not even the end of the hub cancels."""
+
+
 class Released:
     """The debts to switches that were released, by what outlives a rename."""
 
-    def __init__(self, pumps: Pumps) -> None:
+    def __init__(self, pumps: Owner) -> None:
         """Begin with none."""
         self.pumps = pumps
         self._debts: dict[str, Debt] = {}
@@ -91,10 +108,10 @@ class Released:
     def async_tick(self) -> None:
         """Look at each switch, and tell it again what it is to do."""
         for key, debt in tuple(self._debts.items()):
-            self.pumps.hub.isolation.call(f"The stop of {debt.entity_id}", self._look, key, debt)
+            self.pumps.connection.isolation.call(f"The stop of {debt.entity_id}", self._look, key, debt)
 
     def _look(self, key: str, debt: Debt) -> None:
-        hass, now = self.pumps.hass, self.pumps.now
+        hass, now = self.pumps.connection.hass, self.pumps.now
         if key != debt.entity_id and er.async_get(hass).entities.get_entry(key) is None:
             self.async_forget(key)
             return

@@ -114,10 +114,10 @@ def _part(hass: HomeAssistant, hubs: Iterable[SmartAirHub], device_id: str) -> P
         for zone in hub.zones.values():
             if zone.device_id == device_id:
                 return Part(hub=hub, zone=zone.zone_id)
-        if (device := hub.device_by_id(device_id)) is not None:
+        if (device := hub.devices.by_id(device_id)) is not None:
             return Part(hub=hub, uid=device.uid)
         for uid, channel in hub.pumps:
-            if f"{hub.namespace}{uid}:{channel}" in names:
+            if f"{hub.connection.namespace}{uid}:{channel}" in names:
                 return Part(hub=hub, uid=uid, channel=channel)
     raise ServiceValidationError(
         translation_domain=DOMAIN,

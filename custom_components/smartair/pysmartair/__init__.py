@@ -82,7 +82,6 @@ from .protocol.commands import (
     command,
     configuration,
     forget,
-    update_order,
 )
 from .protocol.descriptor import unparse_descriptor
 from .protocol.fields import ParseError, boolean, without_markup
@@ -126,6 +125,7 @@ from .protocol.topics import (
 )
 from .safety import Role
 from .updates import firmware, rollout, update as updating, versions
+from .updates.order import update_order
 from .usage import RunRecord
 
 __all__ = [

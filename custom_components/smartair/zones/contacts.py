@@ -2,22 +2,21 @@
 
 from functools import partial
 import time
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from homeassistant.const import STATE_OFF, STATE_ON
 from homeassistant.core import CALLBACK_TYPE, Event, EventStateChangedData, HomeAssistant, State, callback
 from homeassistant.helpers.event import async_track_state_change_event
 
+from ..alerts.log import AlertLog
+from ..connection import Connection
 from ..pumps.pump import Pump
 from ..pysmartair import Code
 from ..pysmartair.freshness import FRESH_S
 from ..pysmartair.guard.model import Running, Starting, Stopping, Touched
 from ..pysmartair.hearing import begin, hear, lose, renew, wait
-from ..pysmartair.safety import Contact
-from .settings import CONF_FLOAT, CONF_LEAK, CONTACTS
-
-if TYPE_CHECKING:
-    from .zone import Zone
+from ..pysmartair.safety import Contact, Role
+from .settings import CONF_FLOAT, CONF_LEAK, CONTACTS, ZoneSettings
 
 
 class ContactSource:
@@ -61,10 +60,23 @@ class ContactSource:
         return now < self.hearing.due(term)
 
 
+class Owner(Protocol):
+    """What contacts need of their zone."""
+
+    connection: Connection
+    alerts: AlertLog
+    settings: ZoneSettings
+    pumps: dict[Role, Pump]
+    zone_id: str
+
+    def async_tick(self) -> None:
+        """Look at the zone again."""
+
+
 class Contacts:
     """The contacts of one zone."""
 
-    def __init__(self, zone: Zone) -> None:
+    def __init__(self, zone: Owner) -> None:
         """Begin with none."""
         self.zone = zone
         self.sources: dict[str, ContactSource] = {}
@@ -75,7 +87,7 @@ class Contacts:
         """Listen to the contacts as they are named now; one that has not changed its name goes on as it was."""
         before = self.sources
         self.async_end()
-        hass, settings = self.zone.hub.hass, self.zone.settings
+        hass, settings = self.zone.connection.hass, self.zone.settings
         for what, entity_id in entity_ids.items():
             inverted = what in settings.inverted_contacts
             source = before.get(what)
@@ -104,9 +116,9 @@ class Contacts:
             self._touch(pump, Touched(float_switch=said[CONF_FLOAT], leak=said[CONF_LEAK]))
         leak = self.sources.get(CONF_LEAK)
         if leak is not None and leak.now() is Contact.ON:
-            self.zone.hub.alerts.async_raise(Code.LEAK, zone=self.zone.zone_id, cause="leak")
+            self.zone.alerts.async_raise(Code.LEAK, zone=self.zone.zone_id, cause="leak")
         elif leak is None or leak.now() is Contact.OFF:
-            self.zone.hub.alerts.async_resolve(Code.LEAK, zone=self.zone.zone_id)
+            self.zone.alerts.async_resolve(Code.LEAK, zone=self.zone.zone_id)
 
     @staticmethod
     def _touch(pump: Pump, event: Touched) -> None:
@@ -123,7 +135,7 @@ class Contacts:
         term = self.zone.settings.stale_after
         if pump.limits.circulates:
             said = source.within(term)
-            waits = said is Contact.UNKNOWN and source.waits(term, starting=not self.zone.hub.hass.is_running)
+            waits = said is Contact.UNKNOWN and source.waits(term, starting=not self.zone.connection.hass.is_running)
             return Contact.ABSENT if waits else said
         moves = isinstance(pump.state, Starting | Running | Stopping)
         return source.within(min(term, FRESH_S)) if moves else source.now()

@@ -130,7 +130,7 @@ def _days(seconds: float | None) -> float | None:
 
 
 def _litres(zone: Zone, *, today: bool) -> float:
-    usage = zone.hub.pumps.usage
+    usage = zone.zones.pumps.usage
     fetch = usage.today if today else usage.total
     # What is filled in is used; what is drained was counted when it came in.
     return round(fetch(zone=zone.zone_id, role=Role.FILL).litres, 2)
@@ -260,7 +260,7 @@ class ZoneSensor(ZoneEntity, SensorEntity):
 
 def zone_sensors(zone: Zone) -> list[ZoneEntity]:
     """Return the sensors of a zone."""
-    registry = er.async_get(zone.hub.hass)
+    registry = er.async_get(zone.connection.hass)
     # The state says the step by now; who has the sensor of before, and automations on it, keeps it.
     gone = {
         one.key

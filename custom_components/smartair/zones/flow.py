@@ -1,7 +1,7 @@
 """Adding a zone to a hub, and changing it."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from homeassistant.components.sensor import SensorDeviceClass
 from homeassistant.config_entries import (
@@ -40,8 +40,9 @@ from homeassistant.helpers.selector import (
 from homeassistant.util.unit_conversion import BaseUnitConverter, DistanceConverter, VolumeConverter
 import voluptuous as vol
 
-from ..alerts.announce import word
 from ..const import DOMAIN
+from ..hub import SmartAirHub
+from ..issues import word
 from ..pysmartair.safety import Role
 from ..pysmartair.water.model import NormalRecirc
 from ..pysmartair.water.schedule import in_minutes
@@ -105,10 +106,7 @@ from .sources import (
     unit_of,
     unit_trouble,
 )
-
-if TYPE_CHECKING:
-    from ..hub import SmartAirHub
-    from .zone import Zone
+from .zone import Zone
 
 SECTIONS = (SECTION_PUMPS, SECTION_SENSORS, SECTION_LIMITS, SECTION_CYCLE)
 # What a sensor may be, where Home Assistant has a word for it; a level in percent has none.

@@ -3,20 +3,19 @@
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util.ulid import ulid_now
 
 from ..pumps.last_hand import Hand
+from ..pumps.pump import Pump
+from ..pumps.pumps import Pumps
 from ..pumps.refusals import PumpRefusedError
 from ..pysmartair.guard.model import CONFIRM_S, Stopping
 from ..pysmartair.safety import Allowed, Role
-from ..pysmartair.water.model import Cause, Circulate, Effect, Run, RunFailed, Stop, StopCirculation
-
-if TYPE_CHECKING:
-    from ..pumps.pump import Pump
-    from .zone import Zone
+from ..pysmartair.water.model import Cause, Circulate, Effect, Event, Run, RunFailed, Stop, StopCirculation
+from .settings import ZoneSettings
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -30,6 +29,37 @@ def cause_of(word: str) -> Cause:
     return Cause(word) if word in Cause else Cause.PUMP_OFF
 
 
+class Tasks(Protocol):
+    """What is needed of those who hold all zones."""
+
+    pumps: Pumps
+
+    async def async_written(self) -> None:
+        """Return when everything is on disk."""
+
+
+class Owner(Protocol):
+    """What the hands need of their zone."""
+
+    name: str
+    settings: ZoneSettings
+    pumps: dict[Role, Pump]
+
+    @property
+    def place(self) -> str:
+        """Where it is."""
+
+    @property
+    def zones(self) -> Tasks:
+        """Those who hold all zones."""
+
+    def on(self, role: Role) -> bool | None:
+        """Tell whether a pump runs."""
+
+    def async_take(self, event: Event) -> list[asyncio.Task[None]]:
+        """Handle an event of the water cycle."""
+
+
 class Hands:
     """What is done about the pumps of one zone.
 
@@ -37,7 +67,7 @@ class Hands:
     `run_before` that of the step before, whose end may be told late.
     """
 
-    def __init__(self, zone: Zone) -> None:
+    def __init__(self, zone: Owner) -> None:
         """Belong to a zone."""
         self.zone = zone
         self.turn = 0
@@ -55,7 +85,7 @@ class Hands:
         if any(isinstance(effect, Run) for effect in runs):
             self.run_before, self.run_id = self.run_id, None
         work = self._async_carry_out(stops, runs, self.turn)
-        return [self.zone.hub.pumps.async_task(work, f"zone {self.zone.name}")]
+        return [self.zone.zones.pumps.async_task(work, f"zone {self.zone.name}")]
 
     def pay_circulation(self) -> None:
         """Have circulation run that is owed, as soon as its gate lets it; seen running, it is owed no more (S5)."""

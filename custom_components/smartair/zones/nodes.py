@@ -1,7 +1,7 @@
 """The pump nodes that a zone can be made of: what each declares says what its pumps and sensors are for."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_NAME
@@ -9,13 +9,11 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 
 from ..const import DOMAIN, SUBENTRY_ZONE
+from ..devices.device import SmartAirDevice
+from ..hub import SmartAirHub
 from ..pysmartair import without_markup
 from .settings import CONF_AREA, PUMPS, SECTION_PUMPS, SECTION_SENSORS, SENSORS
 from .sources import METRICS
-
-if TYPE_CHECKING:
-    from ..devices.device import SmartAirDevice
-    from ..hub import SmartAirHub
 
 
 def zones_of(hass: HomeAssistant) -> Iterator[ConfigSubentry]:

@@ -1,9 +1,9 @@
 """Where a zone's values come from: a metric of a SmartAir device, or any sensor of Home Assistant."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum, auto
 import time
-from typing import TYPE_CHECKING, Protocol, override
+from typing import Protocol, override
 
 from homeassistant.const import (
     ATTR_UNIT_OF_MEASUREMENT,
@@ -40,15 +40,13 @@ from homeassistant.util.unit_conversion import (
     VolumeFlowRateConverter,
 )
 
+from ..connection import Connection
 from ..const import DOMAIN
 from ..devices.device import SmartAirDevice
 from ..pysmartair import CATALOGUE, Telemetry
 from ..pysmartair.hearing import Hearing, begin, hear, lose, renew
 from ..pysmartair.safety import POWER_RANGE
 from ..pysmartair.water.tank import Tank
-
-if TYPE_CHECKING:
-    from ..hub import SmartAirHub
 
 # What a zone reckons in, and how a sensor of another unit is understood.
 CONVERTERS: dict[str, tuple[type[BaseUnitConverter], str]] = {
@@ -301,10 +299,22 @@ def unit_of(hass: HomeAssistant, entity_id: str) -> str | None:
     return entry.unit_of_measurement if entry is not None else None
 
 
-def drawn_as(hub: SmartAirHub, entity_id: str) -> str:
+class House(Protocol):
+    """Where the sensors of SmartAir are looked for: a hub, or what belongs to one."""
+
+    @property
+    def connection(self) -> Connection:
+        """The connection of the hub."""
+
+    @property
+    def devices(self) -> Mapping[str, SmartAirDevice]:
+        """Its devices."""
+
+
+def drawn_as(house: House, entity_id: str) -> str:
     """Return whether a sensor tells what a pump draws as a power or as a current."""
-    unit = _plain(unit_of(hub.hass, entity_id) or "")
-    ours = metric_of(hub, entity_id) is not None
+    unit = _plain(unit_of(house.connection.hass, entity_id) or "")
+    ours = metric_of(house, entity_id) is not None
     return "current" if ours or unit in ElectricCurrentConverter.VALID_UNITS else "power"
 
 
@@ -342,27 +352,27 @@ def reference_of(hass: HomeAssistant, entity_id: str) -> str:
     return entry.id if entry is not None else entity_id
 
 
-def metric_of(hub: SmartAirHub, entity_id: str) -> tuple[SmartAirDevice, str] | None:
+def metric_of(house: House, entity_id: str) -> tuple[SmartAirDevice, str] | None:
     """Return the device and metric that a sensor of a hub shows, or None where it shows none."""
-    entry = er.async_get(hub.hass).async_get(entity_id)
+    entry = er.async_get(house.connection.hass).async_get(entity_id)
     if entry is None or entry.platform != DOMAIN:
         return None
-    for device in _hub_of(hub, entry).devices.values():
+    for device in _house_of(house, entry).devices.values():
         metric = entry.unique_id.removeprefix(device.unique_prefix)
         if metric in CATALOGUE and metric != entry.unique_id:
             return device, metric
     return None
 
 
-def _hub_of(hub: SmartAirHub, entry: er.RegistryEntry) -> SmartAirHub:
+def _house_of(house: House, entry: er.RegistryEntry) -> House:
     """Return the hub that an entity belongs to: one on another root does not say the same twice either."""
-    owner = hub.hass.config_entries.async_get_entry(entry.config_entry_id or "")
-    found: SmartAirHub = getattr(owner, "runtime_data", hub)
+    owner = house.connection.hass.config_entries.async_get_entry(entry.config_entry_id or "")
+    found: House = getattr(owner, "runtime_data", house)
     return found
 
 
-def source_of(hub: SmartAirHub, what: str, entity_id: str, tank: Tank, heard: Heard) -> Source:
+def source_of(house: House, what: str, entity_id: str, tank: Tank, heard: Heard) -> Source:
     """Return the source that an entity is."""
-    if (found := metric_of(hub, entity_id)) is not None:
+    if (found := metric_of(house, entity_id)) is not None:
         return MetricSource(*found, heard)
-    return StateSource(hub.hass, entity_id, what, tank, heard)
+    return StateSource(house.connection.hass, entity_id, what, tank, heard)

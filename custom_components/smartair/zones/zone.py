@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import CALLBACK_TYPE, Event as HassEvent, EventStateChangedData, callback
@@ -13,9 +13,13 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.util import dt as dt_util
 
+from ..alerts.log import AlertLog
+from ..connection import Connection
 from ..const import DOMAIN
+from ..devices.devices import Devices
 from ..devices.place import place_of_device
 from ..pumps.pump import Pump, ZoneContext
+from ..pumps.pumps import Pumps
 from ..pumps.refusals import change_refused
 from ..pysmartair import Code, RunRecord
 from ..pysmartair.guard.model import Running, Sense, Starting, Stopping
@@ -57,9 +61,6 @@ from .hands import Hands, cause_of
 from .settings import CONTACTS, POWER, ZoneSettings
 from .sources import METRICS, Judged, MetricSource, Source, StateSource, Trouble, drawn_as, entity_id_of, source_of
 
-if TYPE_CHECKING:
-    from .zones import Zones
-
 # Age, today's litres and what else changes by itself is looked at this often.
 _REFRESH_S = 60.0
 _LENT = {"level": Sense.LEVEL, "flow": Sense.FLOW}
@@ -76,13 +77,46 @@ type Listener = Callable[[], None]
 type HappeningListener = Callable[[Happened], None]
 
 
+class Owner(Protocol):
+    """What a zone needs of those who hold all zones of its hub."""
+
+    connection: Connection
+    alerts: AlertLog
+    devices: Devices
+    pumps: Pumps
+    started: bool
+
+    def is_ours(self, entity_id: str) -> bool:
+        """Tell whether a switch belongs to this integration."""
+
+    def pump_of(self, entity_id: str) -> Pump | None:
+        """Return the pump of a SmartAir device that a switch is."""
+
+    def pumps_around(self, zone: Zone) -> list[Pump]:
+        """Return the pumps of the zone, and those of the zones that share its tank."""
+
+    def other_change(self, zone: Zone) -> Zone | None:
+        """Return another zone that changes its water, and excludes a change in this one."""
+
+    def async_report_missing(self, zone: Zone) -> None:
+        """Show a repair for each pump and sensor of the zone that is gone."""
+
+    def async_keep(self, zone_id: str, memory: Memory) -> None:
+        """Store where the zone is."""
+
+    async def async_written(self) -> None:
+        """Return when everything is on disk."""
+
+
 class Zone:
     """A zone of a hub: its pumps, its sensors, and where its water is."""
 
-    def __init__(self, zones: Zones, subentry: ConfigSubentry, memory: Memory) -> None:
+    def __init__(self, zones: Owner, subentry: ConfigSubentry, memory: Memory) -> None:
         """Begin with what was stored; nothing is done before async_begin."""
         self.zones = zones
-        self.hub = zones.hub
+        self.connection = zones.connection
+        self.alerts = zones.alerts
+        self.devices = zones.devices
         self.zone_id = subentry.subentry_id
         self.name = subentry.title
         self.settings = ZoneSettings.from_data(subentry.data)
@@ -94,7 +128,7 @@ class Zone:
         self._references: dict[str, str] = {}
         self.device_id: str | None = None
         # What was raised before a restart stays raised until it is seen to be over.
-        active = {alert.code for alert in self.hub.alerts.active(zone=self.zone_id)}
+        active = {alert.code for alert in self.alerts.active(zone=self.zone_id)}
         raised = {what: side for (what, side), code in _BANDS.items() if code in active}
         self._standing = {what: Standing(raised.get(what), raised.get(what)) for what in ("ph", "ec")}
         self._listeners: list[Listener] = []
@@ -109,7 +143,7 @@ class Zone:
     @property
     def unique_prefix(self) -> str:
         """What the unique ids of the zone's entities begin with; no uid of a device contains a slash."""
-        return f"{self.hub.namespace}zone/{self.zone_id}-"
+        return f"{self.connection.namespace}zone/{self.zone_id}-"
 
     # --- beginning and end ----------------------------------------------------------------------
 
@@ -139,7 +173,7 @@ class Zone:
                 # What is gone is unknown, and not something that nobody chose (S6).
                 entity_id = entity_id or reference
                 heard, kind = partial(self._heard, what), self._kind(what, entity_id)
-                source = self.sources[what] = source_of(self.hub, kind, entity_id, self.settings.tank, heard)
+                source = self.sources[what] = source_of(self.zones, kind, entity_id, self.settings.tank, heard)
                 # What was learned of a sensor outlives its new name.
                 if (known := before.get(what)) is not None and self._references.get(what) == reference:
                     source.resume(known)
@@ -154,7 +188,7 @@ class Zone:
         self.zones.async_report_missing(self)
         # What is not in the registry appears there never, but as a state: its integration loads late, or once more.
         if late := [reference for reference in self.missing.values() if "." in reference]:
-            self._ends.append(async_track_state_change_event(self.hub.hass, late, self._appeared))
+            self._ends.append(async_track_state_change_event(self.connection.hass, late, self._appeared))
 
     @callback
     def _appeared(self, event: HassEvent[EventStateChangedData]) -> None:
@@ -164,7 +198,7 @@ class Zone:
 
     def _named(self, what: str, reference: str) -> str | None:
         """Return the entity that a pump or sensor is now, and remember which are missing."""
-        entity_id = entity_id_of(self.hub.hass, reference)
+        entity_id = entity_id_of(self.connection.hass, reference)
         if entity_id is None:
             self.missing[what] = reference
         else:
@@ -173,15 +207,15 @@ class Zone:
 
     def _kind(self, what: str, entity_id: str) -> str:
         """Return what a sensor measures: what a pump draws is told as a power or as a current."""
-        return drawn_as(self.hub, entity_id) if what in POWER else what
+        return drawn_as(self.zones, entity_id) if what in POWER else what
 
     def _most_drawn(self, role: Role) -> dict[str, float]:
         """Return the limit of what a pump may draw, in the unit of its sensor."""
         most, reference = self.settings.max_power.get(role), self.settings.sensors.get(f"{role}_power")
-        entity_id = entity_id_of(self.hub.hass, reference) if reference is not None else None
+        entity_id = entity_id_of(self.connection.hass, reference) if reference is not None else None
         if most is None or entity_id is None:
             return {}
-        if drawn_as(self.hub, entity_id) == "current":
+        if drawn_as(self.zones, entity_id) == "current":
             return {"max_current_ma": most * 1000}
         return {"max_power_w": most}
 
@@ -205,7 +239,7 @@ class Zone:
             **self._most_drawn(role),
         }
         inverted = role in self.settings.inverted
-        return self.hub.pumps.async_switch_pump(entity_id, role, limits, inverted=inverted)
+        return self.zones.pumps.async_switch_pump(entity_id, role, limits, inverted=inverted)
 
     @callback
     def async_let_go(self) -> None:
@@ -248,11 +282,11 @@ class Zone:
     def async_register(self) -> None:
         """Write the zone to the device registry, by way of the node of its first pump."""
         node = next((pump.uid for pump in self.pumps.values() if pump.uid is not None), None)
-        device = self.hub.devices.get(node) if node is not None else None
-        entry = dr.async_get(self.hub.hass).async_get_or_create(
-            config_entry_id=self.hub.entry.entry_id,
+        device = self.devices.get(node) if node is not None else None
+        entry = dr.async_get(self.connection.hass).async_get_or_create(
+            config_entry_id=self.connection.entry.entry_id,
             config_subentry_id=self.zone_id,
-            identifiers={(DOMAIN, f"{self.hub.namespace}zone/{self.zone_id}")},
+            identifiers={(DOMAIN, f"{self.connection.namespace}zone/{self.zone_id}")},
             name=self.name,
             manufacturer="SmartAir",
             model="Hydroponic zone",
@@ -264,17 +298,17 @@ class Zone:
     def async_set_area(self, area: str | None) -> None:
         """Put the zone into a room, or into none."""
         if self.device_id is not None:
-            dr.async_get(self.hub.hass).async_update_device(self.device_id, area_id=area)
+            dr.async_get(self.connection.hass).async_update_device(self.device_id, area_id=area)
 
     @property
     def registered(self) -> dr.DeviceEntry | dr.ChildDeviceEntry | None:
         """The zone as it stands in the device registry."""
-        return dr.async_get(self.hub.hass).async_get(self.device_id) if self.device_id else None
+        return dr.async_get(self.connection.hass).async_get(self.device_id) if self.device_id else None
 
     @property
     def place(self) -> str:
         """Where it is, in its owner's words."""
-        return place_of_device(self.hub.hass, self.device_id) or self.name
+        return place_of_device(self.connection.hass, self.device_id) or self.name
 
     # --- what is lent to its pumps --------------------------------------------------------------
 
@@ -318,7 +352,7 @@ class Zone:
     def _is_own(self, what: str, pump: Pump) -> bool:
         if what in self.missing:
             # Its device may have the same value from elsewhere, and goes by that.
-            device = self.hub.devices.get(pump.uid) if pump.uid is not None else None
+            device = self.devices.get(pump.uid) if pump.uid is not None else None
             return device is not None and METRICS[what] in device.snapshot.metrics
         source = self.sources.get(what)
         return isinstance(source, MetricSource) and source.device.uid == pump.uid
@@ -368,7 +402,7 @@ class Zone:
 
     def _since(self, pump: Pump) -> float:
         """Return since when a pump does what it does, by the clock of the sources."""
-        return time.monotonic() - (self.hub.pumps.now - pump.state.since)
+        return time.monotonic() - (self.zones.pumps.now - pump.state.since)
 
     def _stands(self, pump: Pump, what: str, source: Source) -> bool:
         term = self._fresh_for(source)
@@ -387,7 +421,7 @@ class Zone:
         if source.value(term) is not None or not (source.hearing.heard_at is None or source.hearing.renewed):
             return False
         now = time.monotonic()
-        if not self.hub.hass.is_running:
+        if not self.connection.hass.is_running:
             source.hearing = wait(source.hearing, now)
         return now < source.hearing.due(term)
 
@@ -486,14 +520,14 @@ class Zone:
         for role, pump in self.pumps.items():
             if pump.role is not role:
                 yield Hindrance(Refusal.PUMP_MISSING, role, pump.place)
-            device = self.hub.devices.get(pump.uid) if pump.uid is not None else None
+            device = self.devices.get(pump.uid) if pump.uid is not None else None
             if device is not None and device.snapshot.ota is not None and device.snapshot.ota.under_way:
                 yield Hindrance(Refusal.UPDATE_IN_PROGRESS, None, device.place)
             if pump.stuck:
                 yield Hindrance(Refusal.PUMP_STUCK_ON, None, pump.place)
             if pump.lock is not None:
                 yield Hindrance(Refusal.PUMP_LOCKED, role, pump.place, cause_of(str(pump.lock.reason)))
-            if isinstance(watched(pump.limits, pump.guard.readings, self.hub.pumps.now), Refused):
+            if isinstance(watched(pump.limits, pump.guard.readings, self.zones.pumps.now), Refused):
                 yield Hindrance(Refusal.PUMP_UNWATCHED, role, pump.place)
 
     @property
@@ -538,7 +572,7 @@ class Zone:
     @callback
     def async_tick(self) -> None:
         """Look, and let time pass."""
-        if not self.zones.started or self.hub.together.puts_off(self.async_tick, self.name):
+        if not self.zones.started or self.connection.together.puts_off(self.async_tick, self.name):
             return
         self.async_take(Tick(self.sight()))
         self.hands.pay_circulation()
@@ -588,7 +622,7 @@ class Zone:
             self.zones.async_keep(self.zone_id, self.memory)
         if type(self.memory.state) is not type(before.state):
             self.hands.turn += 1
-            self.hub.isolation.call(f"The alert of {self.name}", self._tell_trouble)
+            self.connection.isolation.call(f"The alert of {self.name}", self._tell_trouble)
         tasks = self._carry_out(effects)
         if not kept or effects:
             self._call()
@@ -608,7 +642,7 @@ class Zone:
                 **{name: round(value, 1) for name, value in numbers.items() if value is not None},
             }
             self._tell(Happened(Happening.REFUSED, values))
-            self.hub.alerts.async_note(
+            self.alerts.async_note(
                 Code.RUN_REFUSED, zone=self.zone_id, cause=str(effect.hindrance.refusal), values=values
             )
             if effect.why is Why.OWNER:
@@ -638,11 +672,11 @@ class Zone:
         self._problem = self.pump_problem
         self._refreshed = time.monotonic()
         for listener in tuple(self._listeners):
-            self.hub.isolation.call(f"A listener of {self.name}", listener)
+            self.connection.isolation.call(f"A listener of {self.name}", listener)
 
     def _tell(self, happened: Happened) -> None:
         for listener in tuple(self._happening_listeners):
-            self.hub.isolation.call(f"A listener of {self.name}", listener, happened)
+            self.connection.isolation.call(f"A listener of {self.name}", listener, happened)
 
     # --- alerts ---------------------------------------------------------------------------------
 
@@ -650,11 +684,11 @@ class Zone:
         """Raise the alert of a change that failed while it waits for a person, and resolve it after."""
         match self.memory.state:
             case Failed() as failed:
-                self.hub.alerts.async_raise(
+                self.alerts.async_raise(
                     Code.WATER_CHANGE_FAILED, zone=self.zone_id, cause=str(failed.cause), values=failed.facts()
                 )
             case _:
-                self.hub.alerts.async_resolve(Code.WATER_CHANGE_FAILED, zone=self.zone_id)
+                self.alerts.async_resolve(Code.WATER_CHANGE_FAILED, zone=self.zone_id)
 
     def _watch(self) -> None:
         """Follow pH and EC of the solution; while it is being changed they say nothing."""
@@ -671,6 +705,6 @@ class Zone:
                 code = _BANDS[what, side]
                 if after.raised is side and before.raised is not side:
                     limit = band.low if side is Side.LOW else band.high
-                    self.hub.alerts.async_raise(code, zone=self.zone_id, values={"value": value, "limit": limit})
+                    self.alerts.async_raise(code, zone=self.zone_id, values={"value": value, "limit": limit})
                 elif after.raised is not side:
-                    self.hub.alerts.async_resolve(code, zone=self.zone_id)
+                    self.alerts.async_resolve(code, zone=self.zone_id)

@@ -1,11 +1,11 @@
 """The zones of a hub: which there are, what is kept of them, and the time that passes for them."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any, override
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
@@ -13,10 +13,14 @@ from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
 
-from ..alerts.announce import word, zone_error
+from ..alerts.log import AlertLog
+from ..connection import Connection
 from ..const import DOMAIN, SUBENTRY_ZONE
+from ..devices.devices import Devices
 from ..isolation import async_bounded
+from ..issues import word, zone_error
 from ..pumps.pump import Pump
+from ..pumps.pumps import Pumps
 from ..pysmartair import without_markup
 from ..pysmartair.water.memory import parse_memory, unparse_memory
 from ..pysmartair.water.model import Drain, Fill, Memory, Stabilize
@@ -25,9 +29,6 @@ from .settings import CONF_AREA, CONF_AUTOMATIC, SECTION_CYCLE, judge
 from .sources import entity_id_of
 from .zone import Zone
 
-if TYPE_CHECKING:
-    from ..hub import SmartAirHub
-
 _LOGGER = logging.getLogger(__name__)
 
 _TICK = timedelta(seconds=1)
@@ -35,23 +36,40 @@ _TICK = timedelta(seconds=1)
 type ZonesListener = Callable[[Iterable[Zone]], None]
 
 
-class Zones(dict[str, Zone]):
+class Zones(Mapping[str, Zone]):
     """Every zone of a hub, by the id of its subentry."""
 
-    def __init__(self, hub: SmartAirHub) -> None:
+    def __init__(self, connection: Connection, devices: Devices, alerts: AlertLog, pumps: Pumps) -> None:
         """Begin with none."""
-        super().__init__()
-        self.hub = hub
+        self.connection = connection
+        self.devices = devices
+        self.alerts = alerts
+        self.pumps = pumps
+        self._all: dict[str, Zone] = {}
         self.started = False
-        self._file = SharedSave(concern_store(hub.hass, hub.entry.entry_id, "zones"), lambda: {"zones": self._kept})
+        self._file = SharedSave(
+            concern_store(connection.hass, connection.entry.entry_id, "zones"), lambda: {"zones": self._kept}
+        )
         self._kept: dict[str, Any] = {}
         self._ends: list[CALLBACK_TYPE] = []
         self._listeners: list[ZonesListener] = []
 
+    @override
+    def __getitem__(self, zone_id: str) -> Zone:
+        return self._all[zone_id]
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    @override
+    def __len__(self) -> int:
+        return len(self._all)
+
     @property
     def hass(self) -> HomeAssistant:
         """Home Assistant."""
-        return self.hub.hass
+        return self.connection.hass
 
     # --- beginning and end ----------------------------------------------------------------------
 
@@ -73,7 +91,7 @@ class Zones(dict[str, Zone]):
             async_track_time_interval(self.hass, self._pass_time, _TICK, name="smartair zones"),
             listen(er.EVENT_ENTITY_REGISTRY_UPDATED, self._registry_updated),
             listen(EVENT_HOMEASSISTANT_STARTED, self._look_for_missing),
-            self.hub.pumps.async_listen_pumps(self._look_for_missing),
+            self.pumps.async_listen_pumps(self._look_for_missing),
         ]
 
     @callback
@@ -90,7 +108,7 @@ class Zones(dict[str, Zone]):
 
         # One that fails keeps no other from being interrupted.
         for zone in self.values():
-            self.hub.isolation.call(f"The zone {zone.name}", interrupt, zone)
+            self.connection.isolation.call(f"The zone {zone.name}", interrupt, zone)
         return tasks
 
     async def async_stop(self) -> None:
@@ -103,12 +121,14 @@ class Zones(dict[str, Zone]):
 
     def _subentries(self) -> dict[str, ConfigSubentry]:
         return {
-            one.subentry_id: one for one in self.hub.entry.subentries.values() if one.subentry_type == SUBENTRY_ZONE
+            one.subentry_id: one
+            for one in self.connection.entry.subentries.values()
+            if one.subentry_type == SUBENTRY_ZONE
         }
 
     def _add(self, subentry_id: str) -> Zone:
         stored, subentry = self._kept.get(subentry_id), self._subentries()[subentry_id]
-        zone = self[subentry_id] = Zone(self, subentry, self._remembered(stored, subentry))
+        zone = self._all[subentry_id] = Zone(self, subentry, self._remembered(stored, subentry))
         zone.async_register()
         if stored is None and (area := subentry.data.get(CONF_AREA)) is not None:
             zone.async_set_area(area)
@@ -125,7 +145,7 @@ class Zones(dict[str, Zone]):
             return None
 
     def _set_up(self, subentry_id: str) -> str:
-        return f"zone_set_up/{self.hub.entry.entry_id}/{subentry_id}"
+        return f"zone_set_up/{self.connection.entry.entry_id}/{subentry_id}"
 
     def _tell_faults(self, subentry_id: str, *, unreadable: bool = False) -> None:
         """Show a repair for settings that an earlier version stored and that are refused today."""
@@ -195,13 +215,13 @@ class Zones(dict[str, Zone]):
         self._release_switches()
 
     async def _async_remove(self, subentry_id: str) -> None:
-        zone = self.pop(subentry_id)
+        zone = self._all.pop(subentry_id)
         await async_bounded(zone.async_interrupt(), f"the stops of {zone.name}")
         zone.async_let_go()
-        for alert in self.hub.alerts.active(zone=subentry_id):
+        for alert in self.alerts.active(zone=subentry_id):
             # A pump of a device stays locked, whatever it served.
             if alert.uid is None:
-                self.hub.alerts.async_resolve(alert.code, zone=subentry_id, channel=alert.channel)
+                self.alerts.async_resolve(alert.code, zone=subentry_id, channel=alert.channel)
         zone.missing = {}
         self.async_report_missing(zone)
         self._kept.pop(subentry_id, None)
@@ -209,8 +229,12 @@ class Zones(dict[str, Zone]):
 
     def _release_switches(self) -> None:
         used = {pump.channel for zone in self.values() for pump in zone.pumps.values() if pump.uid is None}
-        for entity_id in self.hub.pumps.switches.keys() - used:
-            self.hub.pumps.async_release_switch(entity_id)
+        for entity_id in self.pumps.switches.keys() - used:
+            self.pumps.async_release_switch(entity_id)
+
+    def switches(self) -> set[str]:
+        """Return what the zones use as pumps, by registry id or entity id."""
+        return {name for zone in self.values() for name in zone.settings.pumps.values()}
 
     def other_change(self, zone: Zone) -> Zone | None:
         """Return another zone that changes its water in the same tank, or with one of this zone's pumps."""
@@ -250,10 +274,10 @@ class Zones(dict[str, Zone]):
     def pump_of(self, entity_id: str) -> Pump | None:
         """Return the pump of a SmartAir device that a switch is, or None."""
         entry = er.async_get(self.hass).async_get(entity_id)
-        if entry is None or entry.platform != DOMAIN or entry.config_entry_id != self.hub.entry.entry_id:
+        if entry is None or entry.platform != DOMAIN or entry.config_entry_id != self.connection.entry.entry_id:
             return None
-        for (uid, channel), pump in self.hub.pumps.items():
-            if entry.unique_id == f"{self.hub.namespace}{uid}-{channel}:pump":
+        for (uid, channel), pump in self.pumps.items():
+            if entry.unique_id == f"{self.connection.namespace}{uid}-{channel}:pump":
                 return pump
         return None
 
@@ -263,7 +287,7 @@ class Zones(dict[str, Zone]):
     def _pass_time(self, _now: datetime) -> None:
         # What goes wrong in one zone keeps no other from its second.
         for zone in tuple(self.values()):
-            self.hub.isolation.call(f"The zone {zone.name}", zone.async_pass_time)
+            self.connection.isolation.call(f"The zone {zone.name}", zone.async_pass_time)
 
     @callback
     def _registry_updated(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:
@@ -277,23 +301,23 @@ class Zones(dict[str, Zone]):
             names.add(entry.id)
         for zone in self.values():
             if not names.isdisjoint(zone.references):
-                self.hub.isolation.call(f"The zone {zone.name}", zone.async_bind)
-                self.hub.isolation.call(f"The zone {zone.name}", zone.async_tick)
+                self.connection.isolation.call(f"The zone {zone.name}", zone.async_bind)
+                self.connection.isolation.call(f"The zone {zone.name}", zone.async_tick)
         self._release_switches()
 
     @callback
     def _look_for_missing(self, _: object) -> None:
         for zone in self.values():
             if zone.missing:
-                self.hub.isolation.call(f"The zone {zone.name}", zone.async_bind)
-                self.hub.isolation.call(f"The zone {zone.name}", zone.async_tick)
+                self.connection.isolation.call(f"The zone {zone.name}", zone.async_bind)
+                self.connection.isolation.call(f"The zone {zone.name}", zone.async_tick)
 
     @callback
     def async_report_missing(self, zone: Zone) -> None:
         """Show a repair for each pump and sensor of a zone that is gone, and take back the others."""
         names = [*zone.settings.pumps, *zone.settings.sensors]
         for name in map(str, names):
-            issue_id = f"zone_entity_missing/{self.hub.entry.entry_id}/{zone.zone_id}/{name}"
+            issue_id = f"zone_entity_missing/{self.connection.entry.entry_id}/{zone.zone_id}/{name}"
             if name not in zone.missing:
                 ir.async_delete_issue(self.hass, DOMAIN, issue_id)
                 continue
@@ -318,7 +342,7 @@ class Zones(dict[str, Zone]):
     def async_keep(self, zone_id: str, memory: Memory) -> None:
         """Write where a zone is, at once, and without anybody waiting for the disk."""
         self._kept[zone_id] = unparse_memory(memory)
-        self.hub.pumps.async_task(self._file.async_save(), "keep zones")
+        self.pumps.async_task(self._file.async_save(), "keep zones")
 
     async def async_written(self) -> None:
         """Return when everything is on disk."""

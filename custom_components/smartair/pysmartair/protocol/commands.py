@@ -6,8 +6,6 @@ from enum import StrEnum
 import json
 from typing import Any
 
-from ..updates.firmware import Image
-from ..updates.update import ORDER_LIFETIME, Order
 from .messages import ConfigValue
 from .topics import Channel, topic_for
 
@@ -60,14 +58,14 @@ def command(
         content["expires"] = int(now) + COMMAND_LIFETIME
     if params:
         content["params"] = dict(params)
-    return Publish(topic=topic_for(root, uid, Channel.COMMANDS), payload=_dump(content), expiry=COMMAND_LIFETIME)
+    return Publish(topic=topic_for(root, uid, Channel.COMMANDS), payload=compact(content), expiry=COMMAND_LIFETIME)
 
 
 def configuration(root: str, uid: str, *, revision: int, config: Mapping[str, ConfigValue]) -> Publish:
     """Return the whole desired configuration, retained so that a device that is offline finds it on its return."""
     return Publish(
         topic=topic_for(root, uid, Channel.CONFIG),
-        payload=_dump({"revision": revision, **{name: _wire(value) for name, value in config.items()}}),
+        payload=compact({"revision": revision, **{name: _wire(value) for name, value in config.items()}}),
         retain=True,
     )
 
@@ -79,28 +77,11 @@ def _wire(value: ConfigValue) -> Any:
     return {name: int(clock[:2]) if clock.endswith(":00") else clock for name, clock in value.items()}
 
 
-def update_order(root: str, uid: str, *, order: Order, image: Image, url: str, now: float) -> Publish:
-    """Return an order to update: never retained, and past its use after ORDER_LIFETIME seconds from `now`."""
-    content: dict[str, Any] = {
-        "cmd_id": order.cmd_id,
-        "version": order.version,
-        "url": url,
-        "checksum": f"sha256:{order.sha256}",
-        "size": image.size,
-        "timestamp": int(now),
-        "expires": int(now) + ORDER_LIFETIME,
-    }
-    if image.md5:
-        content["md5"] = image.md5
-    if order.force:
-        content["retry"] = True
-    return Publish(topic=topic_for(root, uid, Channel.OTA), payload=_dump(content), expiry=ORDER_LIFETIME)
-
-
 def forget(root: str, uid: str) -> tuple[Publish, ...]:
     """Return the empty retained messages that make a broker forget a device, whatever it kept by whose mistake."""
     return tuple(Publish(topic=topic_for(root, uid, channel), payload="", retain=True) for channel in Channel)
 
 
-def _dump(content: Mapping[str, Any]) -> str:
+def compact(content: Mapping[str, Any]) -> str:
+    """Return the JSON of a payload."""
     return json.dumps(content, separators=(",", ":"), allow_nan=False)

@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from homeassistant.core import callback
 from homeassistant.helpers import issue_registry as ir
 
+from ..alerts.announce import describe, place_of_alert
 from ..const import DOMAIN, EVENT_ALERT
-from ..notices.text import what_is
+from ..hub import SmartAirHub
 from ..pysmartair import Alert, Change, Code, Severity, without_markup
-from .announce import describe, place_of_alert
-
-if TYPE_CHECKING:
-    from ..hub import SmartAirHub
+from .text import what_is
 
 REPAIRS: Mapping[Code, str] = MappingProxyType(
     {

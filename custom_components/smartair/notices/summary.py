@@ -5,9 +5,9 @@ from typing import Any
 
 from homeassistant.core import HomeAssistant
 
-from ..notices.text import measured_text
+from ..issues import word
 from ..pysmartair import LIMIT_CODES, Change
-from .announce import word
+from .text import measured_text
 
 _METRICS: dict[str, str] = {code: metric for (metric, _side), code in LIMIT_CODES.items()}
 # That something is so is said by the change itself.
