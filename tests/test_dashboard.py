@@ -402,7 +402,7 @@ async def test_devices_with_the_worst_alerts_come_first_and_then_the_newest(
         await house.async_approve([uid])
     house.alerts.async_raise(Code.CO2_HIGH, uid="co2_001", severity=Severity.WARNING)
     house.alerts.async_raise(Code.CO2_HIGH, uid="co2_002", severity=Severity.CRITICAL)
-    first = [house.device_by_id(one) for one in facts(hass, owner(hass))["first"]]
+    first = [house.devices.by_id(one) for one in facts(hass, owner(hass))["first"]]
     assert [one and one.uid for one in first] == ["co2_002", "co2_001", "co2_003", "co2_000"]
 
 

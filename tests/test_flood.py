@@ -35,7 +35,7 @@ async def test_of_what_is_too_much_the_last_counts_a_second_later_and_the_owner_
 ) -> None:
     for number in range(3_100):
         shout(hass, f"{co2}/telemetry", f'{{"co2": {400 + number}}}')
-    assert house.counts["held_back"] > 0
+    assert house.connection.counts["held_back"] > 0
     assert house.devices[co2].snapshot.values["co2"] < 3_499
     assert flooded(hass, hub, co2)
     await wait(1)
@@ -62,7 +62,7 @@ async def test_every_kind_has_a_budget_of_its_own(
 ) -> None:
     for number in range(3_050):
         shout(hass, f"{co2}/{channel}", f'{{"n": {number}}}')
-    assert house.counts["held_back"] > 0
+    assert house.connection.counts["held_back"] > 0
     await say(co2, "telemetry", {"co2": 555})
     assert house.devices[co2].snapshot.values["co2"] == 555
 
@@ -73,11 +73,11 @@ async def test_bytes_count_and_what_is_too_large_is_not_looked_into(
     large = b'{"' + b"x" * 60_000 + b'": 1}'
     for _ in range(50):
         shout(hass, f"{co2}/telemetry", large)
-    assert house.counts["held_back"] > 10
-    before = house.counts["held_back"]
+    assert house.connection.counts["held_back"] > 10
+    before = house.connection.counts["held_back"]
     shout(hass, f"{co2}/telemetry", b"x" * 70_000)
-    assert house.counts["error_too_large"] == 1
-    assert house.counts["held_back"] == before
+    assert house.connection.counts["error_too_large"] == 1
+    assert house.connection.counts["held_back"] == before
 
 
 async def test_trips_and_answers_of_pumps_are_not_lost_in_a_flood(
@@ -141,7 +141,7 @@ async def test_what_waits_is_bounded_and_the_last_of_each_kind(
         shout(hass, f"new_{number}/status", "online")
     for number in range(200):
         shout(hass, "new_x/info", b"y" * (30_000 + number))
-    assert house.counts["strangers_dropped"] == 51
+    assert house.connection.counts["strangers_dropped"] == 51
     for number in range(200):
         shout(hass, f"large_{number}/info", b"y" * 60_000)
     assert house.flood._waiting_bytes <= 4 * 1024 * 1024  # noqa: SLF001

@@ -119,7 +119,7 @@ async def test_the_repairs_of_a_device_go_with_it(
 async def test_a_device_is_forgotten_even_when_the_broker_cannot_be_told(
     hass: HomeAssistant, hub: MockConfigEntry, co2: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    hub.runtime_data.connected = False
+    hub.runtime_data.connection.connected = False
     await hub.runtime_data.async_forget(co2)
     assert hub.runtime_data.devices == {}
     assert "still keeps the retained messages of co2_001" in caplog.text

@@ -42,9 +42,9 @@ async def test_unloading_leaves_no_timer_and_no_ear(
     runtime = hub.runtime_data
     assert await hass.config_entries.async_unload(hub.entry_id)
     assert hub.state is ConfigEntryState.NOT_LOADED
-    received = runtime.counts["received"]
+    received = runtime.connection.counts["received"]
     await say(co2, "telemetry", {"co2": 999})
-    assert runtime.counts["received"] == received
+    assert runtime.connection.counts["received"] == received
     ours = [
         handle
         for handle in hass.loop._scheduled  # noqa: SLF001 - where a loop keeps its timers

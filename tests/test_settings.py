@@ -155,7 +155,7 @@ async def test_a_wish_is_kept_when_the_broker_fails_while_it_is_repeated(
 ) -> None:
     await _act(hass, "number", "set_value", THRESHOLD, value=1200)
     await wait(60)
-    hub.runtime_data.connected = False
+    hub.runtime_data.connection.connected = False
     await say(co2, "config/state", {"revision": 0, "config": {}})
     await hass.async_block_till_done(wait_background_tasks=True)
     assert hub.runtime_data.devices[co2].record.desired == {"co2_threshold": 1200}

@@ -333,7 +333,7 @@ async def test_garbage_is_counted_and_harms_nothing(
     before = hass.states.async_all()
     await say(co2, "telemetry", payload)
     assert hass.states.async_all() == before
-    broken = sum(count for key, count in hub.runtime_data.counts.items() if key.startswith("error_"))
+    broken = sum(count for key, count in hub.runtime_data.connection.counts.items() if key.startswith("error_"))
     assert broken == (1 if payload else 0)
 
 
