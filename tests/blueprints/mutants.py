@@ -199,7 +199,6 @@ MUTANTS = [
     Mutant("morning_digest", "(last_s > due_s or (unrecorded", "(true or (unrecorded", "comes_once"),
     Mutant("morning_digest", "sent_s > due_s and last_s >= 50", "false", "without_a_recorder"),
     Mutant("ventilation", "since = was.since if same else", "since =", "blinks_each_minute"),
-    Mutant("pump_guard", "0 <= rested_s < 30 and", "0 <= rested_s and", "pump_that_mists"),
     Mutant("morning_digest", "due_s < 3 * 3600", "true", "at_noon"),
     Mutant("morning_digest", "is_number(state.state) and", "true and", "not_made_up"),
     Mutant("morning_digest", "as_datetime | as_local", "as_datetime", "readable"),
