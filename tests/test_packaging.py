@@ -166,12 +166,12 @@ def test_actions_of_others_are_pinned_to_a_commit_and_get_no_credentials(name: s
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_only_the_job_that_publishes_a_release_may_write(name: str) -> None:
+def test_only_a_job_that_publishes_may_write(name: str) -> None:
     content = workflow(name)
     assert content["permissions"] == {}
     rights = {job_name: job["permissions"] for job_name, job in content["jobs"].items()}
     writing = {job_name for job_name, granted in rights.items() if "write" in granted.values()}
-    assert writing == ({"publish"} if name == "release" else set())
+    assert writing == ({"publish"} if name in {"release", "pages"} else set())
 
 
 def test_a_release_is_published_last_with_its_archive_and_after_every_check() -> None:
