@@ -490,10 +490,10 @@ async def test_without_a_broker_the_threshold_is_set_later(
 ) -> None:
     await _apply(say, co2, 0, 1600)
     broker.reset_mock()
-    hub.runtime_data.connected = False
+    hub.runtime_data.connection.connected = False
     await _set_limit(hass, hub, "co2", high=1200)
     assert _asked(broker) == []
-    hub.runtime_data.connected = True
+    hub.runtime_data.connection.connected = True
     await _apply(say, co2, 1, 1601)
     assert _asked(broker) == [1200]
 
