@@ -1235,7 +1235,7 @@ MUTATIONS: list[tuple[str, str, str]] = [
     ),
     ("water.cycle", "isinstance(memory.state, Drain | Fill | Stabilize)", "False"),
     ("water.schedule", "since <= LATEST_S and ", ""),
-    ("water.schedule", "min(max_off_s, (1 - duty) * ROUND_S)", "(1 - duty) * ROUND_S"),
+    ("water.schedule", "off_s = min(max_off_s, ", "off_s = max(0.0, "),
 ]
 
 
