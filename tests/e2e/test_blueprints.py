@@ -24,6 +24,7 @@ HELPERS: dict[str, Any] = {
 INPUTS: dict[str, dict[str, Any]] = {
     "ventilation": {"sensors": ["input_number.co2"], "ventilators": ["input_boolean.fan"], "min_off": 0},
     "air_quality_alert": {"sensors": ["input_number.co2"], "memory": "input_text.air", "bad_for": 0},
+    "alerts_on_phone": {},
     "device_offline": {"memory": "input_text.offline"},
     "morning_digest": {"air": ["input_number.co2"], "water": ["sensor.gone"]},
     "pump_guard": {"pump": "input_boolean.pump", "level": "sensor.gone"},
