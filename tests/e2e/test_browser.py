@@ -60,14 +60,15 @@ async def test_a_card_waits_among_the_integrations(house: House, page: Page) -> 
     await page.goto(f"{house.hass.url}/config/integrations/dashboard")
 
     card = page.locator("ha-config-flow-card").filter(has_text="Rack A pumps")
-    await expect(card.get_by_text("SmartAir")).to_be_visible(timeout=PATIENCE)
+    await expect(card.get_by_text("SmartAir", exact=True)).to_be_visible(timeout=PATIENCE)
+    await expect(card.get_by_text("Greenhouse")).to_be_visible()
     await shoot(page, "discovered")
 
 
 async def test_a_wrong_code_is_explained_and_the_right_one_adds_the_device(house: House, page: Page) -> None:
     card = page.locator("ha-config-flow-card").filter(has_text="Rack A pumps")
     await card.get_by_text("Add", exact=True).click()
-    field = page.locator("step-flow-form input")
+    field = page.get_by_role("textbox", name="Code")
     submit = page.get_by_role("button", name="Submit")
     await expect(page.get_by_text("asks for its code")).to_be_visible()
     await shoot(page, "code")
@@ -79,7 +80,8 @@ async def test_a_wrong_code_is_explained_and_the_right_one_adds_the_device(house
 
     await field.fill("20262711")
     await submit.click()
-    await expect(page.get_by_text("Rack A pumps was added")).to_be_visible()
+    await expect(page.get_by_text("Rack A pumps is added")).to_be_visible()
+    await expect(page.get_by_role("link", name="Open its page")).to_be_visible()
     await shoot(page, "added")
     assert "pump_001" in await house.client.devices(DOMAIN)
 
