@@ -215,7 +215,7 @@ def _configure(turn: Turn, event: Configured) -> None:
 
 def _stop_again(turn: Turn) -> None:
     """Send the stop that may have been lost while nobody was there; circulation that is unknown must run (S5)."""
-    match turn.guard.state:
+    match turn.state:
         case Stopping() as stopping:
             turn.stop(stopping.by)
             turn.state = replace(stopping, asked_at=turn.now)
@@ -294,7 +294,7 @@ def _report_lock(turn: Turn, lock: str | None) -> None:
 
 
 def _reported_on(turn: Turn, run_id: str) -> None:
-    match turn.guard.state:
+    match turn.state:
         case Resting(stopping=Stopping() as stopping) if not pause_is_over(turn, stopping):
             _contradict(turn, stopping)
         case Unknown(stopped=True) | Resting(told=True) if not turn.circulates:
@@ -321,7 +321,7 @@ def _contradict(turn: Turn, stopping: Stopping) -> None:
 
 
 def _reported_off(turn: Turn) -> None:
-    match turn.guard.state:
+    match turn.state:
         case Unknown():
             _forget_run(turn)
             turn.rest(since=turn.guard.off_since)

@@ -96,7 +96,7 @@ class Turn:
 
     @property
     def state(self) -> State:
-        """What the pump does, as far as it is known; what was taken from here before stays what it was."""
+        """What the pump does, as far as it is known."""
         return self.guard.state
 
     @state.setter

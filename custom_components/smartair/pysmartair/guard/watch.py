@@ -42,7 +42,7 @@ from .transition import REFUSED, RELEASED, Turn
 def look(turn: Turn) -> None:
     """Look at the pump once."""
     _listen(turn)
-    match turn.guard.state:
+    match turn.state:
         case Unknown():
             pass
         case Resting() as resting:
