@@ -6,6 +6,7 @@ from pathlib import Path
 import subprocess
 from unittest.mock import patch
 
+from homeassistant.components.blueprint import DomainBlueprints
 from homeassistant.components.repairs import DOMAIN as REPAIRS
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import Unauthorized
@@ -55,6 +56,34 @@ async def set_up(hass: HomeAssistant) -> MockConfigEntry:
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     return entry
+
+
+async def test_home_assistants_own_examples_are_put_in_place_by_one_alone(
+    hass: HomeAssistant, installed: Path, broker: MqttMockHAClient
+) -> None:
+    put = DomainBlueprints.async_populate
+    with patch.object(DomainBlueprints, "async_populate", autospec=True, side_effect=put) as populated:
+        assert await async_setup_component(hass, "automation", {})
+        await set_up(hass)
+    assert populated.call_count == 1
+    assert list((installed.parent / "homeassistant").glob("*.yaml"))
+    assert sorted(path.name for path in installed.glob("*.yaml")) == FILES
+
+
+async def test_without_automations_their_examples_are_put_in_place_all_the_same(
+    hass: HomeAssistant, installed: Path, broker: MqttMockHAClient
+) -> None:
+    await set_up(hass)
+    assert list((installed.parent / "homeassistant").glob("*.yaml"))
+
+
+async def test_a_folder_that_does_not_appear_is_made(
+    hass: HomeAssistant, installed: Path, broker: MqttMockHAClient
+) -> None:
+    with patch.object(blueprints, "_LOOKS", 1), patch.object(DomainBlueprints, "async_populate"):
+        assert await async_setup_component(hass, "automation", {})
+        await set_up(hass)
+    assert sorted(path.name for path in installed.glob("*.yaml")) == FILES
 
 
 def issues(hass: HomeAssistant) -> list[str]:

@@ -1,6 +1,7 @@
 """Blueprints of automations: installed in the language of the house, updated while nobody edited them."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum, auto
 from hashlib import sha256
@@ -8,11 +9,13 @@ import json
 import logging
 from pathlib import Path
 import re
+import time
 from types import MappingProxyType
 from typing import Any, TypedDict
 
 from homeassistant.components.automation import automations_with_blueprint
 from homeassistant.components.automation.helpers import async_get_blueprints
+from homeassistant.components.blueprint import DomainBlueprints
 from homeassistant.const import EVENT_CORE_CONFIG_UPDATE, SERVICE_RELOAD
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
@@ -30,6 +33,7 @@ TRANSLATED: Mapping[str, Path] = MappingProxyType({"ru": Path(__file__).parent /
 SHIPPED = Path(__file__).parent / "shipped.json"
 """The digests of all versions of each file that were ever released."""
 BACKUP_SUFFIX = ".before"
+_LOOKS, _LOOK_S = 50, 0.1
 _VERSION = re.compile(r"^\s*\w+ (\d+\.\d+\.\d+)$", re.MULTILINE)
 
 
@@ -147,7 +151,7 @@ def version(content: bytes) -> str:
 async def async_install(hass: HomeAssistant, *, replace: set[str] | None = None, overwrite: bool = False) -> Report:
     """Install and update all blueprints; `overwrite` also writes what the owner edited or deleted."""
     blueprints = async_get_blueprints(hass)
-    await blueprints.async_populate()  # Home Assistant puts its own in place only where there is no folder yet
+    await _async_await_folder(hass, blueprints)
     store = _store(hass)
     before = (await store.async_load() or Written(written={}))["written"]
     report = await hass.async_add_executor_job(_install_bundled, hass, before, replace or set(), overwrite)
@@ -158,6 +162,24 @@ async def async_install(hass: HomeAssistant, *, replace: set[str] | None = None,
             await hass.services.async_call(AUTOMATION, SERVICE_RELOAD)
     _async_show(hass, report)
     return report
+
+
+async def _async_await_folder(hass: HomeAssistant, blueprints: DomainBlueprints) -> None:
+    """Have Home Assistant put its own blueprints in place, which it does only where there is no folder yet."""
+    # Its automations do so themselves as they are set up: two who make a folder at once are an error in the log.
+    loaded = AUTOMATION in hass.config.components
+    if loaded and await hass.async_add_executor_job(_appears, blueprints.blueprint_folder):
+        return
+    with suppress(FileExistsError):
+        await blueprints.async_populate()
+
+
+def _appears(folder: Path) -> bool:
+    for _ in range(_LOOKS):
+        if folder.exists():
+            return True
+        time.sleep(_LOOK_S)
+    return False
 
 
 def _install_bundled(hass: HomeAssistant, before: Mapping[str, str], replace: set[str], overwrite: bool) -> Report:  # noqa: FBT001
